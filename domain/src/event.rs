@@ -1,0 +1,586 @@
+//! What can have happened. One enum; each variant has its own frozen struct of **open facts**.
+//!
+//! Open facts hold nothing personal: who somebody is stands in the sealed parts beside them
+//! ([`crate::personal`]). A struct is never changed once released: a new version gets a new struct
+//! and the old bytes are upcast on read ([`crate::upcast`]). Codes are never used again.
+//!
+//! Names follow the specification A.8; the procedure each belongs to stands in its text.
+
+use crate::ids::{
+    AccountId, AreaCode, CaseId, ChallengeId, DeviceRef, Digest, DocumentId, EventId, LedgerId,
+    LocalDay, Micros, PrincipalId, PublicKey, RequestId, StreamId, VerifierId,
+};
+use crate::vocabulary::{
+    Capture, Channel, ChipEvidence, ClaimEnd, CloseReason, CommandKind, Database, DocumentKind,
+    EvidenceStrength, Guard, KeyPurpose, Level, LinkOutcome, LockGround, LoginOutcome, MatchResult,
+    Message, Modality, OtpPurpose, QuestionId, RefusalReason, RefusalCode, RegistryOutcome,
+    RegistrationMethod, RetentionClass, Role, StepUpMethod, UnbindReason, WithdrawReason,
+};
+use serde::{Deserialize, Serialize};
+use wincode::{SchemaRead, SchemaWrite};
+
+/// An event kind's code as it stands in the envelope.
+pub type KindCode = u16;
+
+/// Makes the structs, the enum over them, and the two tables (code and name).
+macro_rules! events {
+    ($(
+        $(#[$doc:meta])*
+        $code:literal $name:ident {
+            $( $(#[$fdoc:meta])* $field:ident : $ty:ty ),* $(,)?
+        }
+    )*) => {
+        $(
+            $(#[$doc])*
+            #[derive(
+                Debug, Clone, PartialEq, Eq, SchemaRead, SchemaWrite, Serialize, Deserialize,
+            )]
+            pub struct $name {
+                $( $(#[$fdoc])* pub $field: $ty, )*
+            }
+
+            impl From<$name> for Event {
+                fn from(facts: $name) -> Self {
+                    Self::$name(facts)
+                }
+            }
+        )*
+
+        /// Everything that can have happened.
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+        #[serde(untagged)]
+        pub enum Event {
+            $( $(#[$doc])* $name($name), )*
+        }
+
+        impl Event {
+            /// Code, name and current schema version of every kind.
+            pub const KINDS: &'static [(KindCode, &'static str, u16)] = &[
+                $( ($code, stringify!($name), 1), )*
+            ];
+
+            /// The kind's code.
+            pub const fn kind(&self) -> KindCode {
+                match self { $( Self::$name(_) => $code, )* }
+            }
+
+            /// The kind's name.
+            pub const fn name(&self) -> &'static str {
+                match self { $( Self::$name(_) => stringify!($name), )* }
+            }
+
+            /// The open facts as bytes, in the current schema version.
+            pub fn encode(&self) -> Result<Vec<u8>, crate::bytes::BytesError> {
+                match self { $( Self::$name(facts) => crate::bytes::encode(facts), )* }
+            }
+
+            /// The current schema version read from bytes; older ones go through
+            /// [`crate::upcast`]. `None`: a kind this program does not know.
+            pub(crate) fn decode_current(
+                kind: KindCode,
+                bytes: &[u8],
+            ) -> Option<Result<Self, crate::bytes::BytesError>> {
+                match kind {
+                    $( $code => Some(crate::bytes::decode::<$name>(bytes).map(Self::$name)), )*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+/// The name of a kind's code.
+pub fn kind_name(code: KindCode) -> Option<&'static str> {
+    Event::KINDS.iter().find(|(known, _, _)| *known == code).map(|(_, name, _)| *name)
+}
+
+/// The code of a kind's name.
+pub fn kind_code(name: &str) -> Option<KindCode> {
+    Event::KINDS.iter().find(|(_, known, _)| *known == name).map(|(code, _, _)| *code)
+}
+
+events! {
+    // ---- P1: app account -----------------------------------------------------------------------
+    /// Somebody asked for an app account (P1 steps 1–3). Sealed: `Person` as declared.
+    1 AppRegistrationSubmitted {
+        /// Card QR or typed in.
+        method: RegistrationMethod,
+    }
+    /// A registry was asked (P1 step 3, P4 step 2).
+    2 RegistryCheckRequested {
+        /// The question.
+        request: RequestId,
+        /// Which registry.
+        database: Database,
+    }
+    /// The registry confirmed the declared data ("Đạt", P1 step 4).
+    3 RegistryCheckSucceeded {
+        /// The question.
+        request: RequestId,
+        /// Which registry.
+        database: Database,
+        /// Where the registry says the person resides; statistics count by it.
+        area: AreaCode,
+    }
+    /// The registry did not confirm ("Không đạt"), or could not answer.
+    4 RegistryCheckFailed {
+        /// The question.
+        request: RequestId,
+        /// Which registry.
+        database: Database,
+        /// What it answered.
+        outcome: RegistryOutcome,
+    }
+    /// A one-time password was sent. The code is never stored.
+    5 OtpChallengeIssued {
+        /// The challenge.
+        challenge: ChallengeId,
+        /// What it will allow.
+        purpose: OtpPurpose,
+        /// No longer good from this instant.
+        expires_at: Micros,
+        /// Not sent again before this instant.
+        resend_after: Micros,
+        /// Wrong codes allowed.
+        attempts_max: u8,
+    }
+    /// The right code came back in time.
+    6 OtpVerified {
+        /// The challenge.
+        challenge: ChallengeId,
+        /// What it allows.
+        purpose: OtpPurpose,
+    }
+    /// The phone number is under the citizen's control. Sealed: `Phone`, only where it is not the
+    /// registered one.
+    7 PhoneVerified {
+        /// By which challenge.
+        challenge: ChallengeId,
+    }
+    /// The citizen chose a password; the event says only that.
+    8 PasswordSet {
+        /// Where the credential store keeps the verifier.
+        verifier: VerifierId,
+    }
+    /// The app account exists ("tài khoản ứng dụng VNeID", A-08): not identified yet.
+    9 AppAccountCreated {}
+
+    // ---- P2: login -----------------------------------------------------------------------------
+    /// A login with password (P2).
+    10 SessionOpened {
+        /// On the bound device, or on another after step-up.
+        device: Option<DeviceRef>,
+    }
+    /// A login that was turned down.
+    11 LoginFailed {
+        /// Why.
+        outcome: LoginOutcome,
+    }
+
+    // ---- P3: level 1 ---------------------------------------------------------------------------
+    /// A level-1 application (P3).
+    20 Level1Applied {
+        /// The dossier.
+        case: CaseId,
+        /// How strong the card evidence is.
+        strength: EvidenceStrength,
+        /// The last day on which the authority may decide.
+        decide_by: LocalDay,
+    }
+    /// What was read from the card by chip. Hashes only (spec C.3).
+    21 ChipEvidenceRecorded {
+        /// The dossier.
+        case: CaseId,
+        /// What was read and what it proves.
+        evidence: ChipEvidence,
+    }
+    /// The card's QR was read: a claim, not a proof (spec C.2). Sealed: `CardQr`.
+    22 QrEvidenceRecorded {
+        /// The dossier.
+        case: CaseId,
+    }
+    /// A portrait was taken, by the citizen's phone or by the officer.
+    23 PortraitCaptured {
+        /// The dossier.
+        case: CaseId,
+        /// Where the image is kept, and its salted digest.
+        capture: Capture,
+    }
+
+    // ---- P4, P5: level 2 at an officer's desk ----------------------------------------------------
+    /// An officer opened an intake with the person present. On an account's first event: sealed
+    /// `Person` as entered by the officer.
+    30 Level2IntakeOpened {
+        /// The dossier.
+        case: CaseId,
+        /// The officer.
+        officer: PrincipalId,
+        /// Where.
+        site: u32,
+        /// P5: the account is issued together with the chip card.
+        with_card_issue: bool,
+    }
+    /// Fingerprints were taken.
+    31 FingerprintsCaptured {
+        /// The dossier.
+        case: CaseId,
+        /// Where the images are kept, and their salted digest.
+        capture: Capture,
+    }
+    /// The citizen agreed to the account being made (P4 step 2).
+    32 ConsentRecorded {
+        /// The dossier.
+        case: CaseId,
+        /// Version of the text that was shown.
+        text_version: u16,
+        /// The officer who witnessed it.
+        witness: PrincipalId,
+    }
+    /// The dossier is complete and handed in.
+    33 Level2Applied {
+        /// The dossier.
+        case: CaseId,
+        /// The last day on which the authority may decide.
+        decide_by: LocalDay,
+    }
+    /// The application ended before a decision.
+    34 Level2Withdrawn {
+        /// The dossier.
+        case: CaseId,
+        /// Why.
+        reason: WithdrawReason,
+    }
+    /// A registry compared a biometric (policy rule in spec 0.5): each modality on its own.
+    35 BiometricMatchRecorded {
+        /// The dossier.
+        case: CaseId,
+        /// Face or fingerprint.
+        modality: Modality,
+        /// Which database answered.
+        database: Database,
+        /// What it answered.
+        result: MatchResult,
+    }
+
+    // ---- P6: decision and notice -----------------------------------------------------------------
+    /// The authority issued a level.
+    40 AccountIssued {
+        /// The dossier.
+        case: CaseId,
+        /// The level.
+        level: Level,
+        /// Where the account is counted.
+        area: AreaCode,
+    }
+    /// The authority refused.
+    41 ApplicationRefused {
+        /// The dossier.
+        case: CaseId,
+        /// Why.
+        reason: RefusalReason,
+    }
+    /// The decision came after its last day.
+    42 ProcessingDeadlineMissed {
+        /// The dossier.
+        case: CaseId,
+        /// The day it was due.
+        due: LocalDay,
+    }
+    /// The citizen was told the result (P6).
+    43 ResultNotified {
+        /// The dossier.
+        case: CaseId,
+        /// App, SMS or e-mail.
+        channel: Channel,
+        /// When it was received; the 7 days count from here.
+        received_at: Micros,
+    }
+    /// The activation window opened (P7.1).
+    44 ActivationWindowOpened {
+        /// First instant at which it is overdue.
+        deadline: Micros,
+    }
+
+    // ---- P7: activation --------------------------------------------------------------------------
+    /// Activation was asked for and its level check and already-activated check passed.
+    50 ActivationRequested {
+        /// The device it is asked on. Sealed: `Device`.
+        device: DeviceRef,
+    }
+    /// The device belongs to no other account.
+    51 DeviceCheckPassed {
+        /// The device.
+        device: DeviceRef,
+    }
+    /// The activation code went to the registered phone.
+    52 ActivationCodeSent {
+        /// The challenge.
+        challenge: ChallengeId,
+    }
+    /// The activation code was right.
+    53 ActivationOtpVerified {
+        /// The challenge.
+        challenge: ChallengeId,
+    }
+    /// The 6-digit passcode is set.
+    54 PasscodeSet {
+        /// Where the credential store keeps the verifier.
+        verifier: VerifierId,
+    }
+    /// Two security questions are answered.
+    55 SecurityQuestionsSet {
+        /// First question.
+        first: QuestionId,
+        /// Second question.
+        second: QuestionId,
+        /// Where the credential store keeps the verifier of both answers.
+        verifier: VerifierId,
+    }
+    /// The account acts with this device from now on. Sealed, where not said before: `Device`.
+    56 DeviceBound {
+        /// The device.
+        device: DeviceRef,
+        /// The key with which the device signs requests.
+        key: PublicKey,
+    }
+    /// The account is active.
+    57 AccountActivated {
+        /// At this level.
+        level: Level,
+    }
+    /// Seven days passed without activation: overdue, not lost (spec 0.6).
+    58 ActivationWindowExpired {
+        /// The deadline that passed.
+        deadline: Micros,
+    }
+    /// The hotline reopened an overdue window after proof of identity.
+    59 ActivationReopened {
+        /// The agent.
+        agent: PrincipalId,
+        /// The new deadline.
+        deadline: Micros,
+    }
+
+    // ---- P9: device, P8: phone --------------------------------------------------------------------
+    /// A change of device was asked for. Sealed: `Device` (the new one).
+    60 DeviceChangeRequested {
+        /// The new device.
+        device: DeviceRef,
+        /// Its key.
+        key: PublicKey,
+    }
+    /// The holder proved themselves by a second way.
+    61 StepUpSatisfied {
+        /// How.
+        method: StepUpMethod,
+    }
+    /// The device no longer belongs to the account.
+    62 DeviceUnbound {
+        /// The device.
+        device: DeviceRef,
+        /// Why.
+        reason: UnbindReason,
+    }
+    /// A change of phone number was asked for. Sealed: `Phone` (the new one).
+    63 PhoneChangeRequested {
+        /// Keyed hash of the new number.
+        phone: crate::ids::LookupHash,
+    }
+    /// The number was changed; a notice goes to the old one. Sealed: `Phone` (the new one).
+    64 PhoneChanged {
+        /// Keyed hash of the old number.
+        old: crate::ids::LookupHash,
+        /// Keyed hash of the new number.
+        new: crate::ids::LookupHash,
+    }
+
+    // ---- Documents ---------------------------------------------------------------------------------
+    /// A document was declared. Sealed: `Document`.
+    70 DocumentLinkRequested {
+        /// The link.
+        document: DocumentId,
+        /// Its kind.
+        kind: DocumentKind,
+    }
+    /// The owning registry confirmed it.
+    71 DocumentLinked {
+        /// The link.
+        document: DocumentId,
+        /// Its kind.
+        kind: DocumentKind,
+        /// Which registry.
+        database: Database,
+        /// The instant its data are of.
+        data_as_of: Micros,
+    }
+    /// The registry did not confirm it; the account is as before.
+    72 DocumentLinkFailed {
+        /// The link.
+        document: DocumentId,
+        /// Its kind.
+        kind: DocumentKind,
+        /// What the registry answered.
+        outcome: LinkOutcome,
+    }
+    /// The registry sent newer data.
+    73 DocumentRefreshed {
+        /// The link.
+        document: DocumentId,
+        /// The instant its data are of.
+        data_as_of: Micros,
+    }
+    /// The registry says it is no longer good.
+    74 DocumentLinkBroken {
+        /// The link.
+        document: DocumentId,
+        /// What the registry answered.
+        outcome: LinkOutcome,
+    }
+    /// The citizen took it out.
+    75 DocumentUnlinked {
+        /// The link.
+        document: DocumentId,
+    }
+
+    // ---- Locks and the end (spec B.4) --------------------------------------------------------------
+    /// One ground for a lock.
+    80 AccountLocked {
+        /// The ground.
+        ground: LockGround,
+    }
+    /// One ground ended.
+    81 LockGroundRemoved {
+        /// The ground.
+        ground: LockGround,
+    }
+    /// No ground is left.
+    82 AccountUnlocked {}
+    /// The account is closed for good.
+    83 AccountClosed {
+        /// Why.
+        reason: CloseReason,
+    }
+
+    // ---- Refusals and erasure ------------------------------------------------------------------------
+    /// A command was turned down (spec 0.10).
+    90 CommandRejected {
+        /// What was asked.
+        command: CommandKind,
+        /// The guard that said no.
+        guard: Guard,
+        /// Stable code.
+        code: RefusalCode,
+        /// Message shown, where the catalogue has one.
+        message: Option<Message>,
+        /// The challenge whose attempt this used up, if any.
+        challenge: Option<ChallengeId>,
+    }
+    /// Personal data of one class may be erased.
+    91 ErasureApproved {
+        /// Which.
+        class: RetentionClass,
+    }
+    /// The key of one class is destroyed: its sealed parts can never be read again.
+    92 SubjectKeyDestroyed {
+        /// Which.
+        class: RetentionClass,
+    }
+    /// Erasure was refused.
+    93 ErasureRefused {
+        /// Which.
+        class: RetentionClass,
+        /// The legal basis, as an id of the message catalogue.
+        basis: Message,
+    }
+
+    // ---- Claim streams: "only one" by optimistic concurrency (INV: design 4) ---------------------------
+    /// An account claims a number or a device; good only if `confirmed_by` is in its stream.
+    100 Claimed {
+        /// The claimant.
+        account: AccountId,
+        /// The account's event that makes the claim good.
+        confirmed_by: EventId,
+    }
+    /// The claim ended.
+    101 ClaimReleased {
+        /// Who held it.
+        account: AccountId,
+        /// Why.
+        reason: ClaimEnd,
+    }
+    /// In an *account's* stream: a claim it made and never confirmed was settled by another; fences
+    /// off the account's own late confirmation.
+    102 ClaimForfeited {
+        /// The claim's stream.
+        claim: StreamId,
+        /// The event that can no longer come.
+        confirmed_by: EventId,
+    }
+
+    // ---- Principals -------------------------------------------------------------------------------
+    /// A principal may act. Sealed: `Note` (the name).
+    110 PrincipalEnrolled {
+        /// Who.
+        principal: PrincipalId,
+        /// As what.
+        role: Role,
+        /// The key with which they sign; `None` for readers with a token.
+        key: Option<PublicKey>,
+        /// BLAKE3 of a reader's bearer token.
+        token: Option<Digest>,
+        /// Intake sites where an officer may act.
+        sites: Vec<u32>,
+        /// First instant.
+        from: Micros,
+    }
+    /// A principal may no longer act.
+    111 PrincipalRevoked {
+        /// Who.
+        principal: PrincipalId,
+        /// First instant at which nothing of theirs counts.
+        from: Micros,
+    }
+
+    // ---- The ledger ----------------------------------------------------------------------------------
+    /// The first event of every ledger.
+    120 LedgerCreated {
+        /// Random id.
+        ledger: LedgerId,
+        /// Format version.
+        format: u16,
+        /// The key that signs this and later events.
+        key: PublicKey,
+    }
+    /// A signing key is good from this event's position on.
+    121 LedgerKeyAdded {
+        /// The key.
+        key: PublicKey,
+        /// What it signs.
+        purpose: KeyPurpose,
+    }
+    /// A signing key is no longer good from this event's position on.
+    122 LedgerKeyRetired {
+        /// The key.
+        key: PublicKey,
+    }
+    /// Policy values (spec section 0), effective-dated.
+    130 PolicyPublished {
+        /// 1, 2, 3 …
+        version: u32,
+        /// Valid from.
+        effective_from: Micros,
+        /// The values.
+        policy: crate::policy::Policy,
+    }
+    /// A service catalogue, effective-dated.
+    131 ServiceCataloguePublished {
+        /// 1, 2, 3 …
+        version: u32,
+        /// Valid from.
+        effective_from: Micros,
+        /// Its name, `2024-03`.
+        name: String,
+        /// The services in order: stable id, lowest level.
+        services: Vec<crate::entitlement::CatalogueService>,
+    }
+}

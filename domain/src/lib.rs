@@ -1,0 +1,14 @@
+//! The identity domain: its vocabulary, its rules and its bytes. Pure: no I/O, no async, no clock,
+//! no randomness; time, ids and keys are parameters.
+
+pub mod bytes;
+pub mod entitlement;
+pub mod envelope;
+pub mod event;
+pub mod ids;
+pub mod personal;
+pub mod policy;
+pub mod record;
+pub mod seal;
+pub mod upcast;
+pub mod vocabulary;

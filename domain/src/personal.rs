@@ -1,0 +1,74 @@
+//! Personal data: what stands in the sealed parts of an event, never in its open facts.
+//!
+//! A part is encoded by [`crate::bytes`] and encrypted under the key of its subject and retention
+//! class; the envelope commits to the ciphertext (design, INV-4).
+
+use serde::{Deserialize, Serialize};
+use wincode::{SchemaRead, SchemaWrite};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// A person as declared or as entered by an officer. Texts are valid by construction upstream
+/// (`identity` newtypes) and NFC.
+#[derive(
+    Clone, PartialEq, Eq, SchemaRead, SchemaWrite, Serialize, Deserialize, Zeroize, ZeroizeOnDrop,
+)]
+pub struct Person {
+    /// Twelve digits.
+    pub personal_id: String,
+    /// Legal name.
+    pub full_name: String,
+    /// ISO 8601, `YYYY-MM-DD`, `YYYY-MM` or `YYYY` (spec C.7).
+    pub birth_date: String,
+    /// `Nam`, `Nữ` or empty.
+    pub sex: String,
+    /// Permanent residence as text.
+    pub residence: String,
+    /// E.164, `+84…`, or empty.
+    pub phone: String,
+    /// E-mail or empty.
+    pub email: String,
+    /// Old nine-digit number or empty.
+    pub old_id: String,
+    /// Card issue date, ISO 8601, or empty.
+    pub card_issued: String,
+}
+
+/// One sealed part. Order is format.
+#[derive(
+    Clone, PartialEq, Eq, SchemaRead, SchemaWrite, Serialize, Deserialize, Zeroize, ZeroizeOnDrop,
+)]
+#[serde(rename_all = "snake_case")]
+#[wincode(tag_encoding = "u8")]
+pub enum Personal {
+    /// Who it is.
+    Person(Person),
+    /// A phone number, E.164.
+    Phone(String),
+    /// A device's identifier and model.
+    Device {
+        /// As the device reports it.
+        identifier: String,
+        /// Model name.
+        model: String,
+    },
+    /// A document's number.
+    Document(String),
+    /// The raw text of a card's QR.
+    CardQr(String),
+    /// The signed request's body, salted by its sender (INV-2).
+    RequestBody(Vec<u8>),
+    /// A name or remark.
+    Note(String),
+}
+
+impl core::fmt::Debug for Person {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Person(sealed)")
+    }
+}
+
+impl core::fmt::Debug for Personal {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Personal(sealed)")
+    }
+}

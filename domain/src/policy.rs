@@ -1,0 +1,104 @@
+//! Policy values: what the law or the owner may change without a new program (spec section 0).
+//! Published as effective-dated events; a decision pins the version it used.
+
+use crate::vocabulary::{DocumentKind, Level};
+use serde::{Deserialize, Serialize};
+use wincode::{SchemaRead, SchemaWrite};
+
+/// A device that is bound to another account is asked to be activated (C-09).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, SchemaRead, SchemaWrite, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[wincode(tag_encoding = "u8")]
+pub enum BoundDeviceActivation {
+    /// Refused.
+    Reject,
+    /// Taken over after a step-up; the other account is unbound and its holder told.
+    TransferWithStepUp,
+}
+
+/// What contact an account needs (C-06).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, SchemaRead, SchemaWrite, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[wincode(tag_encoding = "u8")]
+pub enum ContactRequired {
+    /// Either.
+    PhoneOrEmail,
+    /// One's own mobile number.
+    OwnMobile,
+}
+
+/// Which biometrics level 2 needs (C-07).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, SchemaRead, SchemaWrite, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[wincode(tag_encoding = "u8")]
+pub enum BiometricRule {
+    /// Both match.
+    PortraitAndFingerprints,
+    /// One of them matches.
+    Any,
+}
+
+/// The values. Durations in seconds unless the name says otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, SchemaRead, SchemaWrite, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// C-09.
+    pub bound_device_activation: BoundDeviceActivation,
+    /// C-06.
+    pub contact_required: ContactRequired,
+    /// C-07.
+    pub biometric_rule: BiometricRule,
+    /// Full years for an own account.
+    pub minimum_age_years: u8,
+    /// Calendar days to activate after receipt of the notice (P7.1).
+    pub activation_window_days: u8,
+    /// Working days to decide level 1 (B.3).
+    pub decide_level_1_working_days: u8,
+    /// Working days to decide level 2 with a card.
+    pub decide_level_2_working_days: u8,
+    /// Working days to decide level 2 without a card.
+    pub decide_level_2_no_card_working_days: u8,
+    /// Life of a one-time password.
+    pub otp_life_s: u32,
+    /// Wrong codes allowed.
+    pub otp_attempts_max: u8,
+    /// No new code sooner.
+    pub otp_resend_s: u32,
+    /// Wrong passcodes until it is disabled.
+    pub passcode_attempts_max: u8,
+    /// Wrong passwords until login is throttled.
+    pub password_attempts_max: u8,
+    /// How long it is throttled.
+    pub password_throttle_s: u32,
+    /// Lowest capture quality accepted, 0–100.
+    pub capture_quality_min: u8,
+    /// Level needed to link a document.
+    pub document_link_level: Level,
+    /// Kinds that can be linked.
+    pub document_kinds: Vec<DocumentKind>,
+}
+
+impl Default for Policy {
+    /// The owner's defaults (spec section 0).
+    fn default() -> Self {
+        Self {
+            bound_device_activation: BoundDeviceActivation::Reject,
+            contact_required: ContactRequired::OwnMobile,
+            biometric_rule: BiometricRule::PortraitAndFingerprints,
+            minimum_age_years: 14,
+            activation_window_days: 7,
+            decide_level_1_working_days: 1,
+            decide_level_2_working_days: 3,
+            decide_level_2_no_card_working_days: 7,
+            otp_life_s: 300,
+            otp_attempts_max: 5,
+            otp_resend_s: 60,
+            passcode_attempts_max: 10,
+            password_attempts_max: 5,
+            password_throttle_s: 900,
+            capture_quality_min: 60,
+            document_link_level: Level::Two,
+            document_kinds: DocumentKind::ALL.to_vec(),
+        }
+    }
+}

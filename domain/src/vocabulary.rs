@@ -1,0 +1,710 @@
+//! The closed lists of the domain. Order is format: a value is added at the end, never moved.
+
+use crate::ids::Digest;
+use serde::{Deserialize, Serialize};
+use wincode::{SchemaRead, SchemaWrite};
+
+/// Makes an enum that is one byte on disk and `snake_case` in JSON.
+macro_rules! list {
+    ($( $(#[$doc:meta])* $name:ident { $( $(#[$vdoc:meta])* $variant:ident ),* $(,)? } )*) => { $(
+        $(#[$doc])*
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, SchemaRead, SchemaWrite,
+            Serialize, Deserialize,
+        )]
+        #[serde(rename_all = "snake_case")]
+        #[wincode(tag_encoding = "u8")]
+        pub enum $name { $( $(#[$vdoc])* $variant ),* }
+
+        impl $name {
+            /// Every value in order.
+            pub const ALL: &'static [Self] = &[ $( Self::$variant ),* ];
+        }
+    )* };
+}
+
+list! {
+    /// Who acts (spec A.1).
+    Role {
+        /// The ledger itself (automatic events).
+        Ledger,
+        /// công dân
+        Citizen,
+        /// cán bộ tiếp nhận
+        IntakeOfficer,
+        /// cơ quan quản lý định danh và xác thực điện tử
+        EidAuthority,
+        /// A registry's adapter.
+        RegistryAdapter,
+        /// The clock: deadlines passing.
+        Clock,
+        /// An agent of the authority's hotline.
+        HotlineAgent,
+        /// A procedural or other competent authority (locks, spec B.4).
+        CompetentAuthority,
+        /// A service that relies on presented data.
+        RelyingParty,
+        /// Whoever runs the ledger.
+        Operator,
+        /// A reader of projections with a token.
+        Reader,
+        /// cha, mẹ, người giám hộ
+        Guardian,
+    }
+    /// How an app account was filled in (P1 step 2).
+    RegistrationMethod {
+        /// The card's QR, seven fields.
+        CardQr,
+        /// "Không quét được QR code?": typed in.
+        Manual,
+    }
+    /// A registry that answers (spec C-08: always named, never inferred).
+    Database {
+        /// CSDL quốc gia về dân cư
+        Population,
+        /// CSDL căn cước công dân
+        CitizenCard,
+        /// CSDL xuất nhập cảnh
+        Immigration,
+        /// Giấy phép lái xe
+        DrivingLicence,
+        /// Đăng ký xe
+        VehicleRegistration,
+        /// Bảo hiểm y tế
+        HealthInsurance,
+        /// Bảo hiểm xã hội
+        SocialInsurance,
+        /// Thuế
+        Tax,
+        /// Sổ sức khỏe điện tử
+        HealthRecord,
+    }
+    /// A registry's answer that was not "Đạt".
+    RegistryOutcome {
+        /// Data differ.
+        Mismatch,
+        /// Nobody with that number.
+        NotFound,
+        /// No answer.
+        Unavailable,
+    }
+    /// What a one-time password allows.
+    OtpPurpose {
+        /// P1: to go on with registration.
+        Registration,
+        /// P7: to go on with activation.
+        Activation,
+        /// P8: the new number is one's own.
+        PhoneChange,
+        /// P9: the code shown on the old device, or sent after a chip read.
+        DeviceChange,
+    }
+    /// Why a login was turned down.
+    LoginOutcome {
+        /// Wrong password.
+        WrongPassword,
+        /// Locked.
+        Locked,
+        /// Too many wrong passwords.
+        Throttled,
+        /// Not the bound device and no step-up.
+        DeviceNotBound,
+    }
+    /// How strong card evidence is (spec C.2).
+    EvidenceStrength {
+        /// Read from the QR.
+        QrUnsigned,
+        /// Chip read, passive authentication good.
+        ChipPassiveAuth,
+        /// Chip read, active authentication good too.
+        ChipActiveAuth,
+        /// In person, biometric.
+        InPersonBiometric,
+    }
+    /// A biometric.
+    Modality {
+        /// ảnh chân dung
+        Portrait,
+        /// vân tay
+        Fingerprints,
+    }
+    /// What a database said of a biometric.
+    MatchResult {
+        /// Same person.
+        Match,
+        /// Not the same person.
+        NoMatch,
+        /// Nothing to compare with.
+        NoReference,
+        /// No answer.
+        Unavailable,
+    }
+    /// An issued level (spec A-07).
+    Level {
+        /// mức độ 1
+        One,
+        /// mức độ 2
+        Two,
+    }
+    /// Why an application was refused.
+    RefusalReason {
+        /// Declared data differ from the registry's.
+        DataMismatch,
+        /// Biometrics do not match.
+        BiometricMismatch,
+        /// Evidence is not good.
+        EvidenceInvalid,
+        /// Not entitled to the level.
+        NotEligible,
+        /// The authority's other ground, told to the citizen in writing.
+        Other,
+    }
+    /// Why an application ended before a decision.
+    WithdrawReason {
+        /// Consent was refused.
+        ConsentRefused,
+        /// The citizen withdrew it.
+        ByCitizen,
+        /// The officer ended the intake.
+        ByOfficer,
+    }
+    /// A channel of notices.
+    Channel {
+        /// In the app.
+        App,
+        /// SMS
+        Sms,
+        /// e-mail
+        Email,
+        /// Told in person at the desk.
+        InPerson,
+    }
+    /// How somebody proved themselves a second time (spec B.6).
+    StepUpMethod {
+        /// The code shown on the old device.
+        CodeOnOldDevice,
+        /// The chip card read by NFC.
+        ChipRead,
+        /// In person at the police.
+        InPerson,
+        /// The device's own signature (phone change on the bound device).
+        BoundDevice,
+        /// Proof of identity to the hotline.
+        Hotline,
+    }
+    /// Why a device was unbound.
+    UnbindReason {
+        /// Another device took its place.
+        Changed,
+        /// The holder unlinked it.
+        ByHolder,
+        /// An officer unlinked it.
+        ByOfficer,
+        /// The hotline unlinked it.
+        ByHotline,
+        /// The device went to another account (policy `transfer_with_step_up`, C-09).
+        Transferred,
+        /// The account was closed.
+        AccountClosed,
+    }
+    /// A kind of document that can be linked (spec A.3).
+    DocumentKind {
+        /// Giấy phép lái xe
+        DrivingLicence,
+        /// Đăng ký xe
+        VehicleRegistration,
+        /// Thẻ bảo hiểm y tế
+        HealthInsuranceCard,
+        /// Mã số thuế
+        TaxCode,
+        /// Mã số BHXH
+        SocialInsuranceCode,
+        /// Sổ sức khỏe điện tử
+        HealthRecord,
+    }
+    /// A registry's answer to a declared document that was not `verified` (spec A.3).
+    LinkOutcome {
+        /// không tìm thấy dữ liệu
+        NotFound,
+        /// không đạt
+        Mismatch,
+        /// No answer.
+        RegistryUnavailable,
+        /// It exists and belongs to somebody else.
+        OwnerMismatch,
+        /// Expired or revoked since.
+        NoLongerValid,
+    }
+    /// A ground for a lock (spec B.4). An account is locked while any is there.
+    LockGround {
+        /// The holder asked.
+        OwnRequest,
+        /// Breach of the app's terms.
+        TermsBreached,
+        /// The card was revoked or is held.
+        CardRevoked,
+        /// The holder died. Never unlocked.
+        Death,
+        /// A procedural authority asked.
+        ProceduralAuthority,
+        /// Another competent authority asked.
+        CompetentAuthority,
+        /// The card expired (Decree 69 art. 15).
+        CardExpired,
+        /// Passport or travel document expired (foreigner).
+        TravelDocumentExpired,
+        /// Residence ended (foreigner).
+        ResidenceEnded,
+        /// Dissolved or stopped (organisation).
+        OrganisationDissolved,
+        /// A relying party asked (Decree 59 only).
+        RelyingParty,
+    }
+    /// Why an account was closed.
+    CloseReason {
+        /// The holder died.
+        Death,
+        /// Revoked.
+        Revoked,
+        /// Dissolved.
+        OrganisationDissolved,
+    }
+    /// Why a claim ended.
+    ClaimEnd {
+        /// The number or device was changed.
+        Changed,
+        /// It was never confirmed and another needed it.
+        Forfeited,
+        /// The account was closed.
+        AccountClosed,
+        /// The command that made it was turned down.
+        CommandRejected,
+    }
+    /// Which data live how long (spec B.5).
+    RetentionClass {
+        /// Class P: for ever.
+        Permanent,
+        /// Class U: usage, five years.
+        Usage,
+        /// Class S: short-lived.
+        Short,
+    }
+    /// What a ledger key signs.
+    KeyPurpose {
+        /// Events.
+        Events,
+        /// Checkpoints.
+        Checkpoints,
+    }
+    /// A security question of the current list.
+    QuestionId {
+        /// Name of your first school?
+        FirstSchool,
+        /// Name of your first teacher?
+        FirstTeacher,
+        /// Name of your childhood friend?
+        ChildhoodFriend,
+        /// Your favourite dish?
+        FavouriteDish,
+        /// Your mother's home village?
+        MothersVillage,
+        /// Your first job?
+        FirstJob,
+    }
+    /// What can be asked (spec A.8).
+    CommandKind {
+        /// P1.
+        RegisterAppAccount,
+        /// P1 steps 5.
+        ConfirmRegistrationOtp,
+        /// A new code.
+        ResendOtp,
+        /// P1 step 6.
+        SetPassword,
+        /// P2.
+        LogIn,
+        /// P3.
+        ApplyLevel1,
+        /// P4, P5.
+        OpenLevel2Intake,
+        /// P4.
+        RecordBiometrics,
+        /// P4.
+        RecordConsent,
+        /// P4.
+        SubmitLevel2,
+        /// P4.
+        RecordRegistryResult,
+        /// P6.
+        DecideApplication,
+        /// P6.
+        NotifyResult,
+        /// P7.
+        RequestActivation,
+        /// P7.
+        ConfirmActivationOtp,
+        /// P7.
+        SetPasscode,
+        /// P7.
+        SetSecurityQuestions,
+        /// The clock.
+        ExpireActivationWindow,
+        /// The hotline.
+        AssistActivation,
+        /// P9.
+        RequestDeviceChange,
+        /// P9.
+        ConfirmDeviceChange,
+        /// P9.
+        UnlinkDevice,
+        /// P8.
+        RequestPhoneChange,
+        /// P8.
+        ConfirmPhoneChange,
+        /// Documents.
+        LinkDocument,
+        /// Documents.
+        RefreshDocument,
+        /// Documents.
+        UnlinkDocument,
+        /// Locks.
+        LockAccount,
+        /// Locks.
+        UnlockAccount,
+        /// The end.
+        CloseAccount,
+        /// Erasure.
+        RequestErasure,
+        /// Principals.
+        EnrolPrincipal,
+        /// Principals.
+        RevokePrincipal,
+        /// Withdraw an application.
+        WithdrawApplication,
+        /// Policy.
+        PublishPolicy,
+        /// Catalogue.
+        PublishCatalogue,
+        /// Settling a dangling claim.
+        SettleClaim,
+        /// The clock: nobody decided in time.
+        ExpireProcessingDeadline,
+    }
+    /// A guard of a command, in the order the specification A.8 gives them per command.
+    Guard {
+        /// The number is twelve digits.
+        PersonalIdFormat,
+        /// The phone number has a valid form.
+        PhoneFormat,
+        /// Nobody has an account under this number.
+        PersonalIdFree,
+        /// No other account has this phone number.
+        PhoneFree,
+        /// The registry confirms the data.
+        RegistryMatch,
+        /// A challenge of this purpose is open.
+        OtpOpen,
+        /// It has not expired.
+        OtpInTime,
+        /// Attempts are left.
+        OtpAttempts,
+        /// The code is right.
+        OtpCode,
+        /// Not sent again too soon.
+        OtpResend,
+        /// The OTP was verified in this procedure.
+        OtpVerified,
+        /// Not on the list of common passwords.
+        PasswordAllowed,
+        /// No password before.
+        PasswordNotSet,
+        /// The account is there and open.
+        AccountOpen,
+        /// No lock ground.
+        Unlocked,
+        /// Password, passcode or other credential is right.
+        CredentialRight,
+        /// Not too many wrong ones.
+        NotThrottled,
+        /// The device is the bound one, or a step-up was done.
+        DeviceKnown,
+        /// An app account.
+        AppOnly,
+        /// Fourteen full years.
+        Age,
+        /// A chip card is there.
+        ChipCard,
+        /// The evidence is good.
+        Evidence,
+        /// A portrait is there.
+        Portrait,
+        /// No application under way.
+        NoOpenCase,
+        /// The dossier exists in that state.
+        CaseState,
+        /// The level is not held already.
+        LevelNotHeld,
+        /// The officer is active and mapped to this site.
+        OfficerAuthorised,
+        /// The site is open on this day.
+        SiteOpen,
+        /// The person is present.
+        PersonPresent,
+        /// The capture is of sufficient quality.
+        CaptureQuality,
+        /// Consent was given.
+        Consent,
+        /// All evidence is there.
+        EvidenceComplete,
+        /// The question is open.
+        RequestOpen,
+        /// All checks are present.
+        ChecksComplete,
+        /// A decision was taken.
+        Decided,
+        /// There is a channel to tell by.
+        ChannelKnown,
+        /// Number and phone belong to one account.
+        AccountMatch,
+        /// P7 check a: identified.
+        LevelCheck,
+        /// P7 check b: not activated yet.
+        NotActivated,
+        /// P7 check c: the device.
+        DeviceCheck,
+        /// The window is open.
+        WindowOpen,
+        /// The window is overdue.
+        WindowOverdue,
+        /// The deadline passed.
+        DeadlinePassed,
+        /// Exactly six digits.
+        PasscodeFormat,
+        /// Not on the list of common passcodes.
+        PasscodeAllowed,
+        /// Exactly two distinct questions.
+        QuestionCount,
+        /// Of the current list.
+        QuestionKnown,
+        /// The activation is at this step.
+        ActivationStep,
+        /// A second proof.
+        StepUp,
+        /// The account is activated.
+        Activated,
+        /// The level suffices.
+        LevelSufficient,
+        /// The registry verified the document.
+        RegistryVerified,
+        /// The document's owner is the account's holder.
+        OwnerMatch,
+        /// The link is there.
+        DocumentLinked,
+        /// The ground is lawful for whoever asks.
+        GroundLawful,
+        /// The ground is there.
+        GroundPresent,
+        /// No other ground remains.
+        NoOtherGround,
+        /// The retention class allows it.
+        RetentionAllows,
+        /// The role may do this.
+        RoleAllowed,
+        /// The device is bound to this account.
+        DeviceBound,
+        /// The document's number has its kind's form.
+        DocumentFormat,
+        /// Not linked already.
+        DocumentNew,
+    }
+    /// A stable code of a refusal; its text form is the API's `code`.
+    RefusalCode {
+        /// The number is not twelve digits.
+        PersonalIdFormat,
+        /// The phone number has no valid form.
+        PhoneFormat,
+        /// Somebody has an account under this number.
+        PersonalIdAlreadyRegistered,
+        /// Another account has this phone number.
+        PhoneInUse,
+        /// Declared data differ from the registry's.
+        DataMismatch,
+        /// The registry did not answer.
+        RegistryUnavailable,
+        /// No challenge is open.
+        OtpNotOpen,
+        /// Wrong code.
+        OtpWrong,
+        /// Too late.
+        OtpExpired,
+        /// Too often.
+        OtpAttemptsExhausted,
+        /// Too soon.
+        OtpResendTooSoon,
+        /// No OTP was verified.
+        OtpNotVerified,
+        /// A common password.
+        PasswordBlocklisted,
+        /// There is a password already.
+        PasswordAlreadySet,
+        /// The account is closed.
+        AccountClosed,
+        /// The account is locked.
+        Locked,
+        /// Wrong credential.
+        CredentialWrong,
+        /// Too many wrong ones.
+        Throttled,
+        /// Not the bound device.
+        DeviceNotBound,
+        /// Not an app account.
+        NotAppAccount,
+        /// Younger than fourteen.
+        UnderAge,
+        /// No chip card.
+        NoChipCard,
+        /// Evidence is not good.
+        EvidenceInvalid,
+        /// Level 1 is held.
+        AlreadyLevel1,
+        /// Level 2 is held.
+        AlreadyLevel2,
+        /// An application is under way.
+        CaseOpen,
+        /// No such dossier in that state.
+        CaseNotOpen,
+        /// The officer may not act here.
+        OfficerNotAuthorised,
+        /// The site is not open.
+        SiteNotOpen,
+        /// The person is not present.
+        PersonNotPresent,
+        /// The capture is not good enough.
+        CaptureQuality,
+        /// Consent was refused.
+        ConsentRefused,
+        /// Evidence is missing.
+        EvidenceMissing,
+        /// The question is not open.
+        RequestNotOpen,
+        /// Checks are missing.
+        ChecksIncomplete,
+        /// Not decided.
+        NotDecided,
+        /// No channel.
+        NoChannel,
+        /// Number and phone do not belong to one account, or there is none.
+        RequestNotAccepted,
+        /// P7 a.
+        NotIdentified,
+        /// P7 b.
+        AlreadyActivated,
+        /// P7 c.
+        UseOtherDevice,
+        /// The window ended.
+        ActivationWindowEnded,
+        /// The window is not overdue.
+        WindowNotOverdue,
+        /// The deadline has not passed.
+        DeadlineNotPassed,
+        /// Not six digits.
+        PasscodeFormat,
+        /// A common passcode.
+        PasscodeBlocklisted,
+        /// Not two distinct questions.
+        QuestionCount,
+        /// Not of the list.
+        QuestionUnknown,
+        /// Another step comes first.
+        StepOutOfOrder,
+        /// The second proof failed.
+        StepUpFailed,
+        /// The proof failed.
+        ProofFailed,
+        /// Not activated.
+        NotActivated,
+        /// The level does not suffice.
+        LevelTooLow,
+        /// The registry does not know it.
+        RegistryNotFound,
+        /// The registry's data differ.
+        RegistryMismatch,
+        /// It belongs to somebody else.
+        OwnerMismatch,
+        /// Not linked.
+        DocumentNotLinked,
+        /// The ground is not lawful for whoever asks.
+        GroundNotLawful,
+        /// The ground is not there.
+        GroundNotPresent,
+        /// Another ground remains.
+        OtherGroundRemains,
+        /// The law forbids erasure.
+        RetentionForbids,
+        /// The role may not do this.
+        RoleNotAllowed,
+        /// The document's number is malformed.
+        DocumentFormat,
+        /// Linked already.
+        DocumentAlreadyLinked,
+        /// No such account.
+        AccountNotFound,
+    }
+    /// A message of the catalogue (spec A.7). Events hold the id, never the text.
+    Message {
+        /// đề nghị công dân điều chỉnh lại thông tin
+        DataMismatch,
+        /// "Không quét được QR code?"
+        QrFallback,
+        /// The code was sent.
+        OtpSent,
+        /// "tài khoản của bạn chưa được định danh điện tử"
+        NotIdentified,
+        /// "Tài khoản của bạn đã thực hiện kích hoạt"
+        AlreadyActivated,
+        /// Go on with activation.
+        ConfirmActivation,
+        /// Activate on another device.
+        UseOtherDevice,
+        /// The activation code.
+        ActivationCode,
+        /// The result.
+        IssuanceResult,
+        /// The window ended: call the hotline.
+        ActivationWindowEnded,
+        /// Neutral: not accepted.
+        RequestNotAccepted,
+        /// Account data are kept for ever by law (spec B.5).
+        KeptByLaw,
+        /// The phone number was changed; goes to the old number.
+        PhoneChanged,
+        /// A device was bound or unbound; goes to the holder.
+        DeviceChanged,
+        /// The account was locked or unlocked.
+        LockChanged,
+    }
+}
+
+/// A captured image, kept outside the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, SchemaRead, SchemaWrite, Serialize, Deserialize)]
+pub struct Capture {
+    /// BLAKE3 of a 32-byte salt and the image; the salt stays with the image.
+    pub digest: Digest,
+    /// Quality score 0–100 of the capturing software.
+    pub quality: u8,
+}
+
+/// What was read from a chip (spec C.3): hashes and verdicts, never contents.
+#[derive(Debug, Clone, PartialEq, Eq, SchemaRead, SchemaWrite, Serialize, Deserialize)]
+pub struct ChipEvidence {
+    /// SHA-256 of the document security object.
+    pub sod: Digest,
+    /// SHA-256 over the hashes of the data groups read, each preceded by its number.
+    pub data_groups: Digest,
+    /// SHA-256 of the document-signer certificate.
+    pub certificate: Digest,
+    /// What it proves.
+    pub strength: EvidenceStrength,
+    /// Version of the verifying software.
+    pub verifier: u32,
+}

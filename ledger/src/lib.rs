@@ -1,0 +1,4 @@
+//! The ledger: the port to event stores, its engines, the key vault, and the writer that turns a
+//! command into signed, durable events. No HTTP, no projections.
+
+pub mod store;

@@ -1,0 +1,2 @@
+//! idledger
+fn main() {}
