@@ -2,6 +2,7 @@
 //! no randomness; time, ids and keys are parameters.
 
 pub mod bytes;
+pub mod command;
 pub mod entitlement;
 pub mod envelope;
 pub mod event;

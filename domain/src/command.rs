@@ -1,0 +1,312 @@
+//! What can be asked, and what `decide` is told besides: the contract between the rules (here) and
+//! whoever carries them out (`ledger::writer`).
+//!
+//! A command holds no secret: one-time codes, passwords, passcodes and answers are checked outside
+//! and only the verdict comes in through [`Context`]. Personal data stand in commands, so they have
+//! no `Debug` that prints them.
+
+use crate::envelope::{Actor, Receipt, Refused};
+use crate::event::Event;
+use crate::ids::{
+    AccountId, AreaCode, CaseId, ChallengeId, DeviceRef, DocumentId, LookupHash, Micros,
+    PublicKey, VerifierId,
+};
+use crate::personal::{Person, Personal};
+use crate::policy::Policy;
+use crate::vocabulary::{
+    Capture, Channel, ChipEvidence, CloseReason, CommandKind, Database, DocumentKind,
+    LinkOutcome, LockGround, MatchResult, Modality, OtpPurpose, QuestionId, RefusalReason,
+    RegistrationMethod, RegistryOutcome, RetentionClass, StepUpMethod, UnbindReason,
+    WithdrawReason,
+};
+
+/// A device as it presents itself.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DeviceInfo {
+    /// Keyed hash of the identifier.
+    pub device: DeviceRef,
+    /// The key it will sign with. Weak keys are refused before this exists.
+    pub key: PublicKey,
+    /// As the device reports it (sealed).
+    pub identifier: String,
+    /// Model name (sealed).
+    pub model: String,
+}
+
+/// One command to one account. Field texts are valid already (`identity` newtypes); what they mean
+/// is checked here.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Command {
+    /// P1 steps 1–4. `qr`: the raw QR text where the card was scanned.
+    RegisterAppAccount { person: Person, method: RegistrationMethod, qr: Option<String> },
+    /// P1 step 5.
+    ConfirmRegistrationOtp { challenge: ChallengeId },
+    /// A new code for the challenge of a purpose.
+    ResendOtp { purpose: OtpPurpose },
+    /// P1 step 6, and P7 step 6 where none was set before.
+    SetPassword { verifier: VerifierId },
+    /// P2. `device`: what it is tried on.
+    LogIn { device: Option<DeviceRef> },
+    /// P3. Chip evidence or QR text, and the portrait.
+    ApplyLevel1 { chip: Option<ChipEvidence>, qr: Option<String>, portrait: Option<Capture> },
+    /// P4, P5. `person`: entered by the officer, where there is no account yet.
+    OpenLevel2Intake {
+        person: Option<Person>,
+        site: u32,
+        person_present: bool,
+        with_card_issue: bool,
+    },
+    /// P4: one or both captures.
+    RecordBiometrics { case: CaseId, portrait: Option<Capture>, fingerprints: Option<Capture> },
+    /// P4: what the citizen said.
+    RecordConsent { case: CaseId, given: bool, text_version: u16 },
+    /// P4: the officer hands the dossier in.
+    SubmitLevel2 { case: CaseId },
+    /// An adapter's answer about one biometric.
+    RecordRegistryResult {
+        case: CaseId,
+        modality: Modality,
+        database: Database,
+        result: MatchResult,
+    },
+    /// P6: the authority's decision. `refuse`: with this reason.
+    DecideApplication { case: CaseId, refuse: Option<RefusalReason> },
+    /// P6: the notice, and when it was received.
+    NotifyResult { case: CaseId, channel: Channel, received_at: Micros },
+    /// P7 steps 2–5. The account was found by number and phone; `matched` says both are right.
+    RequestActivation { matched: bool, device: DeviceInfo },
+    /// P7 step 5.
+    ConfirmActivationOtp { challenge: ChallengeId },
+    /// P7 step 7.
+    SetPasscode { verifier: VerifierId },
+    /// P7 step 8. Completes the activation when all is there.
+    SetSecurityQuestions { questions: Vec<QuestionId>, verifier: VerifierId },
+    /// The clock: day 7 passed.
+    ExpireActivationWindow,
+    /// The clock: the last day to decide passed.
+    ExpireProcessingDeadline { case: CaseId },
+    /// The hotline reopens an overdue window.
+    AssistActivation { proof_given: bool },
+    /// P9: ask to move to another device.
+    RequestDeviceChange { device: DeviceInfo },
+    /// P9: with a second proof (`Context::step_up`).
+    ConfirmDeviceChange { method: StepUpMethod, challenge: Option<ChallengeId> },
+    /// Take the device off the account.
+    UnlinkDevice { reason: UnbindReason },
+    /// P8: ask for another number; a code goes to it.
+    RequestPhoneChange { phone: String, hash: LookupHash, method: StepUpMethod },
+    /// P8: the code came back.
+    ConfirmPhoneChange { challenge: ChallengeId },
+    /// A document is declared; the registry's answer is in the context.
+    LinkDocument { kind: DocumentKind, number: String },
+    /// An adapter's newer data; `None`: still good.
+    RefreshDocument { document: DocumentId, data_as_of: Micros, outcome: Option<LinkOutcome> },
+    /// The citizen takes it out.
+    UnlinkDocument { document: DocumentId },
+    /// One ground.
+    LockAccount { ground: LockGround },
+    /// One ground ended.
+    UnlockAccount { ground: LockGround },
+    /// The end.
+    CloseAccount { reason: CloseReason },
+    /// The citizen or the officer ends an application.
+    WithdrawApplication { case: CaseId, reason: WithdrawReason },
+    /// Erase one class.
+    RequestErasure { class: RetentionClass },
+}
+
+/// A registry's answer to declared data, asked before deciding.
+#[derive(Clone, PartialEq, Eq)]
+pub enum RegistryAnswer {
+    /// Confirmed. Where the registry says the person resides, and the birth date it knows.
+    Confirmed { area: AreaCode, birth_date: String, has_chip_card: bool },
+    /// Not confirmed.
+    Not(RegistryOutcome),
+}
+
+/// A sector registry's answer to a declared document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DocumentAnswer {
+    /// Verified; the instant its data are of.
+    Verified { data_as_of: Micros },
+    /// Not.
+    Not(LinkOutcome),
+}
+
+/// Who holds a number or a device now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Holder {
+    /// Not asked for this command.
+    #[default]
+    NotAsked,
+    /// Nobody.
+    Free,
+    /// This account.
+    Own,
+    /// Another account.
+    Other(AccountId),
+}
+
+/// The officer as enrolled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfficerFacts {
+    /// Enrolled, not revoked at this instant.
+    pub active: bool,
+    /// Sites where they may act.
+    pub sites: Vec<u32>,
+}
+
+/// Everything a decision may depend on besides the account's own history.
+pub struct Context<'a> {
+    /// When it is recorded.
+    pub now: Micros,
+    /// When it happened; not after `now`.
+    pub occurred_at: Micros,
+    /// The policy in force, pinned in the event.
+    pub policy: &'a Policy,
+    /// Who asks.
+    pub actor: Actor,
+    /// Fresh random ids, as many as are asked for.
+    pub new_id: &'a mut dyn FnMut() -> [u8; 16],
+    /// The holder's data, opened, where the account exists and they can be read.
+    pub person: Option<&'a Person>,
+    /// The population registry's answer, where the command needs one.
+    pub registry: Option<RegistryAnswer>,
+    /// The sector registry's answer, where the command needs one.
+    pub document: Option<DocumentAnswer>,
+    /// Who holds the personal number.
+    pub personal_id_holder: Holder,
+    /// Who holds the phone number.
+    pub phone_holder: Holder,
+    /// Who holds the device.
+    pub device_holder: Holder,
+    /// Keyed hash of the account's registered phone number.
+    pub phone_hash: Option<LookupHash>,
+    /// Whether the one-time code was the right one (constant-time, checked outside).
+    pub otp_right: Option<bool>,
+    /// Whether password or passcode was right.
+    pub credential_right: Option<bool>,
+    /// Whether a new password or passcode has the form and is not on the block-list:
+    /// `Some(Err(true))`: wrong form, `Some(Err(false))`: on the list.
+    pub credential_allowed: Option<Result<(), bool>>,
+    /// Whether the second proof succeeded, where it is not a challenge.
+    pub step_up: Option<bool>,
+    /// The acting officer or agent.
+    pub officer: Option<OfficerFacts>,
+    /// `n` working days after a local day, by the calendar in force.
+    pub working_days_after: &'a dyn Fn(crate::ids::LocalDay, u8) -> crate::ids::LocalDay,
+}
+
+/// One event to be recorded, and what is sealed beside it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewEvent {
+    /// Open facts.
+    pub event: Event,
+    /// Sealed parts in order, each under the account's key of its class.
+    pub sealed: Vec<(RetentionClass, Personal)>,
+}
+
+/// A number or device that the events make the account's, or no longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClaimChange {
+    /// Which claim stream.
+    pub claim: Claim,
+    /// Taken (before the events) or released (after them).
+    pub take: bool,
+    /// Whose: this account's, or (a transferred device) another's.
+    pub of: Option<AccountId>,
+}
+
+/// What a claim is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// The personal number of the person in the command.
+    PersonalId,
+    /// The phone number of the person in the command.
+    Phone,
+    /// This phone number.
+    PhoneHash(LookupHash),
+    /// This device.
+    Device(DeviceRef),
+}
+
+/// What came out of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// Guards passed and, if any, the one that refused.
+    pub receipt: Receipt,
+    /// The account's events, in order. Of a refusal: `CommandRejected`, and whatever else the
+    /// procedure leaves behind (a failed registry check).
+    pub events: Vec<NewEvent>,
+    /// Claims to take before, and release after.
+    pub claims: Vec<ClaimChange>,
+    /// Codes to send: challenge, purpose and to which number.
+    pub send: Vec<Notice>,
+}
+
+/// Something the holder is to be sent; rendered outside from the message catalogue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Notice {
+    /// What.
+    pub message: crate::vocabulary::Message,
+    /// The code of this challenge goes with it.
+    pub challenge: Option<ChallengeId>,
+    /// To the number being introduced by this command instead of the registered one.
+    pub to_new_phone: bool,
+}
+
+impl Decision {
+    /// Why it was refused, if it was.
+    pub fn refused(&self) -> Option<Refused> {
+        self.receipt.refused
+    }
+}
+
+impl Command {
+    /// Which of the list it is.
+    pub fn kind(&self) -> CommandKind {
+        match self {
+            Self::RegisterAppAccount { .. } => CommandKind::RegisterAppAccount,
+            Self::ConfirmRegistrationOtp { .. } => CommandKind::ConfirmRegistrationOtp,
+            Self::ResendOtp { .. } => CommandKind::ResendOtp,
+            Self::SetPassword { .. } => CommandKind::SetPassword,
+            Self::LogIn { .. } => CommandKind::LogIn,
+            Self::ApplyLevel1 { .. } => CommandKind::ApplyLevel1,
+            Self::OpenLevel2Intake { .. } => CommandKind::OpenLevel2Intake,
+            Self::RecordBiometrics { .. } => CommandKind::RecordBiometrics,
+            Self::RecordConsent { .. } => CommandKind::RecordConsent,
+            Self::SubmitLevel2 { .. } => CommandKind::SubmitLevel2,
+            Self::RecordRegistryResult { .. } => CommandKind::RecordRegistryResult,
+            Self::DecideApplication { .. } => CommandKind::DecideApplication,
+            Self::NotifyResult { .. } => CommandKind::NotifyResult,
+            Self::RequestActivation { .. } => CommandKind::RequestActivation,
+            Self::ConfirmActivationOtp { .. } => CommandKind::ConfirmActivationOtp,
+            Self::SetPasscode { .. } => CommandKind::SetPasscode,
+            Self::SetSecurityQuestions { .. } => CommandKind::SetSecurityQuestions,
+            Self::ExpireActivationWindow => CommandKind::ExpireActivationWindow,
+            Self::ExpireProcessingDeadline { .. } => CommandKind::ExpireProcessingDeadline,
+            Self::AssistActivation { .. } => CommandKind::AssistActivation,
+            Self::RequestDeviceChange { .. } => CommandKind::RequestDeviceChange,
+            Self::ConfirmDeviceChange { .. } => CommandKind::ConfirmDeviceChange,
+            Self::UnlinkDevice { .. } => CommandKind::UnlinkDevice,
+            Self::RequestPhoneChange { .. } => CommandKind::RequestPhoneChange,
+            Self::ConfirmPhoneChange { .. } => CommandKind::ConfirmPhoneChange,
+            Self::LinkDocument { .. } => CommandKind::LinkDocument,
+            Self::RefreshDocument { .. } => CommandKind::RefreshDocument,
+            Self::UnlinkDocument { .. } => CommandKind::UnlinkDocument,
+            Self::LockAccount { .. } => CommandKind::LockAccount,
+            Self::UnlockAccount { .. } => CommandKind::UnlockAccount,
+            Self::CloseAccount { .. } => CommandKind::CloseAccount,
+            Self::WithdrawApplication { .. } => CommandKind::WithdrawApplication,
+            Self::RequestErasure { .. } => CommandKind::RequestErasure,
+        }
+    }
+}
+
+impl core::fmt::Debug for Command {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{:?}", self.kind())
+    }
+}
+
