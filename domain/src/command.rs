@@ -19,9 +19,10 @@ use crate::vocabulary::{
     RegistrationMethod, RegistryOutcome, RetentionClass, StepUpMethod, UnbindReason,
     WithdrawReason,
 };
+use wincode::{SchemaRead, SchemaWrite};
 
 /// A device as it presents itself.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, SchemaRead, SchemaWrite)]
 pub struct DeviceInfo {
     /// Keyed hash of the identifier.
     pub device: DeviceRef,
@@ -35,8 +36,11 @@ pub struct DeviceInfo {
 
 /// One command to one account. Field texts are valid already (`identity` newtypes); what they mean
 /// is checked here.
-#[derive(Clone, PartialEq, Eq)]
+///
+/// Its canonical encoding is what callers outside HTTP sign (INV-2), so its order is format.
+#[derive(Clone, PartialEq, Eq, SchemaRead, SchemaWrite)]
 #[non_exhaustive]
+#[wincode(tag_encoding = "u8")]
 pub enum Command {
     /// P1 steps 1–4. `qr`: the raw QR text where the card was scanned.
     RegisterAppAccount { person: Person, method: RegistrationMethod, qr: Option<String> },
