@@ -2,3 +2,8 @@
 //! command into signed, durable events. No HTTP, no projections.
 
 pub mod store;
+pub mod evidence;
+pub mod keyring;
+pub mod messenger;
+pub mod principals;
+pub mod writer;

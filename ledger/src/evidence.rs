@@ -1,0 +1,157 @@
+//! The actor's own proof (INV-2), checked before it can be used.
+//!
+//! A [`Proven`] can only be made by verifying, so that nothing unverified is ever recorded as
+//! evidence. Signatures are strict Ed25519 (RFC 8032); weak keys do not verify anything.
+
+use crate::writer::LedgerError;
+use domain::bytes;
+use domain::command::Command;
+use domain::envelope::Evidence;
+use domain::ids::{AccountId, CommandId, Digest, EventId, PublicKey, Signature};
+use domain::record;
+use ed25519_dalek::{Signer, SigningKey};
+use wincode::{SchemaRead, SchemaWrite};
+
+/// Starts what a caller outside HTTP signs.
+pub const COMMAND_PREFIX: &[u8] = b"idledger-command/v1\0";
+
+/// Evidence that verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proven {
+    evidence: Evidence,
+    body: Option<Vec<u8>>,
+}
+
+/// What a caller outside HTTP signs, in its canonical encoding.
+#[derive(Clone, PartialEq, Eq, SchemaRead, SchemaWrite)]
+pub struct SignedCommand {
+    /// Random: hides the command behind its digest once the body is erased.
+    pub salt: [u8; 16],
+    /// The command's id.
+    pub command_id: CommandId,
+    /// The account it is for, if it exists.
+    pub account: Option<AccountId>,
+    /// What is asked.
+    pub command: Command,
+}
+
+impl SignedCommand {
+    /// Canonical bytes, their digest, and the message to be signed:
+    /// `"idledger-command/v1\0" ‖ command id ‖ BLAKE3(canonical bytes)`.
+    fn message(&self) -> Result<(Vec<u8>, Digest, Vec<u8>), LedgerError> {
+        let body = bytes::encode(self)
+            .map_err(|_| LedgerError::BadSubmission("the command has no canonical encoding"))?;
+        let digest = Digest(*blake3::hash(&body).as_bytes());
+        let message = command_message(self.command_id, digest);
+        Ok((body, digest, message))
+    }
+
+    /// Signs it and keeps the proof.
+    pub fn sign(&self, key: &SigningKey) -> Result<Proven, LedgerError> {
+        let (body, digest, message) = self.message()?;
+        let signature = Signature(key.sign(&message).to_bytes());
+        let key = PublicKey(key.verifying_key().to_bytes());
+        // Signed by ourselves a line above; `Proven::command` is for what comes from elsewhere.
+        Ok(Proven { evidence: Evidence::Command { digest, signature, key }, body: Some(body) })
+    }
+}
+
+/// The bytes a caller outside HTTP signs for a command.
+pub fn command_message(command_id: CommandId, digest: Digest) -> Vec<u8> {
+    let mut message = COMMAND_PREFIX.to_vec();
+    message.extend(command_id.0);
+    message.extend(digest.0);
+    message
+}
+
+impl Proven {
+    /// Nobody's signature: the ledger itself.
+    pub const fn none() -> Self {
+        Self { evidence: Evidence::None, body: None }
+    }
+
+    /// An operator at the machine.
+    pub const fn operator() -> Self {
+        Self { evidence: Evidence::Operator, body: None }
+    }
+
+    /// A citizen in a session; `verified` is the `OtpVerified` event that opened it. The caller has
+    /// checked the session's token. `body`: what was asked, if it is to be kept.
+    pub const fn session(verified: EventId, body: Option<Vec<u8>>) -> Self {
+        Self { evidence: Evidence::Session(verified), body }
+    }
+
+    /// An RFC 9421 signature over `base`; `body` is the request's body, whose `content-digest` the
+    /// caller has checked.
+    pub fn http(
+        base: Vec<u8>,
+        signature: Signature,
+        key: PublicKey,
+        body: Vec<u8>,
+    ) -> Result<Self, LedgerError> {
+        record::verify(&key, &base, &signature).map_err(LedgerError::Evidence)?;
+        Ok(Self { evidence: Evidence::HttpRequest { base, signature, key }, body: Some(body) })
+    }
+
+    /// A command signed outside HTTP.
+    pub fn command(
+        command: &SignedCommand,
+        signature: Signature,
+        key: PublicKey,
+    ) -> Result<Self, LedgerError> {
+        let (body, digest, message) = command.message()?;
+        record::verify(&key, &message, &signature).map_err(LedgerError::Evidence)?;
+        Ok(Self { evidence: Evidence::Command { digest, signature, key }, body: Some(body) })
+    }
+
+    /// The evidence as it will stand in the event.
+    pub const fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+
+    /// The signed body, to be sealed beside it.
+    pub fn body(&self) -> Option<&[u8]> {
+        self.body.as_deref()
+    }
+
+    /// The key that signed, if one did.
+    pub const fn key(&self) -> Option<&PublicKey> {
+        match &self.evidence {
+            Evidence::HttpRequest { key, .. } | Evidence::Command { key, .. } => Some(key),
+            Evidence::None | Evidence::Carried(_) | Evidence::Session(_) | Evidence::Operator => {
+                None
+            }
+        }
+    }
+}
+
+/// Why stored evidence does not prove what it should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EvidenceError {
+    /// The signature does not verify.
+    #[error("the actor's signature does not verify")]
+    Signature,
+    /// Another key signed than the actor's.
+    #[error("the evidence was signed by another key than the actor's")]
+    OtherKey,
+}
+
+/// Checks the evidence of a stored envelope, offline and without opening anything sealed. Returns
+/// whether there was a signature to check.
+pub fn verify_stored(envelope: &domain::envelope::Envelope) -> Result<bool, EvidenceError> {
+    let (key, signature, message) = match &envelope.evidence {
+        Evidence::HttpRequest { base, signature, key } => (key, signature, base.clone()),
+        Evidence::Command { digest, signature, key } => {
+            (key, signature, command_message(envelope.command, *digest))
+        }
+        Evidence::None | Evidence::Carried(_) | Evidence::Session(_) | Evidence::Operator => {
+            return Ok(false);
+        }
+    };
+    if envelope.actor.key != Some(key.id()) {
+        return Err(EvidenceError::OtherKey);
+    }
+    record::verify(key, &message, signature).map_err(|_| EvidenceError::Signature)?;
+    Ok(true)
+}
