@@ -8,16 +8,15 @@
 use crate::envelope::{Actor, Receipt, Refused};
 use crate::event::Event;
 use crate::ids::{
-    AccountId, AreaCode, CaseId, ChallengeId, DeviceRef, DocumentId, LookupHash, Micros,
+    AccountId, AreaCode, CaseId, ChallengeId, DeviceRef, DocumentId, LocalDay, LookupHash, Micros,
     PublicKey, VerifierId,
 };
 use crate::personal::{Person, Personal};
 use crate::policy::Policy;
 use crate::vocabulary::{
-    Capture, Channel, ChipEvidence, CloseReason, CommandKind, Database, DocumentKind,
-    LinkOutcome, LockGround, MatchResult, Modality, OtpPurpose, QuestionId, RefusalReason,
-    RegistrationMethod, RegistryOutcome, RetentionClass, StepUpMethod, UnbindReason,
-    WithdrawReason,
+    Capture, Channel, ChipEvidence, CloseReason, CommandKind, Database, DocumentKind, LinkOutcome,
+    LockGround, MatchResult, Modality, OtpPurpose, QuestionId, RefusalReason, RegistrationMethod,
+    RegistryOutcome, RetentionClass, StepUpMethod, UnbindReason, WithdrawReason,
 };
 use wincode::{SchemaRead, SchemaWrite};
 
@@ -43,7 +42,11 @@ pub struct DeviceInfo {
 #[wincode(tag_encoding = "u8")]
 pub enum Command {
     /// P1 steps 1–4. `qr`: the raw QR text where the card was scanned.
-    RegisterAppAccount { person: Person, method: RegistrationMethod, qr: Option<String> },
+    RegisterAppAccount {
+        person: Person,
+        method: RegistrationMethod,
+        qr: Option<String>,
+    },
     /// P1 step 5.
     ConfirmRegistrationOtp { challenge: ChallengeId },
     /// A new code for the challenge of a purpose.
@@ -53,7 +56,11 @@ pub enum Command {
     /// P2. `device`: what it is tried on.
     LogIn { device: Option<DeviceRef> },
     /// P3. Chip evidence or QR text, and the portrait.
-    ApplyLevel1 { chip: Option<ChipEvidence>, qr: Option<String>, portrait: Option<Capture> },
+    ApplyLevel1 {
+        chip: Option<ChipEvidence>,
+        qr: Option<String>,
+        portrait: Option<Capture>,
+    },
     /// P4, P5. `person`: entered by the officer, where there is no account yet.
     OpenLevel2Intake {
         person: Option<Person>,
@@ -62,9 +69,17 @@ pub enum Command {
         with_card_issue: bool,
     },
     /// P4: one or both captures.
-    RecordBiometrics { case: CaseId, portrait: Option<Capture>, fingerprints: Option<Capture> },
+    RecordBiometrics {
+        case: CaseId,
+        portrait: Option<Capture>,
+        fingerprints: Option<Capture>,
+    },
     /// P4: what the citizen said.
-    RecordConsent { case: CaseId, given: bool, text_version: u16 },
+    RecordConsent {
+        case: CaseId,
+        given: bool,
+        text_version: u16,
+    },
     /// P4: the officer hands the dossier in.
     SubmitLevel2 { case: CaseId },
     /// An adapter's answer about one biometric.
@@ -75,17 +90,33 @@ pub enum Command {
         result: MatchResult,
     },
     /// P6: the authority's decision. `refuse`: with this reason.
-    DecideApplication { case: CaseId, refuse: Option<RefusalReason> },
+    DecideApplication {
+        case: CaseId,
+        refuse: Option<RefusalReason>,
+    },
     /// P6: the notice, and when it was received.
-    NotifyResult { case: CaseId, channel: Channel, received_at: Micros },
+    NotifyResult {
+        case: CaseId,
+        channel: Channel,
+        received_at: Micros,
+    },
     /// P7 steps 2–5. The account was found by number and phone; `matched` says both are right.
-    RequestActivation { matched: bool, device: DeviceInfo },
+    /// `step_up`: the second proof offered, needed only where the device is another account's and
+    /// policy lets it be taken over (C-09); `Context::step_up` says whether it succeeded.
+    RequestActivation {
+        matched: bool,
+        device: DeviceInfo,
+        step_up: Option<StepUpMethod>,
+    },
     /// P7 step 5.
     ConfirmActivationOtp { challenge: ChallengeId },
     /// P7 step 7.
     SetPasscode { verifier: VerifierId },
     /// P7 step 8. Completes the activation when all is there.
-    SetSecurityQuestions { questions: Vec<QuestionId>, verifier: VerifierId },
+    SetSecurityQuestions {
+        questions: Vec<QuestionId>,
+        verifier: VerifierId,
+    },
     /// The clock: day 7 passed.
     ExpireActivationWindow,
     /// The clock: the last day to decide passed.
@@ -95,17 +126,28 @@ pub enum Command {
     /// P9: ask to move to another device.
     RequestDeviceChange { device: DeviceInfo },
     /// P9: with a second proof (`Context::step_up`).
-    ConfirmDeviceChange { method: StepUpMethod, challenge: Option<ChallengeId> },
+    ConfirmDeviceChange {
+        method: StepUpMethod,
+        challenge: Option<ChallengeId>,
+    },
     /// Take the device off the account.
     UnlinkDevice { reason: UnbindReason },
     /// P8: ask for another number; a code goes to it.
-    RequestPhoneChange { phone: String, hash: LookupHash, method: StepUpMethod },
+    RequestPhoneChange {
+        phone: String,
+        hash: LookupHash,
+        method: StepUpMethod,
+    },
     /// P8: the code came back.
     ConfirmPhoneChange { challenge: ChallengeId },
     /// A document is declared; the registry's answer is in the context.
     LinkDocument { kind: DocumentKind, number: String },
     /// An adapter's newer data; `None`: still good.
-    RefreshDocument { document: DocumentId, data_as_of: Micros, outcome: Option<LinkOutcome> },
+    RefreshDocument {
+        document: DocumentId,
+        data_as_of: Micros,
+        outcome: Option<LinkOutcome>,
+    },
     /// The citizen takes it out.
     UnlinkDocument { document: DocumentId },
     /// One ground.
@@ -115,7 +157,10 @@ pub enum Command {
     /// The end.
     CloseAccount { reason: CloseReason },
     /// The citizen or the officer ends an application.
-    WithdrawApplication { case: CaseId, reason: WithdrawReason },
+    WithdrawApplication {
+        case: CaseId,
+        reason: WithdrawReason,
+    },
     /// Erase one class.
     RequestErasure { class: RetentionClass },
 }
@@ -124,7 +169,11 @@ pub enum Command {
 #[derive(Clone, PartialEq, Eq)]
 pub enum RegistryAnswer {
     /// Confirmed. Where the registry says the person resides, and the birth date it knows.
-    Confirmed { area: AreaCode, birth_date: String, has_chip_card: bool },
+    Confirmed {
+        area: AreaCode,
+        birth_date: String,
+        has_chip_card: bool,
+    },
     /// Not confirmed.
     Not(RegistryOutcome),
 }
@@ -150,6 +199,17 @@ pub enum Holder {
     Own,
     /// Another account.
     Other(AccountId),
+}
+
+/// What was found out about a password or passcode somebody chose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CredentialForm {
+    /// Good.
+    Good,
+    /// Too short, too long, or (a passcode) not exactly six digits.
+    WrongForm,
+    /// On the list of common ones.
+    OnBlockList,
 }
 
 /// The officer as enrolled.
@@ -187,19 +247,57 @@ pub struct Context<'a> {
     pub device_holder: Holder,
     /// Keyed hash of the account's registered phone number.
     pub phone_hash: Option<LookupHash>,
+    /// The number of the pending `PhoneChangeRequested`, opened, where the command confirms it.
+    pub new_phone: Option<&'a str>,
     /// Whether the one-time code was the right one (constant-time, checked outside).
     pub otp_right: Option<bool>,
-    /// Whether password or passcode was right.
+    /// Whether password or passcode was right. `None`: none was given.
     pub credential_right: Option<bool>,
-    /// Whether a new password or passcode has the form and is not on the block-list:
-    /// `Some(Err(true))`: wrong form, `Some(Err(false))`: on the list.
-    pub credential_allowed: Option<Result<(), bool>>,
+    /// What was found out about a new password or passcode. `None` counts as a wrong form.
+    pub credential_form: Option<CredentialForm>,
     /// Whether the second proof succeeded, where it is not a challenge.
     pub step_up: Option<bool>,
     /// The acting officer or agent.
     pub officer: Option<OfficerFacts>,
+    /// First day on which the intake site takes dossiers; `None`: since the first issuance.
+    pub site_open_from: Option<LocalDay>,
     /// `n` working days after a local day, by the calendar in force.
-    pub working_days_after: &'a dyn Fn(crate::ids::LocalDay, u8) -> crate::ids::LocalDay,
+    pub working_days_after: &'a dyn Fn(LocalDay, u8) -> LocalDay,
+}
+
+/// Whose phone number's holder is looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PhoneNeed {
+    /// The number of the person in the command.
+    Commanded,
+    /// The number registered for the account.
+    Registered,
+    /// The number with this hash.
+    Hash(LookupHash),
+}
+
+/// What a command's decision will read of its [`Context`]; the rest may be left empty.
+/// `decide::needs` says it, so that nobody looks up or opens more than that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Needs {
+    /// `person`, and `phone_hash`.
+    pub person: bool,
+    /// `personal_id_holder`, of the person in the command.
+    pub personal_id_holder: bool,
+    /// `phone_holder`.
+    pub phone_holder: Option<PhoneNeed>,
+    /// `device_holder`, of this device.
+    pub device_holder: Option<DeviceRef>,
+    /// `registry`: this database is asked about the person in the command, or else the holder.
+    pub registry: Option<Database>,
+    /// `document`: the sector registry of the command's document is asked.
+    pub document: bool,
+    /// `new_phone`.
+    pub new_phone: bool,
+    /// `otp_right`: the code given is compared with this challenge's.
+    pub otp: Option<ChallengeId>,
+    /// `officer` and `site_open_from`.
+    pub officer: bool,
 }
 
 /// One event to be recorded, and what is sealed beside it.
@@ -216,18 +314,18 @@ pub struct NewEvent {
 pub struct ClaimChange {
     /// Which claim stream.
     pub claim: Claim,
-    /// Taken (before the events) or released (after them).
+    /// Taken (before the events are appended) or released (after them).
     pub take: bool,
-    /// Whose: this account's, or (a transferred device) another's.
-    pub of: Option<AccountId>,
 }
 
 /// What a claim is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claim {
-    /// The personal number of the person in the command.
+    /// The personal number of the person in the command; of the account's holder, where the
+    /// command carries none.
     PersonalId,
-    /// The phone number of the person in the command.
+    /// The phone number of the person in the command; of the account's holder (as registered before
+    /// the command), where the command carries none.
     Phone,
     /// This phone number.
     PhoneHash(LookupHash),
@@ -241,8 +339,12 @@ pub struct Decision {
     /// Guards passed and, if any, the one that refused.
     pub receipt: Receipt,
     /// The account's events, in order. Of a refusal: `CommandRejected`, and whatever else the
-    /// procedure leaves behind (a failed registry check).
+    /// procedure leaves behind (a failed registry check). Empty only on a refusal that is one of a
+    /// flood: it is counted outside and not recorded (spec 0.10).
     pub events: Vec<NewEvent>,
+    /// Commands the ledger itself carries out on other accounts **first**, before the claims are
+    /// taken: a device that is taken over is unbound there by that account's own signed event (C-09).
+    pub first: Vec<(AccountId, Command)>,
     /// Claims to take before, and release after.
     pub claims: Vec<ClaimChange>,
     /// Codes to send: challenge, purpose and to which number.
@@ -256,7 +358,8 @@ pub struct Notice {
     pub message: crate::vocabulary::Message,
     /// The code of this challenge goes with it.
     pub challenge: Option<ChallengeId>,
-    /// To the number being introduced by this command instead of the registered one.
+    /// To the number being introduced (in this command's person or phone, or in the pending
+    /// `PhoneChangeRequested`) instead of the one registered before this command.
     pub to_new_phone: bool,
 }
 
@@ -313,4 +416,3 @@ impl core::fmt::Debug for Command {
         write!(f, "{:?}", self.kind())
     }
 }
-

@@ -306,6 +306,8 @@ events! {
     50 ActivationRequested {
         /// The device it is asked on. Sealed: `Device`.
         device: DeviceRef,
+        /// The key it will sign with once bound.
+        key: PublicKey,
     }
     /// The device belongs to no other account.
     51 DeviceCheckPassed {

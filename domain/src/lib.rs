@@ -1,6 +1,7 @@
 //! The identity domain: its vocabulary, its rules and its bytes. Pure: no I/O, no async, no clock,
 //! no randomness; time, ids and keys are parameters.
 
+pub mod account;
 pub mod bytes;
 pub mod command;
 pub mod entitlement;

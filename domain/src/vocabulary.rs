@@ -649,6 +649,12 @@ list! {
         DocumentAlreadyLinked,
         /// No such account.
         AccountNotFound,
+        /// The password is too short or too long.
+        PasswordFormat,
+        /// The result was not notified yet, so the activation window is not open.
+        ResultNotNotified,
+        /// As many documents are linked as can be.
+        DocumentLimit,
     }
     /// A message of the catalogue (spec A.7). Events hold the id, never the text.
     Message {

@@ -1,0 +1,513 @@
+//! What each event does to the state. Total: any event in any order gives a state, never a panic.
+//! Decides nothing: whether an event should have been recorded was `decide`'s affair.
+
+use super::state::{
+    ActivationPhase, Attempt, BoundDevice, Case, CaseState, Challenge, Document, EventRef,
+    Forfeited, Lifecycle, Lock, Match, PendingDevice, PendingPhone, Registration, RegistrationStep,
+    Stage,
+};
+use super::{Account, CLOSED_CASES_MAX, DOCUMENTS_MAX, FORFEITED_MAX, MATCHES_MAX, Recorded};
+use crate::event::{
+    AccountIssued, BiometricMatchRecorded, CommandRejected, DocumentLinked, Event,
+    OtpChallengeIssued,
+};
+use crate::ids::{CaseId, ChallengeId, DeviceRef, LocalDay, Micros};
+use crate::vocabulary::{
+    CommandKind, Guard, Level, LoginOutcome, MatchResult, Modality, OtpPurpose, RefusalCode,
+};
+
+/// One hour in microseconds.
+pub(crate) const HOUR: i64 = 3600 * Micros::SECOND;
+
+impl Account {
+    /// Folds one event in.
+    pub fn evolve(&mut self, recorded: &Recorded<'_>) {
+        if self.last.is_none() {
+            self.opened_at = Some(recorded.recorded_at);
+        }
+        // The match is split by procedure so that each part fits on a screen.
+        let known = self.evolve_registration(recorded)
+            || self.evolve_application(recorded)
+            || self.evolve_activation(recorded)
+            || self.evolve_device_and_phone(recorded)
+            || self.evolve_documents(recorded)
+            || self.evolve_standing(recorded);
+        // Events of other streams (claims, principals, the ledger's own) say nothing about an
+        // account; in an account's stream they change nothing.
+        let _ = known;
+        self.last = Some(recorded.as_ref());
+    }
+
+    /// P1 and P2.
+    fn evolve_registration(&mut self, recorded: &Recorded<'_>) -> bool {
+        let by = recorded.as_ref();
+        match recorded.event {
+            Event::AppRegistrationSubmitted(_) => {
+                self.registration = Some(Registration {
+                    step: RegistrationStep::Submitted,
+                    by,
+                });
+            }
+            Event::RegistryCheckRequested(_) | Event::PhoneVerified(_) => {}
+            Event::RegistryCheckSucceeded(facts) => {
+                if self.level().is_none() {
+                    self.identification.area = Some(facts.area);
+                }
+                self.registration_step(RegistrationStep::Confirmed);
+            }
+            Event::RegistryCheckFailed(facts) => {
+                self.registration_step(RegistrationStep::Failed(facts.outcome));
+            }
+            Event::OtpChallengeIssued(facts) => self.challenge_issued(facts),
+            Event::OtpVerified(facts) => {
+                self.challenge_verified(facts.challenge);
+                if facts.purpose == OtpPurpose::Registration {
+                    self.registration_step(RegistrationStep::OtpVerified);
+                }
+            }
+            Event::PasswordSet(_) => {
+                self.credentials.password = Some(by);
+                self.credentials.wrong_passwords = 0;
+            }
+            Event::AppAccountCreated(_) => {
+                self.identification.stage = self.identification.stage.max(Stage::AppOnly);
+                self.identification.app = Some(by);
+                self.registration = None;
+            }
+            Event::SessionOpened(_) => {
+                self.credentials.wrong_passwords = 0;
+                self.last_used_at = Some(recorded.occurred_at);
+            }
+            Event::LoginFailed(facts) => {
+                if facts.outcome == LoginOutcome::WrongPassword {
+                    let wrong = &mut self.credentials.wrong_passwords;
+                    *wrong = wrong.saturating_add(1);
+                    self.credentials.last_wrong_password = Some(recorded.recorded_at);
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// P3 to P6.
+    fn evolve_application(&mut self, recorded: &Recorded<'_>) -> bool {
+        match recorded.event {
+            Event::Level1Applied(facts) => {
+                let mut case = Case::new(facts.case, Level::One, recorded.as_ref());
+                case.decide_by = Some(facts.decide_by);
+                case.state = CaseState::AwaitingDecision;
+                // P3's last step, "Xác nhận thông tin đăng ký", is the citizen's own consent.
+                case.consent = true;
+                self.case_opened(case);
+            }
+            Event::ChipEvidenceRecorded(_) | Event::QrEvidenceRecorded(_) => {}
+            Event::PortraitCaptured(facts) => self.on_case(facts.case, |case| case.portrait = true),
+            Event::Level2IntakeOpened(facts) => {
+                let mut case = Case::new(facts.case, Level::Two, recorded.as_ref());
+                case.with_card_issue = facts.with_card_issue;
+                self.case_opened(case);
+            }
+            Event::FingerprintsCaptured(facts) => {
+                self.on_case(facts.case, |case| case.fingerprints = true);
+            }
+            Event::ConsentRecorded(facts) => self.on_case(facts.case, |case| case.consent = true),
+            Event::Level2Applied(facts) => {
+                let decide_by = facts.decide_by;
+                self.on_case(facts.case, |case| case.handed_in(decide_by));
+            }
+            Event::Level2Withdrawn(facts) => {
+                self.case_closed(facts.case, CaseState::Withdrawn(facts.reason));
+            }
+            Event::BiometricMatchRecorded(facts) => {
+                self.on_case(facts.case, |case| case.answered(facts));
+            }
+            Event::AccountIssued(facts) => self.issued(facts, recorded),
+            Event::ApplicationRefused(facts) => {
+                self.case_closed(facts.case, CaseState::Refused(facts.reason));
+            }
+            Event::ProcessingDeadlineMissed(facts) => {
+                self.on_case(facts.case, |case| case.deadline_missed = true);
+            }
+            Event::ResultNotified(facts) => self.on_case(facts.case, |case| case.notified = true),
+            _ => return false,
+        }
+        true
+    }
+
+    /// P7.
+    fn evolve_activation(&mut self, recorded: &Recorded<'_>) -> bool {
+        let by = recorded.as_ref();
+        match recorded.event {
+            Event::ActivationWindowOpened(facts) => {
+                self.phase(
+                    ActivationPhase::WindowOpen {
+                        deadline: facts.deadline,
+                    },
+                    recorded,
+                );
+            }
+            Event::ActivationRequested(facts) => {
+                self.activation.attempt = Some(Attempt {
+                    device: facts.device,
+                    key: facts.key,
+                    step_up: false,
+                    otp_verified: false,
+                    by,
+                });
+            }
+            Event::DeviceCheckPassed(_) | Event::ActivationCodeSent(_) => {}
+            Event::ActivationOtpVerified(facts) => {
+                self.challenge_verified(facts.challenge);
+                if let Some(attempt) = &mut self.activation.attempt {
+                    attempt.otp_verified = true;
+                }
+            }
+            Event::PasscodeSet(_) => {
+                self.credentials.passcode = Some(by);
+                self.credentials.wrong_passcodes = 0;
+            }
+            Event::SecurityQuestionsSet(_) => self.credentials.questions = Some(by),
+            Event::AccountActivated(_) => {
+                self.phase(
+                    ActivationPhase::Activated {
+                        at: recorded.occurred_at,
+                    },
+                    recorded,
+                );
+                self.activation.attempt = None;
+                self.last_used_at = Some(recorded.occurred_at);
+            }
+            Event::ActivationWindowExpired(facts) => {
+                if !self.is_activated() {
+                    self.phase(
+                        ActivationPhase::Overdue {
+                            deadline: facts.deadline,
+                        },
+                        recorded,
+                    );
+                    self.activation.attempt = None;
+                    self.drop_challenge(OtpPurpose::Activation);
+                }
+            }
+            Event::ActivationReopened(facts) => {
+                if !self.is_activated() {
+                    let deadline = facts.deadline;
+                    self.phase(ActivationPhase::WindowOpen { deadline }, recorded);
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// P8 and P9.
+    fn evolve_device_and_phone(&mut self, recorded: &Recorded<'_>) -> bool {
+        let by = recorded.as_ref();
+        match recorded.event {
+            Event::DeviceBound(facts) => {
+                self.device = Some(BoundDevice {
+                    device: facts.device,
+                    key: facts.key,
+                    by,
+                });
+                self.device_change = None;
+                self.drop_challenge(OtpPurpose::DeviceChange);
+            }
+            Event::DeviceUnbound(facts) => self.unbound(facts.device),
+            Event::DeviceChangeRequested(facts) => {
+                let (device, key) = (facts.device, facts.key);
+                self.device_change = Some(PendingDevice { device, key, by });
+            }
+            Event::StepUpSatisfied(facts) => {
+                // It belongs to whatever was asked for just before.
+                if let Some(pending) = &mut self.phone_change
+                    && self.last.is_some_and(|last| last == pending.by)
+                {
+                    pending.method = Some(facts.method);
+                } else if let Some(attempt) = &mut self.activation.attempt
+                    && self.last.is_some_and(|last| last == attempt.by)
+                {
+                    attempt.step_up = true;
+                }
+            }
+            Event::PhoneChangeRequested(facts) => {
+                self.phone_change = Some(PendingPhone {
+                    phone: facts.phone,
+                    method: None,
+                    by,
+                });
+            }
+            Event::PhoneChanged(_) => {
+                self.phone_change = None;
+                self.drop_challenge(OtpPurpose::PhoneChange);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Documents.
+    fn evolve_documents(&mut self, recorded: &Recorded<'_>) -> bool {
+        match recorded.event {
+            Event::DocumentLinkRequested(_) | Event::DocumentLinkFailed(_) => {}
+            Event::DocumentLinked(facts) => self.linked(facts, recorded),
+            Event::DocumentRefreshed(facts) => {
+                if let Some(document) = self.documents.iter_mut().find(|d| d.id == facts.document) {
+                    document.data_as_of = facts.data_as_of;
+                }
+            }
+            Event::DocumentLinkBroken(facts) => {
+                self.documents
+                    .retain(|document| document.id != facts.document);
+            }
+            Event::DocumentUnlinked(facts) => {
+                self.documents
+                    .retain(|document| document.id != facts.document);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Locks, the end, refusals, erasure, claims.
+    fn evolve_standing(&mut self, recorded: &Recorded<'_>) -> bool {
+        let by = recorded.as_ref();
+        match recorded.event {
+            Event::AccountLocked(facts) => {
+                if !self.has_lock(facts.ground) {
+                    self.locks.push(Lock {
+                        ground: facts.ground,
+                        by,
+                    });
+                }
+            }
+            Event::LockGroundRemoved(facts) => {
+                self.locks.retain(|lock| lock.ground != facts.ground);
+            }
+            // The set is empty already: this event says so to readers.
+            Event::AccountUnlocked(_) | Event::ErasureApproved(_) | Event::ErasureRefused(_) => {}
+            Event::AccountClosed(facts) => {
+                if !self.is_closed() {
+                    self.lifecycle = Lifecycle::Closed {
+                        reason: facts.reason,
+                        by,
+                    };
+                }
+                self.device_change = None;
+                self.phone_change = None;
+                self.registration = None;
+                self.activation.attempt = None;
+                self.challenges.clear();
+            }
+            Event::CommandRejected(facts) => self.rejected(facts, recorded.recorded_at),
+            Event::SubjectKeyDestroyed(facts) => {
+                if !self.erased.contains(&facts.class) {
+                    self.erased.push(facts.class);
+                }
+            }
+            Event::ClaimForfeited(facts) => {
+                let (claim, confirmed_by) = (facts.claim, facts.confirmed_by);
+                self.forfeited.push(Forfeited {
+                    claim,
+                    confirmed_by,
+                });
+                keep_last(&mut self.forfeited, FORFEITED_MAX);
+            }
+            _ => return false,
+        }
+        true
+    }
+}
+
+/// What more than one event does.
+impl Account {
+    fn registration_step(&mut self, step: RegistrationStep) {
+        if let Some(registration) = &mut self.registration {
+            registration.step = step;
+        }
+    }
+
+    fn challenge_issued(&mut self, facts: &OtpChallengeIssued) {
+        self.drop_challenge(facts.purpose);
+        self.challenges.push(Challenge {
+            id: facts.challenge,
+            purpose: facts.purpose,
+            expires_at: facts.expires_at,
+            resend_after: facts.resend_after,
+            attempts_max: facts.attempts_max,
+            wrong: 0,
+            verified: false,
+        });
+    }
+
+    fn challenge_verified(&mut self, id: ChallengeId) {
+        for challenge in self
+            .challenges
+            .iter_mut()
+            .filter(|challenge| challenge.id == id)
+        {
+            challenge.verified = true;
+        }
+    }
+
+    fn drop_challenge(&mut self, purpose: OtpPurpose) {
+        self.challenges
+            .retain(|challenge| challenge.purpose != purpose);
+    }
+
+    fn phase(&mut self, phase: ActivationPhase, recorded: &Recorded<'_>) {
+        self.activation.phase = phase;
+        self.activation.by = Some(recorded.as_ref());
+    }
+
+    /// Opens a dossier. One of the same id is begun again, so that no id stands twice.
+    fn case_opened(&mut self, case: Case) {
+        self.cases.retain(|known| known.id != case.id);
+        keep_last(&mut self.cases, CLOSED_CASES_MAX);
+        self.cases.push(case);
+    }
+
+    fn on_case(&mut self, id: CaseId, change: impl FnOnce(&mut Case)) {
+        if let Some(case) = self.cases.iter_mut().find(|case| case.id == id) {
+            change(case);
+        }
+    }
+
+    fn case_closed(&mut self, id: CaseId, state: CaseState) {
+        self.on_case(id, |case| case.state = state);
+    }
+
+    fn issued(&mut self, facts: &AccountIssued, recorded: &Recorded<'_>) {
+        self.case_closed(facts.case, CaseState::Approved);
+        let identification = &mut self.identification;
+        identification.stage = identification.stage.max(facts.level.into());
+        identification.area = Some(facts.area);
+        match facts.level {
+            Level::One => identification.level_1 = Some(recorded.as_ref()),
+            Level::Two => identification.level_2 = Some(recorded.as_ref()),
+        }
+    }
+
+    fn unbound(&mut self, device: DeviceRef) {
+        if self
+            .device
+            .as_ref()
+            .is_some_and(|bound| bound.device == device)
+        {
+            self.device = None;
+            // A code shown on a device that is gone can no longer be read.
+            self.drop_challenge(OtpPurpose::DeviceChange);
+        }
+    }
+
+    fn linked(&mut self, facts: &DocumentLinked, recorded: &Recorded<'_>) {
+        self.documents
+            .retain(|document| document.id != facts.document);
+        self.documents.push(Document {
+            id: facts.document,
+            kind: facts.kind,
+            database: facts.database,
+            data_as_of: facts.data_as_of,
+            by: recorded.as_ref(),
+        });
+        keep_last(&mut self.documents, DOCUMENTS_MAX);
+    }
+
+    fn rejected(&mut self, facts: &CommandRejected, at: Micros) {
+        let hour = at.0.div_euclid(HOUR);
+        if self.refusals.hour != hour {
+            self.refusals.hour = hour;
+            self.refusals.count = 0;
+        }
+        self.refusals.count = self.refusals.count.saturating_add(1);
+        if facts.code == RefusalCode::OtpWrong {
+            for challenge in self
+                .challenges
+                .iter_mut()
+                .filter(|open| Some(open.id) == facts.challenge)
+            {
+                challenge.wrong = challenge.wrong.saturating_add(1);
+            }
+        }
+        // A login's wrong password is counted by its own event, `LoginFailed`.
+        if facts.guard == Guard::CredentialRight && facts.command != CommandKind::LogIn {
+            let wrong = &mut self.credentials.wrong_passcodes;
+            *wrong = wrong.saturating_add(1);
+        }
+    }
+}
+
+impl Case {
+    fn new(id: CaseId, level: Level, by: EventRef) -> Self {
+        Self {
+            id,
+            level,
+            state: CaseState::Draft,
+            by,
+            with_card_issue: false,
+            portrait: false,
+            fingerprints: false,
+            consent: false,
+            decide_by: None,
+            deadline_missed: false,
+            notified: false,
+            matches: Vec::new(),
+        }
+    }
+
+    fn handed_in(&mut self, decide_by: LocalDay) {
+        self.decide_by = Some(decide_by);
+        if self.state.is_open() {
+            self.state = CaseState::AwaitingBiometric;
+            self.settle();
+        }
+    }
+
+    /// Keeps the last answer of each database about each biometric.
+    fn answered(&mut self, facts: &BiometricMatchRecorded) {
+        self.matches
+            .retain(|known| (known.modality, known.database) != (facts.modality, facts.database));
+        let (modality, database, result) = (facts.modality, facts.database, facts.result);
+        self.matches.push(Match {
+            modality,
+            database,
+            result,
+        });
+        keep_last(&mut self.matches, MATCHES_MAX);
+        self.settle();
+    }
+
+    /// Every biometric that was taken has an answer: the authority's turn.
+    fn settle(&mut self) {
+        let answered = |modality: Modality| {
+            self.matches
+                .iter()
+                .any(|m| m.modality == modality && m.result != MatchResult::Unavailable)
+        };
+        let done = (!self.portrait || answered(Modality::Portrait))
+            && (!self.fingerprints || answered(Modality::Fingerprints));
+        if self.state == CaseState::AwaitingBiometric && done {
+            self.state = CaseState::AwaitingDecision;
+        }
+    }
+
+    /// Whether a registry found this biometric to be the same person's.
+    pub fn is_matched(&self, modality: Modality) -> bool {
+        self.matches
+            .iter()
+            .any(|m| m.modality == modality && m.result == MatchResult::Match)
+    }
+
+    /// Whether a registry found this biometric to be somebody else's.
+    pub fn is_mismatched(&self, modality: Modality) -> bool {
+        self.matches
+            .iter()
+            .any(|m| m.modality == modality && m.result == MatchResult::NoMatch)
+    }
+}
+
+fn keep_last<T>(list: &mut Vec<T>, max: usize) {
+    let over = list.len().saturating_sub(max);
+    list.drain(..over);
+}
