@@ -7,5 +7,6 @@ pub mod messenger;
 pub mod principals;
 pub mod secrets;
 pub mod store;
+pub mod vault;
 pub mod wiring;
 pub mod writer;
