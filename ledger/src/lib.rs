@@ -1,11 +1,16 @@
 //! The ledger: the port to event stores, its engines, the key vault, and the writer that turns a
 //! command into signed, durable events. No HTTP, no projections.
 
+#[cfg(any(test, feature = "testing"))]
+pub mod conformance;
 pub mod evidence;
+mod index;
 pub mod keyring;
+pub mod memory;
 pub mod messenger;
 pub mod principals;
 pub mod secrets;
+pub mod segments;
 pub mod store;
 pub mod vault;
 pub mod wiring;

@@ -32,7 +32,15 @@ impl Expected {
     pub const fn first_revision(self) -> Revision {
         match self {
             Self::NoStream => Revision(0),
-            Self::Revision(Revision(last)) => Revision(last + 1),
+            Self::Revision(Revision(last)) => Revision(last.saturating_add(1)),
+        }
+    }
+
+    /// Whether a stream whose last event is `current` is where it is expected to be.
+    pub fn is_met_by(self, current: Option<Revision>) -> bool {
+        match self {
+            Self::NoStream => current.is_none(),
+            Self::Revision(last) => current == Some(last),
         }
     }
 }
@@ -168,7 +176,8 @@ pub trait EventStore: Send + Sync + 'static {
         stream: StreamId,
     ) -> BoxFuture<'_, Result<Option<StreamHead>, StoreError>>;
 
-    /// Up to `limit` events of a stream from a revision on, oldest first.
+    /// Up to `limit` events of a stream from a revision on, oldest first. A page may end early
+    /// (its bytes are bounded too), but is empty only when nothing is there.
     fn read_stream(
         &self,
         stream: StreamId,
@@ -177,7 +186,8 @@ pub trait EventStore: Send + Sync + 'static {
     ) -> BoxFuture<'_, Result<Vec<StoredRecord>, StoreError>>;
 
     /// Up to `limit` events (at most [`PAGE_RECORDS_MAX`]) of the whole ledger from a position on.
-    /// Only what is safe is shown. Positions are contiguous (INV-6).
+    /// Only what is safe is shown. Positions are contiguous (INV-6). A page may end early (its
+    /// bytes are bounded too), but is empty only at the end.
     fn read_all(
         &self,
         from: Position,
