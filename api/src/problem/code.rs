@@ -285,6 +285,7 @@ const fn refusal_status(code: RefusalCode) -> StatusCode {
         | R::OtpWrong
         | R::OtpExpired
         | R::PasswordBlocklisted
+        | R::PasswordFormat
         | R::PasscodeFormat
         | R::PasscodeBlocklisted
         | R::NoChipCard
@@ -313,6 +314,8 @@ const fn refusal_status(code: RefusalCode) -> StatusCode {
         | R::RequestNotOpen
         | R::ChecksIncomplete
         | R::NotDecided
+        | R::ResultNotNotified
+        | R::DocumentLimit
         | R::NotIdentified
         | R::AlreadyActivated
         | R::UseOtherDevice
