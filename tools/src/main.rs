@@ -1,2 +1,54 @@
-//! idledger
-fn main() {}
+//! The one binary, `idledger`: arguments → command → exit code.
+//!
+//! Owns the way in and out. Every command is a module under `commands`; verification commands use
+//! the log and the domain alone, never HTTP.
+
+mod cli;
+mod commands;
+mod exit;
+mod interrupt;
+mod output;
+mod progress;
+mod times;
+mod words;
+
+use clap::{CommandFactory, Parser};
+use cli::{Cli, Command};
+use exit::Exit;
+use output::Out;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let (colour, quiet) = (cli.global.color, cli.global.quiet);
+    let exit = match run(cli) {
+        Ok(exit) => exit,
+        Err(error) => {
+            let (exit, hint) = exit::classify(&error);
+            if exit != Exit::Ok {
+                output::print_error(&error, hint.as_deref().filter(|_| !quiet), colour);
+            }
+            exit
+        }
+    };
+    exit.into()
+}
+
+fn run(cli: Cli) -> anyhow::Result<Exit> {
+    interrupt::install();
+    let Cli { global, command } = cli;
+    let mut out = Out::stdout(global.format);
+    match command {
+        Command::Log(args) => commands::log::run(&global, &args, &mut out),
+        Command::Show(args) => commands::show::run(&global, &args, &mut out),
+        Command::Account(args) => commands::account::run(&global, &args, &mut out),
+        Command::Entitlements(args) => commands::account::entitlements(&global, &args, &mut out),
+        Command::Verify(args) => commands::verify::run(&global, &args, &mut out),
+        Command::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "idledger", &mut text);
+            out.raw(&text)?;
+            Ok(Exit::Ok)
+        }
+    }
+}

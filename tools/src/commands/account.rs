@@ -1,0 +1,245 @@
+//! `idledger account` and `idledger entitlements`: one account, folded from its own events.
+//!
+//! Nothing personal is shown: sealed parts stay sealed here. Who an account belongs to is answered
+//! by the API to those who may ask, and recorded.
+
+use super::reading::{self, AsOf, Decoded};
+use crate::cli::Global;
+use crate::exit::{Exit, Stop};
+use crate::output::Out;
+use crate::times::{self, Moment, parse_moment, parse_until};
+use crate::words::{self, Lang};
+use clap::Args;
+use domain::account::{Account, ActivationPhase, Lifecycle};
+use domain::entitlement::{Catalogue, entitlements as decide};
+use domain::ids::{AccountId, Micros};
+use ledger::wiring::{Clock, SystemClock};
+use serde_json::{Value, json};
+use std::io::{self, Write};
+
+/// `idledger account`
+#[derive(Args)]
+pub struct AccountArgs {
+    /// The account's id
+    #[arg(value_name = "ID")]
+    id: AccountId,
+    /// What the ledger knew then: a position, a day or a time
+    #[arg(long, value_name = "T|POS", value_parser = parse_moment)]
+    as_of: Option<Moment>,
+    /// What had happened by then, as known today
+    #[arg(long, value_name = "T", value_parser = parse_until, conflicts_with = "as_of")]
+    valid_at: Option<Micros>,
+    /// Its events as well
+    #[arg(long)]
+    history: bool,
+    /// Language of the sentences
+    #[arg(long, env = "LEDGER_LANG", value_enum, default_value = "en")]
+    lang: Lang,
+}
+
+/// `idledger entitlements`
+#[derive(Args)]
+pub struct EntitlementsArgs {
+    /// The account's id
+    #[arg(value_name = "ID")]
+    id: AccountId,
+    /// As known then: a position, a day or a time
+    #[arg(long, value_name = "T|POS", value_parser = parse_moment)]
+    as_of: Option<Moment>,
+    /// Language of the service names
+    #[arg(long, env = "LEDGER_LANG", value_enum, default_value = "en")]
+    lang: Lang,
+}
+
+fn as_of(moment: Option<Moment>, valid_at: Option<Micros>) -> AsOf {
+    match (moment, valid_at) {
+        (Some(Moment::At(position)), _) => AsOf::Position(position),
+        (Some(Moment::Until(at)), _) => AsOf::Recorded(at),
+        (None, Some(at)) => AsOf::Occurred(at),
+        (None, None) => AsOf::Now,
+    }
+}
+
+fn not_found(as_of: AsOf) -> Stop {
+    let stop = Stop::new(Exit::Failed, "there is no such account");
+    if as_of == AsOf::Now {
+        stop
+    } else {
+        stop.hint("at that moment; without `--as-of` it may be there")
+    }
+}
+
+/// Runs `account`.
+pub fn run(global: &Global, args: &AccountArgs, out: &mut Out) -> anyhow::Result<Exit> {
+    let log = reading::open(&global.dir)?;
+    let as_of = as_of(args.as_of, args.valid_at);
+    let (account, events) =
+        reading::runtime()?.block_on(reading::account(log.as_ref(), args.id, as_of))?;
+    if events.is_empty() {
+        return Err(not_found(as_of).into());
+    }
+    let history: Vec<Value> = if args.history {
+        events.iter().map(Decoded::json).collect()
+    } else {
+        Vec::new()
+    };
+    let value = json!({
+        "account": args.id,
+        "events": events.len(),
+        "state": &account,
+        "history": history,
+    });
+    out.report("account", &value, |w| {
+        human(w, args.id, &account, global)?;
+        if args.history {
+            writeln!(w)?;
+            trail(w, &events, global, args.lang)?;
+        }
+        Ok(())
+    })?;
+    Ok(Exit::Ok)
+}
+
+fn human(w: &mut impl Write, id: AccountId, account: &Account, global: &Global) -> io::Result<()> {
+    let time = |at: Micros| times::show(at, global.zone());
+    writeln!(w, "account      {id}")?;
+    writeln!(
+        w,
+        "stage        {}",
+        words::code(&account.identification.stage)
+    )?;
+    if let Some(area) = account.identification.area {
+        writeln!(w, "area         {}", area.0)?;
+    }
+    let activation = match account.activation.phase {
+        ActivationPhase::NotNotified => "result not notified".to_owned(),
+        ActivationPhase::WindowOpen { deadline } => format!("window open until {}", time(deadline)),
+        ActivationPhase::Overdue { deadline } => format!("overdue since {}", time(deadline)),
+        ActivationPhase::Activated { at } => format!("activated {}", time(at)),
+    };
+    writeln!(w, "activation   {activation}")?;
+    let set = |is: bool| if is { "set" } else { "not set" };
+    let credentials = &account.credentials;
+    writeln!(
+        w,
+        "credentials  password {}, passcode {}, questions {}",
+        set(credentials.password.is_some()),
+        set(credentials.passcode.is_some()),
+        set(credentials.questions.is_some())
+    )?;
+    match &account.device {
+        Some(device) => writeln!(
+            w,
+            "device       {} (key {})",
+            device.device,
+            device.key.id()
+        )?,
+        None => writeln!(w, "device       none")?,
+    }
+    for document in &account.documents {
+        writeln!(
+            w,
+            "document     {} ({}, as of {})",
+            words::code(&document.kind),
+            words::code(&document.database),
+            time(document.data_as_of)
+        )?;
+    }
+    for lock in &account.locks {
+        writeln!(w, "locked       {}", words::code(&lock.ground))?;
+    }
+    for case in &account.cases {
+        writeln!(w, "dossier      {} {}", case.id, words::code(&case.state))?;
+    }
+    match &account.lifecycle {
+        Lifecycle::Open => {}
+        Lifecycle::Closed { reason, .. } => writeln!(w, "closed       {}", words::code(reason))?,
+    }
+    if let Some(last) = account.last {
+        let position = last.position.map_or(0, |position| position.0);
+        writeln!(
+            w,
+            "last event   revision {} at position {position}",
+            last.revision.0
+        )?;
+    }
+    Ok(())
+}
+
+/// An account's events in words.
+pub fn trail(
+    w: &mut impl Write,
+    events: &[Decoded],
+    global: &Global,
+    lang: Lang,
+) -> io::Result<()> {
+    for event in events {
+        writeln!(
+            w,
+            "{}  {}  ({})",
+            times::show(event.envelope.occurred_at, global.zone()),
+            event.says(lang, global.zone()),
+            words::actor(&event.envelope.actor, lang)
+        )?;
+    }
+    Ok(())
+}
+
+/// Runs `entitlements`.
+pub fn entitlements(
+    global: &Global,
+    args: &EntitlementsArgs,
+    out: &mut Out,
+) -> anyhow::Result<Exit> {
+    let log = reading::open(&global.dir)?;
+    let as_of = as_of(args.as_of, None);
+    let (account, version, catalogue, at) = reading::runtime()?.block_on(async {
+        let (account, events) = reading::account(log.as_ref(), args.id, as_of).await?;
+        let Some(last) = events.last() else {
+            return Err(not_found(as_of).into());
+        };
+        let at = match as_of {
+            AsOf::Recorded(at) | AsOf::Occurred(at) => at,
+            AsOf::Position(_) => last.envelope.recorded_at,
+            AsOf::Now => SystemClock.now(),
+        };
+        let (version, catalogue) = reading::catalogue(log.as_ref(), as_of, at)
+            .await?
+            .ok_or_else(|| {
+                Stop::new(
+                    Exit::Failed,
+                    "no service catalogue is in force at that moment",
+                )
+            })?;
+        anyhow::Ok((account, version, catalogue, at))
+    })?;
+    let mut rows = out.rows("entitlements");
+    for answer in decide(&account, &catalogue, at) {
+        let names = Catalogue::names(&answer.service);
+        let name = names.map_or("", |names| args.lang.pick(names.vi, names.en));
+        let event = answer.granted_by.or(answer.blocked_by);
+        rows.push(vec![
+            ("service", answer.service.into()),
+            ("level", words::code(&answer.level).into()),
+            ("granted", if answer.granted { "yes" } else { "no" }.into()),
+            ("reason", words::code(&answer.reason).into()),
+            (
+                "position",
+                event
+                    .and_then(|event| event.position)
+                    .map_or(Value::Null, |p| p.0.into()),
+            ),
+            (
+                "event",
+                event.map_or(Value::Null, |event| event.event.to_string().into()),
+            ),
+            (
+                "catalogue",
+                format!("{} (version {version})", catalogue.name).into(),
+            ),
+            ("name", name.into()),
+        ])?;
+    }
+    rows.finish()?;
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,244 @@
+//! The checks of one record, with nothing but public keys.
+//!
+//! Owns what is compared with what. Runs on any thread; order and links are checked by whoever sees
+//! the records in order ([`super::links`]).
+
+use super::links::Place;
+use super::report::Finding;
+use domain::envelope::{Envelope, Evidence};
+use domain::event::Event;
+use domain::ids::{Category, KeyId, Position, PrincipalId};
+use domain::record::{RecordRef, open_event};
+use domain::vocabulary::Role;
+use ledger::evidence;
+use ledger::keyring::KeyRing;
+use ledger::segments::{ScannedRecord, segment_name};
+use std::collections::HashMap;
+
+/// How deep a verification goes; each depth includes the ones before.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Depth {
+    /// Framing, order, canonical envelopes, links.
+    Structure,
+    /// And the ledger's signatures, under the key that counts at each position.
+    Signatures,
+    /// And facts, sealed parts against their commitments, and the actors' own signatures.
+    Full,
+}
+
+/// What the ledger's own events have said so far: who may sign, from which position to which.
+#[derive(Default)]
+pub struct Known {
+    /// The ledger's keys.
+    pub ring: KeyRing,
+    principals: HashMap<PrincipalId, Enrolled>,
+}
+
+struct Enrolled {
+    key: Option<KeyId>,
+    from: Position,
+}
+
+impl Known {
+    /// Whether there is anything to learn from a record.
+    pub fn concerns(scanned: &ScannedRecord) -> bool {
+        matches!(
+            scanned.record.stream.category,
+            Category::Ledger | Category::Principal
+        )
+    }
+
+    /// Takes in a record of the ledger's and the principals' streams, before anything after it is
+    /// checked. Whether it verifies itself is checked with all the others.
+    pub fn learn(&mut self, scanned: &ScannedRecord) {
+        let position = scanned.record.position;
+        // What does not decode is a finding of its own when its turn comes.
+        let Ok(envelope) =
+            RecordRef::parse(&scanned.record.bytes).and_then(|record| record.open_envelope())
+        else {
+            return;
+        };
+        match open_event(&envelope) {
+            Ok(Event::PrincipalEnrolled(facts)) => {
+                let key = facts.key.map(|key| key.id());
+                self.principals.insert(
+                    facts.principal,
+                    Enrolled {
+                        key,
+                        from: position,
+                    },
+                );
+            }
+            Ok(event) => drop(self.ring.learn(position, &event)),
+            Err(_) => {}
+        }
+    }
+}
+
+/// A record that passed.
+pub struct Checked {
+    /// Its place in its stream.
+    pub place: Place,
+    /// Signatures verified for it.
+    pub signatures: u32,
+}
+
+/// Checks one record.
+pub fn check(
+    scanned: &ScannedRecord,
+    known: &Known,
+    depth: Depth,
+) -> Result<Checked, Box<Finding>> {
+    let at = At { scanned };
+    let stored = &scanned.record;
+    let record = RecordRef::parse(&stored.bytes).map_err(|error| at.malformed(&error))?;
+    let envelope = record
+        .open_envelope()
+        .map_err(|error| at.malformed(&error))?;
+    let link = record.link();
+    at.same("stream", &stored.stream, &envelope.stream)?;
+    at.same(
+        "revision in its stream",
+        &stored.revision.0,
+        &envelope.revision.0,
+    )?;
+    at.same("event id", &scanned.event_id, &envelope.event_id)?;
+    at.same("link of the record", &scanned.link, &link)?;
+    let mut signatures = 0;
+    if depth >= Depth::Signatures {
+        at.ledger_signature(&record, &envelope, known)?;
+        signatures += 1;
+    }
+    if depth >= Depth::Full {
+        open_event(&envelope).map_err(|error| at.malformed(&error))?;
+        record
+            .verify_parts(&envelope)
+            .map_err(|error| at.finding("sealed parts", "as committed to", &error))?;
+        signatures += at.actor(&envelope, known)?;
+    }
+    let place = Place {
+        stream: envelope.stream,
+        revision: envelope.revision,
+        previous: envelope.link,
+        link,
+    };
+    Ok(Checked { place, signatures })
+}
+
+struct At<'a> {
+    scanned: &'a ScannedRecord,
+}
+
+impl At<'_> {
+    fn finding(
+        &self,
+        check: &'static str,
+        expected: impl ToString,
+        found: &impl ToString,
+    ) -> Box<Finding> {
+        Box::new(Finding {
+            position: self.scanned.record.position.0,
+            place: format!(
+                "{}:{}",
+                segment_name(self.scanned.segment),
+                self.scanned.offset
+            ),
+            check: check.to_owned(),
+            expected: expected.to_string(),
+            found: found.to_string(),
+            reason: None,
+        })
+    }
+
+    fn malformed(&self, error: &impl ToString) -> Box<Finding> {
+        self.finding(
+            "form of the record",
+            "a canonical record of this format",
+            error,
+        )
+    }
+
+    /// The frame, which finds records, must say what the signed envelope says.
+    fn same<T: PartialEq + ToString>(
+        &self,
+        check: &'static str,
+        frame: &T,
+        envelope: &T,
+    ) -> Result<(), Box<Finding>> {
+        if frame == envelope {
+            return Ok(());
+        }
+        Err(self.finding(check, envelope.to_string(), frame))
+    }
+
+    fn ledger_signature(
+        &self,
+        record: &RecordRef<'_>,
+        envelope: &Envelope,
+        known: &Known,
+    ) -> Result<(), Box<Finding>> {
+        let position = self.scanned.record.position;
+        let Some(key) = known.ring.key_at(envelope.ledger_key, position) else {
+            return Err(self.finding(
+                "ledger key",
+                "a key the ledger's own events make valid at this position",
+                &envelope.ledger_key,
+            ));
+        };
+        record.verify_signature(key).map_err(|error| {
+            self.finding(
+                "ledger signature",
+                format!("good under {}", envelope.ledger_key),
+                &error,
+            )
+        })
+    }
+
+    /// The actor's own signature, and that the key is the one they were enrolled with.
+    fn actor(&self, envelope: &Envelope, known: &Known) -> Result<u32, Box<Finding>> {
+        let signed = evidence::verify_stored(envelope)
+            .map_err(|error| self.finding("actor's signature", "good", &error))?;
+        if !signed {
+            return self.unsigned(envelope);
+        }
+        // A citizen's device key is bound by their own stream; everybody else's by enrolment.
+        if !matches!(envelope.actor.role, Role::Citizen | Role::Guardian) {
+            let enrolled = known.principals.get(&envelope.actor.principal);
+            let position = self.scanned.record.position;
+            let good = enrolled.is_some_and(|enrolled| {
+                enrolled.from < position && enrolled.key == envelope.actor.key
+            });
+            if !good {
+                return Err(self.finding(
+                    "actor's key",
+                    "the key this principal was enrolled with before",
+                    &envelope.actor.key.unwrap_or(KeyId::ZERO),
+                ));
+            }
+        }
+        Ok(1)
+    }
+
+    /// Without a signature: only where the format allows it.
+    fn unsigned(&self, envelope: &Envelope) -> Result<u32, Box<Finding>> {
+        let role = envelope.actor.role;
+        let allowed = match envelope.evidence {
+            Evidence::None => matches!(role, Role::Ledger | Role::Clock),
+            Evidence::Session(_) => matches!(role, Role::Citizen | Role::Guardian),
+            Evidence::Operator => role == Role::Operator,
+            Evidence::Carried(_) => true,
+            Evidence::HttpRequest { .. } | Evidence::Command { .. } => false,
+        };
+        if allowed {
+            return Ok(0);
+        }
+        Err(self.finding(
+            "actor's evidence",
+            "a signature",
+            &format!("none, of a {role:?}"),
+        ))
+    }
+}

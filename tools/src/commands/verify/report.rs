@@ -1,0 +1,261 @@
+//! What a verification found, as one block: range, records, rate, head, keys, verdict.
+
+use super::check::Depth;
+use super::memory::Remembered;
+use crate::output::{Out, grouped};
+use ledger::keyring::KeyRing;
+use ledger::segments::{ScanEnd, TornTail};
+use ledger::store::StoreError;
+use serde::Serialize;
+use std::io::{self, Write};
+use std::time::Duration;
+
+/// The first thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Where in the ledger.
+    pub position: u64,
+    /// Where on the disk: segment file and offset.
+    pub place: String,
+    /// What was compared.
+    pub check: String,
+    /// What it should be.
+    pub expected: String,
+    /// What it is.
+    pub found: String,
+    /// Likely reason, where one can be told.
+    pub reason: Option<String>,
+}
+
+impl Finding {
+    /// Bytes on the disk that are not a record.
+    pub fn of_store(error: &StoreError) -> Option<Self> {
+        let StoreError::Corrupt {
+            position,
+            place,
+            reason,
+        } = error
+        else {
+            return None;
+        };
+        Some(Self {
+            position: *position,
+            place: place.clone(),
+            check: "framing".to_owned(),
+            expected: "a whole record with a good checksum".to_owned(),
+            found: reason.clone(),
+            reason: None,
+        })
+    }
+
+    /// What probably happened.
+    fn likely(&self) -> &str {
+        if let Some(reason) = &self.reason {
+            return reason;
+        }
+        match self.check.as_str() {
+            "framing" => {
+                "damaged on the disk (a flipped bit, a lost block), or edited without care"
+            }
+            "form of the record" => "damaged before it was framed, or written by another program",
+            "sealed parts" => "a sealed part was replaced; the signed envelope is as it was",
+            "ledger key" | "ledger signature" => {
+                "altered by somebody who could recompute checksums but does not hold the ledger's key"
+            }
+            "actor's signature" | "actor's key" | "actor's evidence" => {
+                "recorded by a ledger that did not check its actor, or altered by the holder of its key"
+            }
+            "history" => "the log was restored from an old copy, or replaced",
+            _ => "records were removed, reordered or inserted",
+        }
+    }
+}
+
+/// The whole result.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// The ledger's id.
+    pub ledger: Option<String>,
+    /// How deep.
+    pub depth: Depth,
+    /// First position checked.
+    pub from: u64,
+    /// Position after the last one checked.
+    pub to: u64,
+    /// Records checked.
+    pub records: u64,
+    /// Signatures verified.
+    pub signatures: u64,
+    /// Passes over the log (more than one only with very many streams).
+    pub passes: u32,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+    /// Records a second.
+    pub rate: f64,
+    /// BLAKE3 over every record's link in order: the whole history in one value.
+    pub head: String,
+    /// The ledger's keys and where they count.
+    pub keys: Vec<Key>,
+    /// What a crash, or a writer at work, left behind the last whole append, in bytes.
+    pub torn_bytes: u64,
+    /// What was remembered of this ledger from the last verification, in records.
+    pub remembered: Option<u64>,
+    /// `good` or `bad`.
+    pub verdict: &'static str,
+    /// The first thing that is wrong.
+    pub finding: Option<Finding>,
+    /// What to do next, after a finding.
+    pub next: Option<String>,
+}
+
+/// One of the ledger's keys.
+#[derive(Debug, Serialize)]
+pub struct Key {
+    /// Its id.
+    pub id: String,
+    /// The public key.
+    pub public: String,
+    /// First position it may sign.
+    pub from: u64,
+    /// First position it may no longer sign.
+    pub until: Option<u64>,
+}
+
+impl Report {
+    /// Before anything was checked.
+    pub fn empty(depth: Depth) -> Self {
+        Self {
+            ledger: None,
+            depth,
+            from: 0,
+            to: 0,
+            records: 0,
+            signatures: 0,
+            passes: 1,
+            seconds: 0.0,
+            rate: 0.0,
+            head: domain::ids::Digest::ZERO.to_string(),
+            keys: Vec::new(),
+            torn_bytes: 0,
+            remembered: None,
+            verdict: "good",
+            finding: None,
+            next: None,
+        }
+    }
+
+    /// The keys of a ring.
+    pub fn keys_of(ring: &KeyRing) -> Vec<Key> {
+        let key = |key: &ledger::keyring::RingKey| Key {
+            id: key.id.to_string(),
+            public: key.public.to_string(),
+            from: key.from.0,
+            until: key.until.map(|until| until.0),
+        };
+        ring.keys().iter().map(key).collect()
+    }
+
+    /// How long it took.
+    pub fn took(&mut self, elapsed: Duration) {
+        self.seconds = elapsed.as_secs_f64();
+        self.rate = if self.seconds > 0.0 {
+            self.records as f64 / self.seconds
+        } else {
+            0.0
+        };
+    }
+
+    /// What stands after the last whole append.
+    pub fn ended(&mut self, end: &ScanEnd) {
+        self.torn_bytes = end.torn.as_ref().map_or(0, |torn: &TornTail| torn.bytes);
+    }
+
+    /// What was remembered.
+    pub fn remembers(&mut self, remembered: Option<&Remembered>) {
+        self.remembered = remembered.map(|remembered| remembered.records);
+    }
+
+    /// Records what is wrong.
+    pub fn fail(&mut self, finding: Finding) {
+        self.verdict = "bad";
+        self.next = Some(if finding.check == "history" {
+            "idledger verify --full --forget  # only if you know why history changed".to_owned()
+        } else {
+            format!(
+                "idledger show {} --hex  # then restore the segment from a copy",
+                finding.position
+            )
+        });
+        self.finding = Some(finding);
+    }
+
+    /// Prints it.
+    pub fn print(&self, out: &mut Out) -> anyhow::Result<()> {
+        out.report("verify", self, |writer| self.human(writer))
+    }
+
+    fn human(&self, w: &mut impl Write) -> io::Result<()> {
+        let depth = match self.depth {
+            Depth::Structure => "structure: framing, order, links",
+            Depth::Signatures => "signatures: structure and the ledger's signatures",
+            Depth::Full => "full: signatures, facts, commitments, actors' evidence",
+        };
+        writeln!(
+            w,
+            "ledger    {}",
+            self.ledger.as_deref().unwrap_or("unknown")
+        )?;
+        writeln!(w, "depth     {depth}")?;
+        writeln!(w, "range     {} to {}", self.from, self.to)?;
+        writeln!(
+            w,
+            "records   {} ({} signatures)",
+            grouped(self.records),
+            grouped(self.signatures)
+        )?;
+        let rate = grouped(self.rate as u64);
+        write!(w, "rate      {rate} records/s ({:.1} s)", self.seconds)?;
+        if self.passes > 1 {
+            write!(w, ", {} passes", self.passes)?;
+        }
+        writeln!(w)?;
+        writeln!(w, "head      {}", self.head)?;
+        for key in &self.keys {
+            let until = key
+                .until
+                .map_or_else(|| "now".to_owned(), |until| until.to_string());
+            writeln!(w, "key       {} from {} to {until}", key.public, key.from)?;
+        }
+        match self.remembered {
+            Some(records) => {
+                writeln!(
+                    w,
+                    "history   continues what was verified before ({records} records)"
+                )?;
+            }
+            None => writeln!(
+                w,
+                "history   first verification here; the head is remembered now"
+            )?,
+        }
+        if self.torn_bytes > 0 {
+            let bytes = self.torn_bytes;
+            writeln!(
+                w,
+                "tail      {bytes} bytes of an append that was never acknowledged"
+            )?;
+        }
+        writeln!(w, "verdict   {}", self.verdict)?;
+        if let Some(finding) = &self.finding {
+            writeln!(w, "position  {} ({})", finding.position, finding.place)?;
+            writeln!(w, "check     {}", finding.check)?;
+            writeln!(w, "expected  {}", finding.expected)?;
+            writeln!(w, "found     {}", finding.found)?;
+            writeln!(w, "likely    {}", finding.likely())?;
+        }
+        if let Some(next) = &self.next {
+            writeln!(w, "next      {next}")?;
+        }
+        Ok(())
+    }
+}

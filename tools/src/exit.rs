@@ -1,0 +1,178 @@
+//! The exit codes, documented once: scripts and operators rely on these numbers.
+//!
+//! Owns the table and the way from an error to its number, its message and its hint. Never prints.
+
+use ledger::store::{AppendError, StoreError};
+use ledger::writer::LedgerError;
+use std::process::ExitCode;
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, nothing to report. Also when the reader of our output went away (a closed pipe).
+    Ok = 0,
+    /// The operation failed.
+    Failed = 1,
+    /// The command line was wrong (clap prints this one itself).
+    Usage = 2,
+    /// Finished, with findings that somebody should look at.
+    Findings = 3,
+    /// Stored bytes do not verify, or history is shorter than or different from what was seen.
+    Integrity = 4,
+    /// There is no ledger at that place.
+    NoLedger = 10,
+    /// Another process has it open for writing.
+    Locked = 11,
+    /// A key is missing or is not this ledger's.
+    Key = 12,
+    /// Two sets of projections differ.
+    Differ = 13,
+    /// Stopped by the operator; progress was saved where there is any.
+    Interrupted = 130,
+}
+
+/// The table as `--help` shows it.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    the operation failed
+  2    wrong usage
+  3    finished with findings
+  4    integrity violation: stored bytes do not verify, or history was cut or rewritten
+  10   there is no ledger here
+  11   another process has it open for writing
+  12   a key is missing or wrong
+  13   projections differ
+  130  interrupted (progress is saved)";
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// A failure that knows its exit code and what to do next. It never carries a personal datum.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Stop {
+    /// Exit code.
+    pub exit: Exit,
+    /// What is wrong, lower case, no full stop.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl Stop {
+    /// Without a hint.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self {
+            exit,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// With a hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Ctrl-C.
+    pub fn interrupted() -> Self {
+        Self::new(Exit::Interrupted, "interrupted")
+    }
+}
+
+/// The exit code of any error, and a hint where there is one.
+pub fn classify(error: &anyhow::Error) -> (Exit, Option<String>) {
+    for cause in error.chain() {
+        if let Some(stop) = cause.downcast_ref::<Stop>() {
+            return (stop.exit, stop.hint.clone());
+        }
+        if let Some(error) = cause.downcast_ref::<std::io::Error>()
+            && error.kind() == std::io::ErrorKind::BrokenPipe
+        {
+            return (Exit::Ok, None);
+        }
+        if let Some(error) = cause.downcast_ref::<StoreError>() {
+            return of_store(error);
+        }
+        match cause.downcast_ref::<AppendError>() {
+            Some(AppendError::Failed(error) | AppendError::Uncertain(error)) => {
+                return of_store(error);
+            }
+            Some(_) => return (Exit::Failed, None),
+            None => {}
+        }
+        match cause.downcast_ref::<LedgerError>() {
+            Some(LedgerError::Store(error) | LedgerError::Uncertain(error)) => {
+                return of_store(error);
+            }
+            Some(_) => return (Exit::Failed, None),
+            None => {}
+        }
+    }
+    (Exit::Failed, None)
+}
+
+fn of_store(error: &StoreError) -> (Exit, Option<String>) {
+    let (exit, hint) = match error {
+        StoreError::Corrupt { .. } => (
+            Exit::Integrity,
+            "nothing was changed; run `idledger verify --full` for the whole picture and restore from a copy",
+        ),
+        StoreError::Locked => (
+            Exit::Locked,
+            "a server or another command has it open; stop it, or use a command that only reads the log",
+        ),
+        StoreError::NotInitialised => (
+            Exit::NoLedger,
+            "make one with `idledger init`, or name another place with `--dir`",
+        ),
+        StoreError::Io { full: true, .. } => (
+            Exit::Failed,
+            "the disk is full: free space; nothing that was acknowledged is lost",
+        ),
+        StoreError::Unusable(_) => (
+            Exit::Failed,
+            "use the program version that made it, or name another place with `--dir`",
+        ),
+        _ => return (Exit::Failed, None),
+    };
+    (exit, Some(hint.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cause_has_its_code() {
+        let corrupt = StoreError::Corrupt {
+            position: 7,
+            place: "x".into(),
+            reason: "y".into(),
+        };
+        let cases: [(anyhow::Error, Exit); 7] = [
+            (corrupt.clone().into(), Exit::Integrity),
+            (
+                anyhow::Error::from(LedgerError::Store(corrupt)).context("opening"),
+                Exit::Integrity,
+            ),
+            (StoreError::Locked.into(), Exit::Locked),
+            (StoreError::NotInitialised.into(), Exit::NoLedger),
+            (
+                std::io::Error::from(std::io::ErrorKind::BrokenPipe).into(),
+                Exit::Ok,
+            ),
+            (Stop::new(Exit::Key, "no key").into(), Exit::Key),
+            (anyhow::anyhow!("something else"), Exit::Failed),
+        ];
+        for (error, expected) in cases {
+            assert_eq!(classify(&error).0, expected, "{error:#}");
+        }
+    }
+}
