@@ -4,10 +4,24 @@
 //! events ask, and written once per window; a record that fails leaves nothing behind.
 
 use crate::digest::SetDigest;
-use crate::error::ViewError;
+use crate::error::{ApplyError, ViewError};
 use crate::view::{Key, Value, ViewStore, Write};
+use domain::bytes;
 use std::collections::HashMap;
 use std::sync::Arc;
+use wincode::config::DefaultConfig;
+use wincode::{SchemaRead, SchemaWrite};
+
+/// What is kept as a row, in the encoding of [`domain::bytes`].
+pub trait RowValue:
+    for<'de> SchemaRead<'de, DefaultConfig, Dst = Self> + SchemaWrite<DefaultConfig, Src = Self>
+{
+}
+
+impl<T> RowValue for T where
+    T: for<'de> SchemaRead<'de, DefaultConfig, Dst = T> + SchemaWrite<DefaultConfig, Src = T>
+{
+}
 
 /// What a row costs in memory besides its bytes, roughly.
 const ROW_OVERHEAD_BYTES: usize = 128;
@@ -66,6 +80,22 @@ impl Changes {
         self.set(key, None)
     }
 
+    /// A row as it is now, decoded. `view`: the projection's name, for the error.
+    pub fn read<T: RowValue>(&mut self, view: &str, key: &[u8]) -> Result<Option<T>, ApplyError> {
+        let Some(row) = self.get(key)? else { return Ok(None) };
+        bytes::decode(&row).map(Some).map_err(|error| ApplyError::row(view, &error))
+    }
+
+    /// Encodes and writes a row.
+    pub fn write<T: RowValue>(&mut self, key: &[u8], value: &T) -> Result<(), ApplyError> {
+        let row = bytes::encode(value).map_err(|error| ApplyError::Poison(error.to_string()))?;
+        // A row that grows over the limit is the event's doing, not the machine's.
+        self.put(key, row).map_err(|error| match error {
+            ViewError::RowTooLarge { .. } => ApplyError::Poison(error.to_string()),
+            other => ApplyError::View(other),
+        })
+    }
+
     /// Committed rows with a prefix, for [`crate::projection::Projection::start`] only: rows that
     /// are changed but not committed are not seen.
     pub fn committed(&self, prefix: &[u8]) -> Result<Vec<crate::view::Row>, ViewError> {
@@ -89,7 +119,8 @@ impl Changes {
                 if slot.dirty && !dirty {
                     self.dirty -= 1;
                 }
-                self.bytes = self.bytes + length(now.as_ref()) - length(slot.now.as_ref());
+                let (old, new) = (length(slot.now.as_ref()), length(now.as_ref()));
+                self.bytes = (self.bytes + new).saturating_sub(old);
                 slot.now = now;
                 slot.dirty = dirty;
             }
@@ -157,7 +188,7 @@ impl Changes {
         slot.dirty = true;
         self.undo.push(Undo { key: Key::try_from(key.to_vec())?, now: before, dirty: was_dirty });
         self.dirty += usize::from(!was_dirty);
-        self.bytes = self.bytes + new - old.min(self.bytes + new);
+        self.bytes = (self.bytes + new).saturating_sub(old);
         Ok(())
     }
 }

@@ -1,16 +1,39 @@
-//! Deadlines.
-use domain::ids::{AccountId, CaseId, Micros, Position};
+//! What is due and when, for the clock that drives deadlines: processing days of dossiers, and
+//! activation windows.
+//!
+//! Rows: one per open deadline, ordered by the instant at which it becomes overdue, and one per
+//! account with any open, so that they can be closed. A closed deadline leaves no row.
+
+use crate::changes::Changes;
+use crate::error::{ApplyError, ViewError};
+use crate::projection::{Decoded, Projection};
+use crate::view::{Order, ViewStore};
+use domain::bytes;
+use domain::event::Event;
+use domain::ids::{AccountId, CaseId, LocalDay, Micros, Position};
+use wincode::{SchemaRead, SchemaWrite};
+
+/// Its name.
+pub const NAME: &str = "deadlines";
+/// Version of its rows.
+pub const VERSION: u32 = 1;
+
+const ACCOUNT: u8 = b'a';
+const DUE: u8 = b'd';
+
 /// What is due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, SchemaRead, SchemaWrite, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
+#[wincode(tag_encoding = "u8")]
 pub enum Due {
     /// The authority must have decided this dossier.
     Decision(CaseId),
     /// The account must have been activated.
     Activation,
 }
+
 /// An open deadline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, SchemaRead, SchemaWrite, serde::Serialize)]
 pub struct Deadline {
     /// First instant at which it is overdue.
     pub due: Micros,
@@ -20,4 +43,121 @@ pub struct Deadline {
     pub what: Due,
     /// The event that set it.
     pub position: Position,
+}
+
+/// An account's open deadlines.
+#[derive(Debug, Default, Clone, PartialEq, Eq, SchemaRead, SchemaWrite)]
+struct Open {
+    deadlines: Vec<Deadline>,
+}
+
+/// Folds deadlines.
+#[derive(Debug, Default)]
+pub struct Deadlines;
+
+/// What an event does to an account's deadlines.
+enum Effect {
+    Opens(Due, Micros),
+    Closes(Due),
+    ClosesAll,
+}
+
+impl Projection for Deadlines {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn version(&self) -> u32 {
+        VERSION
+    }
+
+    fn apply(&mut self, changes: &mut Changes, record: &Decoded) -> Result<(), ApplyError> {
+        let (Some(account), Some(effect)) = (record.account(), effect(&record.event)) else {
+            return Ok(());
+        };
+        let key = account_key(account);
+        let mut open: Open = changes.read(NAME, &key)?.unwrap_or_default();
+        let before = open.deadlines.len();
+        let ends = |deadline: &Deadline| match effect {
+            Effect::Opens(what, _) | Effect::Closes(what) => deadline.what == what,
+            Effect::ClosesAll => true,
+        };
+        for deadline in open.deadlines.iter().filter(|deadline| ends(deadline)) {
+            changes.delete(&due_key(deadline))?;
+        }
+        open.deadlines.retain(|deadline| !ends(deadline));
+        if let Effect::Opens(what, due) = effect {
+            let deadline = Deadline { due, account, what, position: record.position };
+            open.deadlines.push(deadline);
+            changes.write(&due_key(&deadline), &deadline)?;
+        }
+        match (open.deadlines.is_empty(), before) {
+            (true, 0) => Ok(()),
+            (true, _) => Ok(changes.delete(&key)?),
+            (false, _) => changes.write(&key, &open),
+        }
+    }
+}
+
+fn effect(event: &Event) -> Option<Effect> {
+    Some(match event {
+        Event::Level1Applied(facts) => {
+            Effect::Opens(Due::Decision(facts.case), end_of(facts.decide_by))
+        }
+        Event::Level2Applied(facts) => {
+            Effect::Opens(Due::Decision(facts.case), end_of(facts.decide_by))
+        }
+        Event::AccountIssued(facts) => Effect::Closes(Due::Decision(facts.case)),
+        Event::ApplicationRefused(facts) => Effect::Closes(Due::Decision(facts.case)),
+        Event::Level2Withdrawn(facts) => Effect::Closes(Due::Decision(facts.case)),
+        Event::ProcessingDeadlineMissed(facts) => Effect::Closes(Due::Decision(facts.case)),
+        Event::ActivationWindowOpened(facts) => Effect::Opens(Due::Activation, facts.deadline),
+        Event::ActivationReopened(facts) => Effect::Opens(Due::Activation, facts.deadline),
+        Event::AccountActivated(_) | Event::ActivationWindowExpired(_) => {
+            Effect::Closes(Due::Activation)
+        }
+        Event::AccountClosed(_) => Effect::ClosesAll,
+        _ => return None,
+    })
+}
+
+/// The first instant after a local day (UTC+7, no daylight saving since 1975).
+fn end_of(day: LocalDay) -> Micros {
+    Micros((i64::from(day.0) + 1) * Micros::DAY - 7 * 3600 * Micros::SECOND)
+}
+
+fn account_key(account: AccountId) -> Vec<u8> {
+    let mut key = vec![ACCOUNT];
+    key.extend(account.0);
+    key
+}
+
+fn due_prefix(due: Micros) -> Vec<u8> {
+    let mut key = vec![DUE];
+    // Moved into the unsigned range, so that bytes sort like instants.
+    key.extend((due.0.cast_unsigned() ^ (1 << 63)).to_be_bytes());
+    key
+}
+
+fn due_key(deadline: &Deadline) -> Vec<u8> {
+    let mut key = due_prefix(deadline.due);
+    key.extend(deadline.account.0);
+    match deadline.what {
+        Due::Decision(case) => key.extend(case.0),
+        Due::Activation => key.push(0),
+    }
+    key
+}
+
+/// Open deadlines that are overdue at `until`, the earliest first.
+pub(crate) fn until(
+    view: &dyn ViewStore,
+    until: Micros,
+    limit: usize,
+) -> Result<Vec<Deadline>, ViewError> {
+    let end = due_prefix(until.plus(1));
+    view.scan(&[DUE], &end, Order::Ascending, limit)?
+        .into_iter()
+        .map(|(_, row)| bytes::decode(&row).map_err(|error| ViewError::damaged(NAME, &error)))
+        .collect()
 }

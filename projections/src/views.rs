@@ -9,7 +9,7 @@ use crate::error::ViewError;
 use crate::lookups::Lookup;
 use crate::projection::Admission;
 use crate::rebuild::{Progress, Rebuilt};
-use crate::statistics::{DayCounts, Statistics};
+use crate::statistics::Statistics;
 use domain::ids::{AccountId, AreaCode, Category, LocalDay, LookupHash, Micros, Position};
 use ledger::store::EventStore;
 use std::path::Path;
@@ -124,7 +124,7 @@ impl Views {
     pub fn statistics(&self, area: AreaCode, as_of: LocalDay) -> Result<Statistics, ViewError> { unimplemented!() }
 
     /// Totals of an area at the end of each day on which they changed, in a range of days.
-    pub fn statistics_by_day(&self, area: AreaCode, from: LocalDay, to: LocalDay) -> Result<Vec<DayCounts>, ViewError> { unimplemented!() }
+    pub fn statistics_by_day(&self, area: AreaCode, from: LocalDay, to: LocalDay) -> Result<Vec<Statistics>, ViewError> { unimplemented!() }
 
     /// Every area that anybody was ever counted in.
     pub fn areas(&self) -> Result<Vec<AreaCode>, ViewError> { unimplemented!() }
