@@ -1,0 +1,283 @@
+//! One projection over its view: folds records in order and commits rows, cursor and digest in one
+//! batch of one tree (exactly once).
+//!
+//! The rows of its own, whose keys start with zero, no projection ever writes:
+//!
+//! ```text
+//! 00 'v'  form of the view, name and version of the projection
+//! 00 'c'  u64 LE position of the next event ‖ link of the last one folded (zero before the first)
+//! 00 'd'  state of the set digest (2,048 bytes)
+//! 00 'h'  why it last halted, if it did
+//! ```
+
+use crate::changes::Changes;
+use crate::digest::{ProjectionDigest, SetDigest};
+use crate::error::{ApplyError, ViewError};
+use crate::projection::{Decoded, Projection, Unreadable};
+use crate::view::{Key, Value, ViewStore, Write};
+use domain::bytes;
+use domain::ids::Digest;
+use std::sync::Arc;
+use wincode::{SchemaRead, SchemaWrite};
+
+const FORM_KEY: &[u8] = &[0, b'v'];
+const CURSOR_KEY: &[u8] = &[0, b'c'];
+const DIGEST_KEY: &[u8] = &[0, b'd'];
+const HALT_KEY: &[u8] = &[0, b'h'];
+/// Version of the rows above.
+const FORM: u16 = 1;
+/// Longest reason kept of a halt, in bytes.
+const REASON_BYTES_MAX: usize = 500;
+
+/// How much is gathered before it is committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Window {
+    /// Most changed rows.
+    pub(crate) rows: usize,
+    /// Most bytes of rows in memory, changed or not.
+    pub(crate) bytes: usize,
+    /// Whether somebody reads the rows: then a commit is atomic.
+    pub(crate) serving: bool,
+}
+
+impl Window {
+    /// Serving: short, because a batch of sled 0.34.7 holds up every reader of the process (about
+    /// 20 µs a row).
+    pub(crate) const SERVING: Self = Self { rows: 1_000, bytes: 16 << 20, serving: true };
+    /// Building aside: as much as a small machine affords.
+    pub(crate) const BUILDING: Self = Self { rows: 200_000, bytes: 48 << 20, serving: false };
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, SchemaRead, SchemaWrite)]
+struct Form {
+    form: u16,
+    name: String,
+    version: u32,
+}
+
+/// A halt, as it is remembered.
+#[derive(Debug, Clone, PartialEq, Eq, SchemaRead, SchemaWrite)]
+pub(crate) struct Halt {
+    /// The event at which it halted.
+    pub(crate) position: u64,
+    /// Why.
+    pub(crate) reason: String,
+    /// Whether it is the event's fault; otherwise the machine's.
+    pub(crate) poison: bool,
+}
+
+/// One projection over its view.
+pub(crate) struct Lane {
+    projection: Box<dyn Projection>,
+    changes: Changes,
+    digest: SetDigest,
+    /// Position of the next event to fold.
+    cursor: u64,
+    /// Link of the last event folded.
+    link: Digest,
+    committed: u64,
+    window: Window,
+    last_halt: Option<Halt>,
+}
+
+impl Lane {
+    /// Over an empty view. Building: nothing says that the view is one until [`Lane::finish`].
+    pub(crate) fn create(
+        projection: Box<dyn Projection>,
+        view: Arc<dyn ViewStore>,
+        window: Window,
+    ) -> Result<Self, ViewError> {
+        let mut lane = Self {
+            projection,
+            changes: Changes::new(view),
+            digest: SetDigest::default(),
+            cursor: 0,
+            link: Digest::ZERO,
+            committed: 0,
+            window,
+            last_halt: None,
+        };
+        lane.projection.start(&mut lane.changes)?;
+        if window.serving {
+            lane.finish()?;
+        }
+        Ok(lane)
+    }
+
+    /// Over a view as it was left.
+    pub(crate) fn open(
+        projection: Box<dyn Projection>,
+        view: Arc<dyn ViewStore>,
+    ) -> Result<Self, ViewError> {
+        let name = projection.name();
+        let damaged = |reason: &str| ViewError::damaged(name, reason);
+        let form = view.get(FORM_KEY)?.ok_or_else(|| damaged("it was never finished"))?;
+        let form: Form = bytes::decode(&form).map_err(|error| ViewError::damaged(name, &error))?;
+        if form.form != FORM || form.name != name || form.version != projection.version() {
+            let (found, wanted) = (form.version, projection.version());
+            return Err(ViewError::Outdated { view: name.to_owned(), found, wanted });
+        }
+        let cursor = view.get(CURSOR_KEY)?.ok_or_else(|| damaged("it has no cursor"))?;
+        let (cursor, link) =
+            cursor.split_first_chunk::<8>().ok_or_else(|| damaged("its cursor is cut"))?;
+        let link = link.try_into().map_err(|_| damaged("its cursor is cut"))?;
+        let digest = view.get(DIGEST_KEY)?.ok_or_else(|| damaged("it has no digest"))?;
+        let digest = SetDigest::from_bytes(&digest).ok_or_else(|| damaged("its digest is cut"))?;
+        let last_halt = view.get(HALT_KEY)?.and_then(|row| bytes::decode(&row).ok());
+        let cursor = u64::from_le_bytes(*cursor);
+        let mut lane = Self {
+            projection,
+            changes: Changes::new(view),
+            digest,
+            cursor,
+            link: Digest(link),
+            committed: cursor,
+            window: Window::SERVING,
+            last_halt,
+        };
+        lane.projection.start(&mut lane.changes)?;
+        Ok(lane)
+    }
+
+    /// Name of its projection.
+    pub(crate) fn name(&self) -> &'static str {
+        self.projection.name()
+    }
+
+    /// Version of its projection.
+    pub(crate) fn version(&self) -> u32 {
+        self.projection.version()
+    }
+
+    /// The view below.
+    pub(crate) fn view(&self) -> &Arc<dyn ViewStore> {
+        self.changes.view()
+    }
+
+    /// Position of the next event to fold.
+    pub(crate) fn cursor(&self) -> u64 {
+        self.cursor
+    }
+
+    /// Link of the last event folded.
+    pub(crate) fn link(&self) -> Digest {
+        self.link
+    }
+
+    /// How many events are committed.
+    pub(crate) fn committed(&self) -> u64 {
+        self.committed
+    }
+
+    /// Why it last halted, as remembered by the view.
+    pub(crate) fn last_halt(&self) -> Option<&Halt> {
+        self.last_halt.as_ref()
+    }
+
+    /// Digest of what is committed.
+    pub(crate) fn digest(&self) -> ProjectionDigest {
+        ProjectionDigest {
+            projection: self.name(),
+            version: self.version(),
+            position: self.committed,
+            digest: self.digest.finish(),
+        }
+    }
+
+    /// Folds one record; one that was folded before is passed over. On an error everything before
+    /// the record is still there to be committed, and nothing of the record.
+    pub(crate) fn fold(
+        &mut self,
+        position: u64,
+        record: &Result<Decoded, Unreadable>,
+    ) -> Result<(), Halt> {
+        if position < self.cursor {
+            return Ok(());
+        }
+        let halt = |reason: String, poison| Halt { position, reason, poison };
+        if position > self.cursor {
+            let reason = format!("event {} is missing before it", self.cursor);
+            return Err(halt(reason, true));
+        }
+        let record = match record {
+            Ok(record) => record,
+            Err(unreadable) => return Err(halt(unreadable.reason.clone(), true)),
+        };
+        match self.projection.apply(&mut self.changes, record) {
+            Ok(()) => {
+                self.changes.keep();
+                self.cursor += 1;
+                self.link = record.link;
+                Ok(())
+            }
+            Err(error) => {
+                self.changes.revert();
+                Err(halt(error.to_string(), matches!(error, ApplyError::Poison(_))))
+            }
+        }
+    }
+
+    /// Whether the window is full and should be committed.
+    pub(crate) fn is_full(&self) -> bool {
+        self.changes.dirty() >= self.window.rows || self.changes.bytes() >= self.window.bytes
+    }
+
+    /// Commits what was folded: rows, cursor and digest together.
+    pub(crate) fn commit(&mut self) -> Result<(), ViewError> {
+        if self.cursor == self.committed {
+            return Ok(());
+        }
+        let mut writes = self.changes.drain(&mut self.digest);
+        if self.window.serving {
+            if !writes.is_empty() {
+                writes.push(write(DIGEST_KEY, self.digest.to_bytes())?);
+            }
+            writes.push(self.cursor_row()?);
+            writes.sort_unstable_by(|left, right| left.key.cmp(&right.key));
+            self.view().apply(writes)?;
+        } else {
+            self.view().load(writes)?;
+        }
+        self.committed = self.cursor;
+        if self.changes.bytes() >= self.window.bytes {
+            self.changes.forget();
+        }
+        Ok(())
+    }
+
+    /// Commits, says that the view is complete up to its cursor, and puts all of it on the disk.
+    /// From here on it serves.
+    pub(crate) fn finish(&mut self) -> Result<(), ViewError> {
+        self.commit()?;
+        let form = Form { form: FORM, name: self.name().to_owned(), version: self.version() };
+        let form = bytes::encode(&form).map_err(|error| ViewError::damaged(self.name(), &error))?;
+        self.view().apply(vec![
+            self.cursor_row()?,
+            write(DIGEST_KEY, self.digest.to_bytes())?,
+            write(FORM_KEY, form)?,
+        ])?;
+        self.view().sync()?;
+        self.window = Window::SERVING;
+        Ok(())
+    }
+
+    /// Remembers why it halted, beside the rows, so that a status can say so after a restart.
+    pub(crate) fn remember_halt(&mut self, halt: &Halt) -> Result<(), ViewError> {
+        let mut halt = halt.clone();
+        let end = halt.reason.floor_char_boundary(REASON_BYTES_MAX);
+        halt.reason.truncate(end);
+        let row = bytes::encode(&halt).map_err(|error| ViewError::damaged(self.name(), &error))?;
+        self.last_halt = Some(halt);
+        self.view().apply(vec![write(HALT_KEY, row)?])
+    }
+
+    fn cursor_row(&self) -> Result<Write, ViewError> {
+        let mut row = self.cursor.to_le_bytes().to_vec();
+        row.extend(self.link.0);
+        write(CURSOR_KEY, row)
+    }
+}
+
+fn write(key: &[u8], value: Vec<u8>) -> Result<Write, ViewError> {
+    Ok(Write { key: Key::try_from(key.to_vec())?, value: Some(Value::try_from(value)?) })
+}
