@@ -164,7 +164,7 @@ async fn feed_all(mut feed: Feed, slots: Vec<Arc<Slot>>) {
         for slot in &slots {
             let mut info = slot.info.lock();
             info.failed = Some(error.to_string());
-            info.last_error.clone_from(&info.failed);
+            info.last_error = Some(error.to_string());
         }
         tokio::time::sleep(RETRY_AFTER).await;
     }
