@@ -3,12 +3,14 @@
 
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
+pub mod credentials;
 pub mod evidence;
 mod index;
 pub mod keyring;
 pub mod memory;
 pub mod messenger;
 pub mod principals;
+pub mod registry;
 pub mod secrets;
 pub mod segments;
 pub mod store;
