@@ -3,10 +3,13 @@
 
 pub mod account;
 pub mod bytes;
+pub mod calendar;
 pub mod command;
+pub mod decide;
 pub mod entitlement;
 pub mod envelope;
 pub mod event;
+pub mod identity;
 pub mod ids;
 pub mod personal;
 pub mod policy;

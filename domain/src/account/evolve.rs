@@ -53,10 +53,10 @@ impl Account {
                 if self.level().is_none() {
                     self.identification.area = Some(facts.area);
                 }
-                self.registration_step(RegistrationStep::Confirmed);
+                self.registry_answered(RegistrationStep::Confirmed);
             }
             Event::RegistryCheckFailed(facts) => {
-                self.registration_step(RegistrationStep::Failed(facts.outcome));
+                self.registry_answered(RegistrationStep::Failed(facts.outcome));
             }
             Event::OtpChallengeIssued(facts) => self.challenge_issued(facts),
             Event::OtpVerified(facts) => {
@@ -324,6 +324,15 @@ impl Account {
 impl Account {
     fn registration_step(&mut self, step: RegistrationStep) {
         if let Some(registration) = &mut self.registration {
+            registration.step = step;
+        }
+    }
+
+    /// A check at an officer's desk is no answer to a registration that is further on.
+    fn registry_answered(&mut self, step: RegistrationStep) {
+        if let Some(registration) = &mut self.registration
+            && registration.step == RegistrationStep::Submitted
+        {
             registration.step = step;
         }
     }

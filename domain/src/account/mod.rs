@@ -8,6 +8,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use evolve::HOUR;
 pub use state::{
     Activation, ActivationPhase, Attempt, BoundDevice, Case, CaseState, Challenge, Credentials,
     Document, EventRef, Forfeited, Identification, Lifecycle, Lock, Match, PendingDevice,

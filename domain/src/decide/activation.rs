@@ -1,0 +1,297 @@
+//! P7: activation, in the letter's order (S003 steps 6 and 7).
+
+use super::device::{Bind, bind};
+use super::judge::{Judge, Verdict};
+use super::level2::officer_at;
+use crate::account::ActivationPhase;
+use crate::calendar::start_of;
+use crate::command::{CredentialForm, DeviceInfo, Holder};
+use crate::event::{
+    AccountActivated, ActivationCodeSent, ActivationOtpVerified, ActivationReopened,
+    ActivationRequested, ActivationWindowExpired, DeviceCheckPassed, PasscodeSet,
+    SecurityQuestionsSet,
+};
+use crate::ids::{ChallengeId, LocalDay, Micros, VerifierId};
+use crate::policy::BoundDeviceActivation;
+use crate::vocabulary::{
+    Guard, Message, OtpPurpose, QuestionId, RefusalCode, RetentionClass, StepUpMethod,
+};
+
+/// What this command adds to what activation needs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Just {
+    Otp,
+    Password,
+    Passcode,
+    Questions,
+}
+
+/// First instant at which a window is overdue: the day of receipt does not count, and the last of
+/// the days counts whole (local calendar days, spec B.3).
+pub(super) const fn deadline(received_at: Micros, days: u8) -> Micros {
+    let day = received_at
+        .local_day()
+        .0
+        .saturating_add(days as i32)
+        .saturating_add(1);
+    start_of(LocalDay(day))
+}
+
+/// P7 steps 2–5. Number and phone were matched and the account is open; then, and only in this order:
+/// the level, whether it is active already, the device. The window and locks come after the letter's
+/// checks, so that none of its messages is hidden by them.
+pub(super) fn request(
+    judge: &mut Judge<'_, '_>,
+    device: &DeviceInfo,
+    step_up: Option<StepUpMethod>,
+) -> Verdict {
+    let account = judge.account;
+    judge.guard(
+        Guard::LevelCheck,
+        account.level().is_some(),
+        RefusalCode::NotIdentified,
+    )?;
+    not_activated(judge)?;
+    let taken_over = device_check(judge, step_up)?;
+    in_window(judge)?;
+    judge.unlocked()?;
+    let reachable = judge
+        .context
+        .person
+        .is_none_or(|person| !person.phone.is_empty());
+    judge.guard(Guard::ChannelKnown, reachable, RefusalCode::NoChannel)?;
+    judge.may_resend(account.challenge_for(OtpPurpose::Activation))?;
+    let asked = ActivationRequested {
+        device: device.device,
+        key: device.key,
+    };
+    judge.record_with(asked, RetentionClass::Usage, device.sealed());
+    match taken_over {
+        Some(method) => judge.step_up_satisfied(method),
+        None => judge.record(DeviceCheckPassed {
+            device: device.device,
+        }),
+    }
+    send_activation_code(judge);
+    Ok(())
+}
+
+/// P7 step 4, by policy (C-09). Gives the second proof, where the device is to be taken over.
+fn device_check(
+    judge: &mut Judge<'_, '_>,
+    step_up: Option<StepUpMethod>,
+) -> Result<Option<StepUpMethod>, super::judge::No> {
+    let others = matches!(judge.context.device_holder, Holder::Other(_));
+    let reject = judge.policy().bound_device_activation == BoundDeviceActivation::Reject;
+    judge.guard(
+        Guard::DeviceCheck,
+        !(others && reject),
+        RefusalCode::UseOtherDevice,
+    )?;
+    if !others {
+        return Ok(None);
+    }
+    let proven = step_up.filter(|_| judge.context.step_up == Some(true));
+    judge
+        .require(Guard::StepUp, proven, RefusalCode::StepUpFailed)
+        .map(Some)
+}
+
+/// The code to the registered phone.
+pub(super) fn send_activation_code(judge: &mut Judge<'_, '_>) {
+    let challenge = judge.send_code(OtpPurpose::Activation, Message::ActivationCode, false);
+    judge.record(ActivationCodeSent { challenge });
+}
+
+/// P7 step 5.
+pub(super) fn confirm(judge: &mut Judge<'_, '_>, challenge: ChallengeId) -> Verdict {
+    not_activated(judge)?;
+    in_window(judge)?;
+    judge.unlocked()?;
+    let begun = judge.account.activation.attempt.is_some();
+    judge.guard(Guard::ActivationStep, begun, RefusalCode::StepOutOfOrder)?;
+    judge.otp(challenge, OtpPurpose::Activation)?;
+    device_still_free(judge, Just::Otp)?;
+    judge.record(ActivationOtpVerified { challenge });
+    complete(judge, Just::Otp)
+}
+
+/// P7 step 7: after the code, and after the password where there was none.
+pub(super) fn set_passcode(judge: &mut Judge<'_, '_>, verifier: VerifierId) -> Verdict {
+    after_code(judge)?;
+    let password = judge.account.credentials.password.is_some();
+    judge.guard(Guard::ActivationStep, password, RefusalCode::StepOutOfOrder)?;
+    let form = judge.context.credential_form;
+    let digits = matches!(
+        form,
+        Some(CredentialForm::Good | CredentialForm::OnBlockList)
+    );
+    judge.guard(Guard::PasscodeFormat, digits, RefusalCode::PasscodeFormat)?;
+    let good = form == Some(CredentialForm::Good);
+    judge.guard(
+        Guard::PasscodeAllowed,
+        good,
+        RefusalCode::PasscodeBlocklisted,
+    )?;
+    device_still_free(judge, Just::Passcode)?;
+    judge.record(PasscodeSet { verifier });
+    complete(judge, Just::Passcode)
+}
+
+/// P7 step 8.
+pub(super) fn set_questions(
+    judge: &mut Judge<'_, '_>,
+    questions: &[QuestionId],
+    verifier: VerifierId,
+) -> Verdict {
+    after_code(judge)?;
+    let passcode = judge.account.credentials.passcode.is_some();
+    judge.guard(Guard::ActivationStep, passcode, RefusalCode::StepOutOfOrder)?;
+    let two = match questions {
+        [first, second] if first != second => Some((*first, *second)),
+        _ => None,
+    };
+    let (first, second) = judge.require(Guard::QuestionCount, two, RefusalCode::QuestionCount)?;
+    let known = [first, second]
+        .iter()
+        .all(|question| QuestionId::ALL.contains(question));
+    judge.guard(Guard::QuestionKnown, known, RefusalCode::QuestionUnknown)?;
+    device_still_free(judge, Just::Questions)?;
+    judge.record(SecurityQuestionsSet {
+        first,
+        second,
+        verifier,
+    });
+    complete(judge, Just::Questions)
+}
+
+/// What every step after the code needs.
+fn after_code(judge: &mut Judge<'_, '_>) -> Verdict {
+    not_activated(judge)?;
+    in_window(judge)?;
+    judge.unlocked()?;
+    let verified = judge
+        .account
+        .activation
+        .attempt
+        .as_ref()
+        .is_some_and(|a| a.otp_verified);
+    judge.guard(Guard::OtpVerified, verified, RefusalCode::OtpNotVerified)
+}
+
+fn not_activated(judge: &mut Judge<'_, '_>) -> Verdict {
+    let account = judge.account;
+    judge.guard(
+        Guard::NotActivated,
+        !account.is_activated(),
+        RefusalCode::AlreadyActivated,
+    )
+}
+
+/// The window is open. That it ran out is recorded, if the clock did not yet.
+pub(super) fn in_window(judge: &mut Judge<'_, '_>) -> Verdict {
+    let now = judge.context.now;
+    match judge.account.activation.phase {
+        ActivationPhase::WindowOpen { deadline } if now >= deadline => {
+            judge.record(ActivationWindowExpired { deadline });
+            judge.refuse(Guard::WindowOpen, RefusalCode::ActivationWindowEnded)
+        }
+        ActivationPhase::Overdue { .. } => {
+            judge.refuse(Guard::WindowOpen, RefusalCode::ActivationWindowEnded)
+        }
+        ActivationPhase::NotNotified => {
+            judge.refuse(Guard::WindowOpen, RefusalCode::ResultNotNotified)
+        }
+        ActivationPhase::WindowOpen { .. } | ActivationPhase::Activated { .. } => {
+            judge.guard(Guard::WindowOpen, true, RefusalCode::ActivationWindowEnded)
+        }
+    }
+}
+
+/// Whether this command brings the last thing that was missing.
+fn completes(judge: &Judge<'_, '_>, just: Just) -> bool {
+    let (credentials, attempt) = (
+        &judge.account.credentials,
+        &judge.account.activation.attempt,
+    );
+    (credentials.password.is_some() || just == Just::Password)
+        && (credentials.passcode.is_some() || just == Just::Passcode)
+        && (credentials.questions.is_some() || just == Just::Questions)
+        && attempt
+            .as_ref()
+            .is_some_and(|attempt| attempt.otp_verified || just == Just::Otp)
+}
+
+/// Before the last step is taken: nobody else has the device since it was checked, or it may be
+/// taken over.
+pub(super) fn device_still_free(judge: &mut Judge<'_, '_>, just: Just) -> Verdict {
+    if !completes(judge, just) {
+        return Ok(());
+    }
+    let others = matches!(judge.context.device_holder, Holder::Other(_));
+    let stepped_up = judge
+        .account
+        .activation
+        .attempt
+        .as_ref()
+        .is_some_and(|a| a.step_up);
+    let transfer =
+        judge.policy().bound_device_activation == BoundDeviceActivation::TransferWithStepUp;
+    let may = !others || (transfer && stepped_up);
+    judge.guard(Guard::DeviceCheck, may, RefusalCode::UseOtherDevice)
+}
+
+/// Binds and activates once all is there (spec A.8, automatic).
+pub(super) fn complete(judge: &mut Judge<'_, '_>, just: Just) -> Verdict {
+    let account = judge.account;
+    let (Some(attempt), Some(level)) = (&account.activation.attempt, account.level()) else {
+        return Ok(());
+    };
+    if completes(judge, just) {
+        bind(
+            judge,
+            Bind {
+                device: attempt.device,
+                key: attempt.key,
+            },
+        );
+        judge.record(AccountActivated { level });
+    }
+    Ok(())
+}
+
+/// The clock: day 7 passed.
+pub(super) fn expire(judge: &mut Judge<'_, '_>) -> Verdict {
+    not_activated(judge)?;
+    let open = match judge.account.activation.phase {
+        ActivationPhase::WindowOpen { deadline } => Some(deadline),
+        _ => None,
+    };
+    let deadline = judge.require(Guard::WindowOpen, open, RefusalCode::DeadlineNotPassed)?;
+    let passed = judge.context.now >= deadline;
+    judge.guard(
+        Guard::DeadlinePassed,
+        passed,
+        RefusalCode::DeadlineNotPassed,
+    )?;
+    judge.record(ActivationWindowExpired { deadline });
+    Ok(())
+}
+
+/// The hotline reopens an overdue window after proof of identity (spec 0.6).
+pub(super) fn assist(judge: &mut Judge<'_, '_>, proof_given: bool) -> Verdict {
+    officer_at(judge, None)?;
+    let now = judge.context.now;
+    let overdue = judge.account.is_overdue(now);
+    judge.guard(Guard::WindowOverdue, overdue, RefusalCode::WindowNotOverdue)?;
+    judge.guard(Guard::StepUp, proof_given, RefusalCode::ProofFailed)?;
+    if let ActivationPhase::WindowOpen { deadline } = judge.account.activation.phase {
+        judge.record(ActivationWindowExpired { deadline });
+    }
+    let deadline = deadline(now, judge.policy().activation_window_days);
+    judge.record(ActivationReopened {
+        agent: judge.context.actor.principal,
+        deadline,
+    });
+    Ok(())
+}

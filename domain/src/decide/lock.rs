@@ -1,0 +1,131 @@
+//! Locks as a set of grounds, and the end of an account (spec B.4).
+
+use super::judge::{Judge, Verdict};
+use super::level2::staff_active;
+use crate::command::Claim;
+use crate::event::{
+    AccountClosed, AccountLocked, AccountUnlocked, DeviceUnbound, LockGroundRemoved,
+};
+use crate::ids::LocalDay;
+use crate::vocabulary::{CloseReason, Guard, LockGround, Message, RefusalCode, Role, UnbindReason};
+
+/// Law 26/2023 and Decree 69/2024 in force: 01/07/2024. From then on an expired card is a ground,
+/// and a relying party's request no longer is one.
+const DECREE_69: LocalDay = LocalDay(19_905);
+
+/// Whether a role may lock on a ground on a day (Decree 59 art. 19, Law 26/2023 art. 34, Decree 69
+/// art. 15).
+pub const fn may_lock(role: Role, ground: LockGround, on: LocalDay) -> bool {
+    let in_time = match ground {
+        LockGround::CardExpired => on.0 >= DECREE_69.0,
+        LockGround::RelyingParty => on.0 < DECREE_69.0,
+        _ => true,
+    };
+    in_time && (may_unlock(role, ground) || is_source(role, ground))
+}
+
+/// Whether a role reports that a ground came to be, besides those who may lift it.
+const fn is_source(role: Role, ground: LockGround) -> bool {
+    match ground {
+        LockGround::Death => matches!(role, Role::RegistryAdapter | Role::EidAuthority),
+        LockGround::TermsBreached => matches!(role, Role::Ledger),
+        LockGround::CardExpired
+        | LockGround::TravelDocumentExpired
+        | LockGround::ResidenceEnded => matches!(role, Role::Clock | Role::Ledger),
+        _ => false,
+    }
+}
+
+/// Whether a role may lift a ground. Nobody lifts death.
+pub const fn may_unlock(role: Role, ground: LockGround) -> bool {
+    match ground {
+        // In the app, by the hotline, or at the police.
+        LockGround::OwnRequest => {
+            matches!(
+                role,
+                Role::Citizen | Role::HotlineAgent | Role::IntakeOfficer
+            )
+        }
+        LockGround::TermsBreached => matches!(role, Role::EidAuthority),
+        LockGround::CardRevoked
+        | LockGround::CardExpired
+        | LockGround::TravelDocumentExpired
+        | LockGround::ResidenceEnded
+        | LockGround::OrganisationDissolved => {
+            matches!(role, Role::RegistryAdapter | Role::EidAuthority)
+        }
+        LockGround::ProceduralAuthority | LockGround::CompetentAuthority => {
+            matches!(role, Role::CompetentAuthority | Role::EidAuthority)
+        }
+        LockGround::RelyingParty => matches!(role, Role::RelyingParty | Role::EidAuthority),
+        LockGround::Death => false,
+    }
+}
+
+/// One more ground. The holder is told at once, unless they died.
+pub(super) fn lock(judge: &mut Judge<'_, '_>, ground: LockGround) -> Verdict {
+    staff_active(judge)?;
+    let on = judge.context.occurred_at.local_day();
+    let lawful = may_lock(judge.role(), ground, on);
+    judge.guard(Guard::GroundLawful, lawful, RefusalCode::GroundNotLawful)?;
+    judge.guard(
+        Guard::AccountMatch,
+        judge.account.exists(),
+        RefusalCode::AccountNotFound,
+    )?;
+    let new = !judge.account.has_lock(ground);
+    judge.guard(Guard::Unlocked, new, RefusalCode::Locked)?;
+    judge.record(AccountLocked { ground });
+    if ground != LockGround::Death {
+        judge.notify(Message::LockChanged);
+    }
+    Ok(())
+}
+
+/// One ground less. The account stays locked while another remains: the receipt then lacks
+/// `NoOtherGround`, and there is no `AccountUnlocked`.
+pub(super) fn unlock(judge: &mut Judge<'_, '_>, ground: LockGround) -> Verdict {
+    staff_active(judge)?;
+    let lawful = may_unlock(judge.role(), ground);
+    judge.guard(Guard::GroundLawful, lawful, RefusalCode::GroundNotLawful)?;
+    let there = judge.account.has_lock(ground);
+    judge.guard(Guard::GroundPresent, there, RefusalCode::GroundNotPresent)?;
+    if judge.role() == Role::HotlineAgent {
+        let proven = judge.context.step_up == Some(true);
+        judge.guard(Guard::StepUp, proven, RefusalCode::ProofFailed)?;
+    }
+    let last = judge.account.locks.len() == 1;
+    judge.record(LockGroundRemoved { ground });
+    if last {
+        judge.guard(Guard::NoOtherGround, true, RefusalCode::OtherGroundRemains)?;
+        judge.record(AccountUnlocked {});
+    }
+    judge.notify(Message::LockChanged);
+    Ok(())
+}
+
+/// Closed for good. Phone and device become free. The personal number does only where the account
+/// was revoked: the number of somebody who died, or of a dissolved organisation, is nobody's again.
+pub(super) fn close(judge: &mut Judge<'_, '_>, reason: CloseReason) -> Verdict {
+    let may = judge.role() == Role::EidAuthority || reason != CloseReason::Revoked;
+    judge.guard(Guard::RoleAllowed, may, RefusalCode::RoleNotAllowed)?;
+    judge.guard(
+        Guard::AccountMatch,
+        judge.account.exists(),
+        RefusalCode::AccountNotFound,
+    )?;
+    if let Some(bound) = &judge.account.device {
+        let device = bound.device;
+        judge.record(DeviceUnbound {
+            device,
+            reason: UnbindReason::AccountClosed,
+        });
+        judge.release(Claim::Device(device));
+    }
+    judge.record(AccountClosed { reason });
+    judge.release(Claim::Phone);
+    if reason == CloseReason::Revoked {
+        judge.release(Claim::PersonalId);
+    }
+    Ok(())
+}

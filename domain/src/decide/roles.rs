@@ -1,0 +1,71 @@
+//! Who may ask for what (spec A.1, A.8). The first guard of every command.
+
+use super::judge::{Judge, Verdict};
+use crate::vocabulary::{CommandKind, Guard, RefusalCode, Role};
+
+/// The roles that may give a command. Commands of other streams (principals, policy) have none here.
+pub const fn roles(command: CommandKind) -> &'static [Role] {
+    use CommandKind as C;
+    match command {
+        // Passwords, passcodes and answers are the citizen's alone (spec 0.3).
+        C::RegisterAppAccount
+        | C::ConfirmRegistrationOtp
+        | C::SetPassword
+        | C::LogIn
+        | C::ApplyLevel1
+        | C::RequestActivation
+        | C::ConfirmActivationOtp
+        | C::SetPasscode
+        | C::SetSecurityQuestions
+        | C::UnlinkDocument => &[Role::Citizen],
+        C::OpenLevel2Intake | C::RecordBiometrics | C::RecordConsent | C::SubmitLevel2 => {
+            &[Role::IntakeOfficer]
+        }
+        C::RecordRegistryResult | C::RefreshDocument => &[Role::RegistryAdapter],
+        C::DecideApplication => &[Role::EidAuthority],
+        C::NotifyResult => &[
+            Role::Ledger,
+            Role::EidAuthority,
+            Role::RegistryAdapter,
+            Role::IntakeOfficer,
+        ],
+        C::ExpireActivationWindow | C::ExpireProcessingDeadline => &[Role::Clock, Role::Ledger],
+        C::AssistActivation => &[Role::HotlineAgent],
+        C::RequestDeviceChange
+        | C::ConfirmDeviceChange
+        | C::RequestPhoneChange
+        | C::ConfirmPhoneChange
+        | C::ResendOtp => &[Role::Citizen, Role::IntakeOfficer, Role::HotlineAgent],
+        C::UnlinkDevice => &[
+            Role::Citizen,
+            Role::IntakeOfficer,
+            Role::HotlineAgent,
+            Role::Ledger,
+        ],
+        C::LinkDocument | C::WithdrawApplication => &[Role::Citizen, Role::IntakeOfficer],
+        // Which ground is whose is the next guard (`GroundLawful`).
+        C::LockAccount | C::UnlockAccount => &[
+            Role::Citizen,
+            Role::IntakeOfficer,
+            Role::EidAuthority,
+            Role::RegistryAdapter,
+            Role::HotlineAgent,
+            Role::CompetentAuthority,
+            Role::RelyingParty,
+            Role::Clock,
+            Role::Ledger,
+        ],
+        C::CloseAccount => &[Role::EidAuthority, Role::RegistryAdapter],
+        C::RequestErasure => &[Role::Citizen, Role::IntakeOfficer, Role::EidAuthority],
+        C::EnrolPrincipal
+        | C::RevokePrincipal
+        | C::PublishPolicy
+        | C::PublishCatalogue
+        | C::SettleClaim => &[],
+    }
+}
+
+pub(super) fn check(judge: &mut Judge<'_, '_>, command: CommandKind) -> Verdict {
+    let allowed = roles(command).contains(&judge.role());
+    judge.guard(Guard::RoleAllowed, allowed, RefusalCode::RoleNotAllowed)
+}
