@@ -70,6 +70,11 @@ impl Proven {
         Self { evidence: Evidence::None, body: None }
     }
 
+    /// Somebody who cannot prove anything yet: a first registration. The body is kept.
+    pub const fn unproven(body: Option<Vec<u8>>) -> Self {
+        Self { evidence: Evidence::None, body }
+    }
+
     /// An operator at the machine.
     pub const fn operator() -> Self {
         Self { evidence: Evidence::Operator, body: None }
@@ -102,6 +107,15 @@ impl Proven {
         let (body, digest, message) = command.message()?;
         record::verify(&key, &message, &signature).map_err(LedgerError::Evidence)?;
         Ok(Self { evidence: Evidence::Command { digest, signature, key }, body: Some(body) })
+    }
+
+    /// With or without its body: it is not kept where the key that would seal it is destroyed.
+    #[must_use]
+    pub fn kept(mut self, keep: bool) -> Self {
+        if !keep {
+            self.body = None;
+        }
+        self
     }
 
     /// The evidence as it will stand in the event.

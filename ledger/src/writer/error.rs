@@ -1,9 +1,13 @@
 //! What can go wrong on the way from a command to its events. A refusal is not among it: that is an
 //! outcome.
 
+use crate::credentials::CredentialError;
 use crate::store::{AppendError, StoreError};
+use domain::envelope::Refused;
 use domain::ids::Revision;
+use crate::vault::VaultError;
 use domain::record::RecordError;
+use domain::seal::SealError;
 
 /// A machine's failure, never a rule's answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,23 +41,39 @@ pub enum LedgerError {
     /// A record on the way in or out is not what it should be.
     #[error("record: {0}")]
     Record(#[from] RecordError),
-    /// The key vault, the credential store or the registry failed.
-    #[error("{place}: {message}")]
-    Vault {
-        /// Which.
-        place: &'static str,
-        /// What, without anything personal or secret.
-        message: String,
-    },
+    /// The key vault failed.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The credential store failed.
+    #[error(transparent)]
+    Credentials(CredentialError),
+    /// A sealed part does not open, or cannot be sealed.
+    #[error("sealed part: {0}")]
+    Seal(#[from] SealError),
     /// Too much is going on; try again later.
     #[error("too many requests of this kind at once")]
     Busy,
     /// The caller put together something that cannot be meant.
     #[error("the submission is not well formed: {0}")]
     BadSubmission(&'static str),
+    /// Refused, and one of so many that it is counted instead of recorded (spec 0.10).
+    #[error("refused as one of a flood; not recorded")]
+    Flood {
+        /// Why.
+        refused: Refused,
+    },
     /// The same command id was used for something else.
     #[error("this command id was used for another command")]
     CommandIdReused,
+}
+
+impl From<CredentialError> for LedgerError {
+    fn from(error: CredentialError) -> Self {
+        match error {
+            CredentialError::Busy => Self::Busy,
+            error => Self::Credentials(error),
+        }
+    }
 }
 
 impl From<AppendError> for LedgerError {

@@ -1,0 +1,347 @@
+//! One open ledger: the store, the vault, the keys and the law in force, put together.
+
+use crate::credentials::{Credentials, OneTimeCodes, SessionTokens};
+use crate::keyring::KeyRing;
+use crate::messenger::{Messenger, OutgoingMessage};
+use crate::principals::Principals;
+use crate::registries::Registries;
+use crate::secrets::Keys;
+use crate::store::{EventStore, StoredRecord};
+use crate::vault::Vault;
+use crate::writer::assemble::{Assembler, Draft};
+use crate::writer::{self, LedgerError, open_parts};
+use domain::command::{DocumentAnswer, NewEvent, RegistryAnswer};
+use domain::entitlement::Catalogue;
+use domain::event::Event;
+use domain::ids::{
+    AccountId, ChallengeId, Digest, LocalDay, LookupHash, Micros, PrincipalId, PublicKey, StreamId,
+};
+use domain::personal::{Person, Personal};
+use domain::policy::Policy;
+use domain::record::RecordRef;
+use domain::vocabulary::{DocumentKind, Message, RetentionClass, Role};
+use domain::ids::Category;
+use parking_lot::RwLock;
+use std::sync::Arc;
+
+/// What the ledger's own streams say, folded.
+pub(crate) struct Law {
+    pub ring: KeyRing,
+    pub principals: Arc<Principals>,
+    pub policy: (u32, Arc<Policy>),
+    pub catalogue: (u32, Arc<Catalogue>),
+}
+
+/// What an open ledger is made of.
+pub struct Parts {
+    /// Where events are.
+    pub store: Arc<dyn EventStore>,
+    /// Data keys.
+    pub vault: Arc<Vault>,
+    /// Passwords, passcodes, answers.
+    pub credentials: Credentials,
+    /// Lookup and other derived keys.
+    pub keys: Keys,
+    /// Registries that confirm what is declared.
+    pub registries: Arc<dyn Registries>,
+    /// Where notices go.
+    pub messenger: Arc<dyn Messenger>,
+    /// Signs.
+    pub assembler: Assembler,
+    /// Public holidays, sorted.
+    pub holidays: Vec<LocalDay>,
+}
+
+struct Inner {
+    parts: Parts,
+    law: RwLock<Law>,
+    codes: OneTimeCodes,
+    sessions: SessionTokens,
+    account_locks: writer::Stripes,
+    claim_locks: writer::Stripes,
+    cache: writer::Cache,
+}
+
+/// An open ledger. Cheap to clone.
+#[derive(Clone)]
+pub struct Ledger {
+    inner: Arc<Inner>,
+}
+
+impl Ledger {
+    /// Puts a ledger together and reads its own streams: keys, principals, policy, catalogue.
+    pub async fn start(parts: Parts) -> Result<Self, LedgerError> {
+        let ledger = Self {
+            inner: Arc::new(Inner {
+                codes: OneTimeCodes::new(&parts.keys),
+                sessions: SessionTokens::new(&parts.keys),
+                parts,
+                law: RwLock::new(Law {
+                    ring: KeyRing::default(),
+                    principals: Arc::default(),
+                    policy: (0, Arc::new(Policy::default())),
+                    catalogue: (0, Arc::new(Catalogue::v2024_03())),
+                }),
+                account_locks: writer::Stripes::default(),
+                claim_locks: writer::Stripes::default(),
+                cache: writer::Cache::default(),
+            }),
+        };
+        for category in
+            [Category::Ledger, Category::Principal, Category::Policy, Category::Catalogue]
+        {
+            let stream = StreamId::single(category);
+            for (record, _, event) in
+                writer::claims::read_decoded(ledger.store().as_ref(), stream).await?
+            {
+                ledger.learn(&record, &event)?;
+            }
+        }
+        Ok(ledger)
+    }
+
+    fn learn(&self, record: &StoredRecord, event: &Event) -> Result<(), LedgerError> {
+        let mut law = self.inner.law.write();
+        match event {
+            Event::LedgerCreated(_) | Event::LedgerKeyAdded(_) | Event::LedgerKeyRetired(_) => {
+                law.ring.learn(record.position, event)?;
+            }
+            Event::PrincipalEnrolled(_) | Event::PrincipalRevoked(_) => {
+                Arc::make_mut(&mut law.principals).learn(event);
+            }
+            Event::PolicyPublished(facts) => {
+                law.policy = (facts.version, Arc::new(facts.policy.clone()));
+            }
+            Event::ServiceCataloguePublished(facts) => {
+                let (name, services) = (facts.name.clone(), facts.services.clone());
+                law.catalogue = (facts.version, Arc::new(Catalogue { name, services }));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Appends one event to one of the ledger's own streams, at whatever revision it is.
+    pub async fn record_own(
+        &self,
+        category: Category,
+        event: Event,
+        note: Option<String>,
+        proven: crate::evidence::Proven,
+    ) -> Result<domain::ids::Position, LedgerError> {
+        let stream = StreamId::single(category);
+        let subject = domain::ids::Digest16::ZERO.0;
+        for _ in 0..writer::ATTEMPTS_MAX {
+            let head = self.store().stream_head(stream).await?;
+            let mut draft = Draft::of_ledger(self.assembler(), stream);
+            draft.subject = subject;
+            draft.actor.role = Role::Operator;
+            draft.proven = proven.clone();
+            let sealed = note
+                .iter()
+                .map(|note| (RetentionClass::Permanent, Personal::Note(note.clone())))
+                .collect();
+            let events = vec![NewEvent { event: event.clone(), sealed }];
+            let keys = self.assembler().prepare_keys(&draft, &events).await?;
+            let expected = head.map_or(crate::store::Expected::NoStream, |head| {
+                crate::store::Expected::Revision(head.revision)
+            });
+            let link = head.map_or(Digest::ZERO, |head| head.link);
+            let signed = self.assembler().sign_all(&draft, expected, link, &keys, events)?;
+            let bytes = signed.records.first().map(|record| record.bytes.clone());
+            match writer::append_surely(self.store().as_ref(), stream, expected, signed.records)
+                .await
+            {
+                Ok(appended) => {
+                    let record = StoredRecord {
+                        position: appended.last,
+                        stream,
+                        revision: appended.revision,
+                        bytes: bytes.unwrap_or_default(),
+                    };
+                    self.learn(&record, &event)?;
+                    return Ok(appended.last);
+                }
+                Err(crate::store::AppendError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(LedgerError::Contended)
+    }
+
+    /// Enrols a principal. `name` is sealed.
+    pub async fn enrol(
+        &self,
+        role: Role,
+        key: Option<PublicKey>,
+        token: Option<Digest>,
+        sites: Vec<u32>,
+        name: Option<String>,
+    ) -> Result<PrincipalId, LedgerError> {
+        if let Some(key) = &key {
+            domain::record::verifying_key(key)?;
+        }
+        let principal = PrincipalId(self.assembler().ids().id());
+        let from = self.now();
+        let event = domain::event::PrincipalEnrolled { principal, role, key, token, sites, from };
+        let proven = crate::evidence::Proven::operator();
+        self.record_own(Category::Principal, event.into(), name, proven).await?;
+        Ok(principal)
+    }
+
+    /// Ends a principal's right to act, from now on.
+    pub async fn revoke(&self, principal: PrincipalId) -> Result<(), LedgerError> {
+        if self.principals().get(principal).is_none() {
+            return Err(LedgerError::AccountNotFound);
+        }
+        let event = domain::event::PrincipalRevoked { principal, from: self.now() };
+        let proven = crate::evidence::Proven::operator();
+        self.record_own(Category::Principal, event.into(), None, proven).await?;
+        Ok(())
+    }
+
+    /// The account of a personal number.
+    pub async fn find_by_personal_id(
+        &self,
+        personal_id: &str,
+    ) -> Result<Option<AccountId>, LedgerError> {
+        let claim = self.claim(Category::PersonalIdClaim, personal_id);
+        let state = writer::claims::read_claim(self.store().as_ref(), claim).await?;
+        let Some((account, _)) = state.open else { return Ok(None) };
+        let head = self.store().stream_head(StreamId::account(account)).await?;
+        Ok(head.map(|_| account))
+    }
+
+    /// Opens the sealed parts of a stored record. `None`: redacted, or its key is destroyed.
+    pub fn open_personal(
+        &self,
+        record: &StoredRecord,
+    ) -> Result<Vec<Option<Personal>>, LedgerError> {
+        let parsed = RecordRef::parse(&record.bytes)?;
+        let envelope = parsed.open_envelope()?;
+        open_parts(&parsed, &envelope, self.vault())
+    }
+
+    /// Events.
+    pub fn store(&self) -> &Arc<dyn EventStore> {
+        &self.inner.parts.store
+    }
+
+    /// Data keys.
+    pub fn vault(&self) -> &Vault {
+        &self.inner.parts.vault
+    }
+
+    /// Passwords, passcodes, answers.
+    pub fn credentials(&self) -> &Credentials {
+        &self.inner.parts.credentials
+    }
+
+    /// One-time codes.
+    pub fn codes(&self) -> &OneTimeCodes {
+        &self.inner.codes
+    }
+
+    /// Session tokens.
+    pub fn sessions(&self) -> &SessionTokens {
+        &self.inner.sessions
+    }
+
+    /// The population registry and its like.
+    pub fn registries(&self) -> &Arc<dyn Registries> {
+        &self.inner.parts.registries
+    }
+
+    /// The signer.
+    pub fn assembler(&self) -> &Assembler {
+        &self.inner.parts.assembler
+    }
+
+    /// Public holidays, sorted.
+    pub fn holidays(&self) -> &[LocalDay] {
+        &self.inner.parts.holidays
+    }
+
+    /// The ledger's public keys.
+    pub fn ring(&self) -> KeyRing {
+        self.inner.law.read().ring.clone()
+    }
+
+    /// Who may act besides holders, as of now.
+    pub fn principals(&self) -> Arc<Principals> {
+        self.inner.law.read().principals.clone()
+    }
+
+    /// The policy in force and its version.
+    pub fn policy(&self) -> (u32, Arc<Policy>) {
+        self.inner.law.read().policy.clone()
+    }
+
+    /// The service catalogue in force and its version.
+    pub fn catalogue(&self) -> (u32, Arc<Catalogue>) {
+        self.inner.law.read().catalogue.clone()
+    }
+
+    /// Now.
+    pub fn now(&self) -> Micros {
+        self.assembler().ids().clock().now()
+    }
+
+    /// The keyed hash of a personal datum.
+    pub fn lookup(&self, category: Category, text: &str) -> LookupHash {
+        self.inner.parts.keys.lookup(category, text)
+    }
+
+    /// The claim stream of a personal datum.
+    pub fn claim(&self, category: Category, text: &str) -> StreamId {
+        StreamId::claim(category, self.lookup(category, text))
+    }
+
+    /// An id that follows from another, unlinkable without the key.
+    pub(crate) fn derive_id(&self, context: &str, seed: &[u8]) -> [u8; 16] {
+        self.lookup(Category::Ledger, &format!("{context}:{}", hex::encode(seed))).0
+    }
+
+    pub(crate) fn account_locks(&self) -> &writer::Stripes {
+        &self.inner.account_locks
+    }
+
+    pub(crate) fn claim_locks(&self) -> &writer::Stripes {
+        &self.inner.claim_locks
+    }
+
+    pub(crate) fn cache(&self) -> &writer::Cache {
+        &self.inner.cache
+    }
+
+    pub(crate) async fn ask_population(&self, person: &Person) -> RegistryAnswer {
+        self.inner.parts.registries.confirm(person).await
+    }
+
+    pub(crate) async fn ask_document(
+        &self,
+        person: &Person,
+        kind: DocumentKind,
+        number: &str,
+    ) -> DocumentAnswer {
+        self.inner.parts.registries.document(person, kind, number, self.now()).await
+    }
+
+    /// Sends a notice; `code`: with the one-time code of this challenge.
+    pub(crate) fn notify(
+        &self,
+        account: AccountId,
+        phone: Option<&str>,
+        message: Message,
+        code: Option<(AccountId, ChallengeId)>,
+    ) {
+        self.inner.parts.messenger.send(OutgoingMessage {
+            account,
+            phone: phone.unwrap_or_default().to_owned(),
+            message,
+            challenge: code.map(|(_, challenge)| challenge),
+            code: code
+                .map(|(account, challenge)| self.codes().otp_code(challenge, account).to_string()),
+        });
+    }
+}

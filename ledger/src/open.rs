@@ -1,0 +1,285 @@
+//! Making a ledger in a directory, and opening it: the one place where all parts meet.
+//!
+//! ```text
+//! <dir>/ledger.json   format, ledger id, check value of the key-encryption key; written last
+//! <dir>/lock          held by the one process that may write
+//! <dir>/log/          the events: the log of record
+//! <dir>/index/        derived: stream heads
+//! <dir>/vault/        wrapped data keys and credential verifiers: as precious as the log
+//! <dir>/registry/     sealed population records
+//! <dir>/views/        derived: read models
+//! <dir>/secrets/      key-encryption key and signing key, unless they are given from elsewhere
+//! ```
+
+use crate::credentials::{Concurrency, Cost, CredentialError, Credentials};
+use crate::evidence::Proven;
+use crate::ledger::{Ledger, Parts};
+use crate::messenger::{Discard, Messenger};
+use crate::registries::{Registries, Unconnected};
+use crate::secrets::{KeySource, Keys, SecretError};
+use crate::segments::{self, OpenReport, Segments};
+use crate::store::{EventStore, StoreError};
+use crate::vault::{Vault, VaultError};
+use crate::wiring::Ids;
+use crate::writer::LedgerError;
+use crate::writer::assemble::Assembler;
+use domain::calendar;
+use domain::entitlement::Catalogue;
+use domain::event::{LedgerCreated, PolicyPublished, ServiceCataloguePublished};
+use domain::ids::{Category, LedgerId, Micros, PublicKey};
+use domain::policy::Policy;
+use ed25519_dalek::SigningKey;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Version of the directory's layout and of every byte in it.
+pub const FORMAT: u16 = 1;
+const META: &str = "ledger.json";
+/// Largest `ledger.json` read, in bytes.
+const META_BYTES_MAX: u64 = 4096;
+
+/// Why a ledger cannot be made or opened.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// There is none. Exit code 10.
+    #[error("there is no ledger in this directory")]
+    NotInitialised,
+    /// There is one already.
+    #[error("there is a ledger in this directory already")]
+    Exists,
+    /// Its making was not finished.
+    #[error("the making of this ledger was not finished")]
+    HalfMade,
+    /// A newer program made it.
+    #[error("the ledger has format {found}, this program knows up to {FORMAT}")]
+    NewerFormat {
+        /// Its format.
+        found: u16,
+    },
+    /// `ledger.json` is not what it should be.
+    #[error("`ledger.json` cannot be read: {0}")]
+    Meta(String),
+    /// The key-encryption key or signing key is not this ledger's. Exit code 12.
+    #[error("the {what} is not this ledger's")]
+    WrongKey {
+        /// Which.
+        what: &'static str,
+    },
+    /// A key cannot be had. Exit code 12.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The vault.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The credential store.
+    #[error(transparent)]
+    Credentials(#[from] CredentialError),
+    /// The ledger's own streams.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// Operating system error.
+    #[error("{operation}: {message}")]
+    Io {
+        /// What was being done.
+        operation: &'static str,
+        /// The system's message.
+        message: String,
+    },
+}
+
+/// Where a ledger is and what it is opened with.
+#[derive(Clone)]
+pub struct Options {
+    /// The directory.
+    pub dir: PathBuf,
+    /// The key-encryption key: everything personal hangs on it.
+    pub kek: KeySource,
+    /// The seed of the key that signs events.
+    pub signing_key: KeySource,
+    /// Time, ids, randomness.
+    pub ids: Arc<Ids>,
+    /// Where notices go.
+    pub messenger: Arc<dyn Messenger>,
+    /// What hashing a credential costs.
+    pub cost: Cost,
+    /// The segment engine's settings.
+    pub segments: segments::Options,
+}
+
+impl Options {
+    /// The defaults for a directory: keys in its `secrets`, the machine's clock and randomness, no
+    /// channel for notices.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        let dir = dir.into();
+        Self {
+            kek: KeySource::File(dir.join("secrets").join("kek")),
+            signing_key: KeySource::File(dir.join("secrets").join("signing.key")),
+            dir,
+            ids: Arc::new(Ids::system()),
+            messenger: Arc::new(Discard),
+            cost: Cost::default(),
+            segments: segments::Options::default(),
+        }
+    }
+}
+
+/// What `ledger.json` holds. Nothing secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meta {
+    /// Layout and byte format.
+    pub format: u16,
+    /// The ledger's id.
+    pub ledger: LedgerId,
+    /// Check value of the key-encryption key, hexadecimal.
+    pub key_check: String,
+}
+
+impl Meta {
+    /// Reads it, without any key.
+    pub fn read(dir: &Path) -> Result<Self, OpenError> {
+        let path = dir.join(META);
+        let text = match fs::metadata(&path) {
+            Ok(meta) if meta.len() > META_BYTES_MAX => {
+                return Err(OpenError::Meta("it is too long".into()));
+            }
+            Ok(_) => fs::read_to_string(&path).map_err(io("reading ledger.json"))?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let begun = segments::log_dir(dir).exists();
+                return Err(if begun { OpenError::HalfMade } else { OpenError::NotInitialised });
+            }
+            Err(error) => return Err(io("reading ledger.json")(error)),
+        };
+        // The format is looked at first: a newer one may have other fields.
+        #[derive(Deserialize)]
+        struct Version {
+            format: u16,
+        }
+        let version: Version =
+            serde_json::from_str(&text).map_err(|error| OpenError::Meta(error.to_string()))?;
+        if version.format > FORMAT {
+            return Err(OpenError::NewerFormat { found: version.format });
+        }
+        serde_json::from_str(&text).map_err(|error| OpenError::Meta(error.to_string()))
+    }
+
+    fn write(&self, dir: &Path) -> Result<(), OpenError> {
+        let aside = dir.join("ledger.json.tmp");
+        let text = serde_json::to_string_pretty(self)
+            .map_err(|error| OpenError::Meta(error.to_string()))?;
+        let doing = "writing ledger.json";
+        let mut file = fs::File::create(&aside).map_err(io(doing))?;
+        file.write_all(text.as_bytes()).map_err(io(doing))?;
+        file.sync_all().map_err(io(doing))?;
+        fs::rename(&aside, dir.join(META)).map_err(io(doing))?;
+        fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(io(doing))
+    }
+}
+
+fn io(operation: &'static str) -> impl Fn(std::io::Error) -> OpenError {
+    move |error| OpenError::Io { operation, message: error.to_string() }
+}
+
+/// Makes a ledger: keys (where they are to be files that do not exist), an empty log, and the first
+/// events: the ledger itself, policy version 1, service catalogue `2024-03`. A making that was cut
+/// short is finished by making it again.
+pub async fn init(options: &Options) -> Result<Ledger, OpenError> {
+    match Meta::read(&options.dir) {
+        Ok(_) => return Err(OpenError::Exists),
+        Err(OpenError::NotInitialised | OpenError::HalfMade) => {}
+        Err(error) => return Err(error),
+    }
+    fs::create_dir_all(&options.dir).map_err(io("making the data directory"))?;
+    let randomness = options.ids.randomness().as_ref();
+    let keys = Keys::derive(&options.kek.load_or_generate(randomness)?);
+    let key = SigningKey::from_bytes(&options.signing_key.load_or_generate(randomness)?.0);
+    match Segments::create(&options.dir, options.segments) {
+        // A log that was made before the crash is used if nothing but this ledger is in it.
+        Ok(()) | Err(StoreError::Unusable(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let public = PublicKey(key.verifying_key().to_bytes());
+    let (ledger, _) = assemble(options, keys.clone(), key).await?;
+    let id = match ledger.ring().ledger() {
+        Some(id) if ledger.ring().keys().iter().any(|known| known.public == public) => id,
+        Some(_) => return Err(OpenError::WrongKey { what: "signing key" }),
+        None if ledger.store().length().await? > 0 => return Err(OpenError::Exists),
+        None => {
+            let id = LedgerId(options.ids.id());
+            let created = LedgerCreated { ledger: id, format: FORMAT, key: public };
+            ledger.record_own(Category::Ledger, created.into(), None, Proven::operator()).await?;
+            id
+        }
+    };
+    if ledger.policy().0 == 0 {
+        let policy = PolicyPublished {
+            version: 1,
+            effective_from: Micros(0),
+            policy: Policy::default(),
+        };
+        ledger.record_own(Category::Policy, policy.into(), None, Proven::operator()).await?;
+    }
+    if ledger.catalogue().0 == 0 {
+        let Catalogue { name, services } = Catalogue::v2024_03();
+        let catalogue =
+            ServiceCataloguePublished { version: 1, effective_from: Micros(0), name, services };
+        ledger.record_own(Category::Catalogue, catalogue.into(), None, Proven::operator()).await?;
+    }
+    let meta = Meta { format: FORMAT, ledger: id, key_check: hex::encode(keys.check()) };
+    meta.write(&options.dir)?;
+    Ok(ledger)
+}
+
+/// Opens a ledger for reading and writing, and says what its log looked like.
+pub async fn open(options: &Options) -> Result<(Ledger, OpenReport), OpenError> {
+    let meta = Meta::read(&options.dir)?;
+    let keys = Keys::derive(&options.kek.load()?);
+    if hex::encode(keys.check()) != meta.key_check {
+        return Err(OpenError::WrongKey { what: "key-encryption key" });
+    }
+    let key = SigningKey::from_bytes(&options.signing_key.load()?.0);
+    let id = PublicKey(key.verifying_key().to_bytes()).id();
+    let (ledger, report) = assemble(options, keys, key).await?;
+    let next = domain::ids::Position(ledger.store().length().await?);
+    if ledger.ring().key_at(id, next).is_none() {
+        return Err(OpenError::WrongKey { what: "signing key" });
+    }
+    Ok((ledger, report))
+}
+
+async fn assemble(
+    options: &Options,
+    keys: Keys,
+    key: SigningKey,
+) -> Result<(Ledger, OpenReport), OpenError> {
+    let (store, report) = Segments::open(&options.dir, options.segments)?;
+    let randomness = options.ids.randomness();
+    let vault_dir = options.dir.join("vault");
+    let vault = Arc::new(Vault::open(&vault_dir, &keys, Arc::clone(randomness))?);
+    let credentials = Credentials::open(
+        &vault_dir,
+        &keys,
+        Arc::clone(randomness),
+        options.cost,
+        Concurrency::default(),
+    )?;
+    let registries: Arc<dyn Registries> = Arc::new(Unconnected);
+    let ledger = Ledger::start(Parts {
+        store: Arc::new(store) as Arc<dyn EventStore>,
+        vault: Arc::clone(&vault),
+        credentials,
+        keys,
+        registries,
+        messenger: Arc::clone(&options.messenger),
+        assembler: Assembler::new(key, vault, Arc::clone(&options.ids)),
+        holidays: calendar::default_holidays(),
+    })
+    .await?;
+    Ok((ledger, report))
+}

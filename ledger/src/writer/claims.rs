@@ -1,0 +1,227 @@
+//! "Only one account for this number, phone or device", by optimistic concurrency on claim streams.
+//!
+//! The port promises atomicity within one stream only, so a claim is made first and **confirmed** by
+//! an event in the account's own stream, whose id the claim names. A claim whose event never came (a
+//! crash in between) is settled by whoever meets it next:
+//!
+//! 1. read the claim; read the claimant's account;
+//! 2. the confirming event is there and nothing after it gives the claim up → it is held;
+//! 3. it is there but was given up since (a release lost in a crash) → append `ClaimReleased`;
+//! 4. it is not there → append `ClaimForfeited` to the *claimant's* stream at the revision just
+//!    read, then `ClaimReleased`. A late confirmation was decided on that same revision, so it
+//!    conflicts, reads the forfeit, and starts again with a new claim: two accounts never both hold.
+//!
+//! Every step is one append to one stream; a crash after any of them leaves a state that these same
+//! rules settle. Nothing here trusts memory.
+
+use super::LedgerError;
+use super::assemble::{Assembler, Draft};
+use crate::store::{AppendError, EventStore, Expected, PAGE_RECORDS_MAX, StoredRecord};
+use crate::vault::DataKeys;
+use domain::command::{Holder, NewEvent};
+use domain::envelope::Envelope;
+use domain::event::{ClaimForfeited, ClaimReleased, Claimed, Event};
+use domain::ids::{AccountId, EventId, Revision, StreamId};
+use domain::record::{RecordRef, open_event};
+use domain::vocabulary::ClaimEnd;
+use domain::ids::Category;
+
+/// What a claim stream says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ClaimState {
+    /// The last event of the stream.
+    pub revision: Option<Revision>,
+    /// The claim that is open: who, and the event that makes it good.
+    pub open: Option<(AccountId, EventId)>,
+}
+
+impl ClaimState {
+    /// What the next append to the stream must expect.
+    pub fn expected(self) -> Expected {
+        self.revision.map_or(Expected::NoStream, Expected::Revision)
+    }
+
+    /// Takes in one event of the claim's stream.
+    pub fn learn(&mut self, revision: Revision, event: &Event) {
+        self.revision = Some(revision);
+        match event {
+            Event::Claimed(facts) => self.open = Some((facts.account, facts.confirmed_by)),
+            Event::ClaimReleased(_) => self.open = None,
+            _ => {}
+        }
+    }
+}
+
+/// Reads a whole stream, decoded, page by page.
+pub async fn read_decoded(
+    store: &dyn EventStore,
+    stream: StreamId,
+) -> Result<Vec<(StoredRecord, Envelope, Event)>, LedgerError> {
+    let mut decoded = Vec::new();
+    let mut from = Revision(0);
+    loop {
+        let page = store.read_stream(stream, from, PAGE_RECORDS_MAX).await?;
+        let full = page.len() == PAGE_RECORDS_MAX;
+        for record in page {
+            from = Revision(record.revision.0 + 1);
+            let envelope = RecordRef::parse(&record.bytes)?.open_envelope()?;
+            let event = open_event(&envelope)?;
+            decoded.push((record, envelope, event));
+        }
+        if !full {
+            return Ok(decoded);
+        }
+    }
+}
+
+/// Reads a claim stream.
+pub async fn read_claim(
+    store: &dyn EventStore,
+    claim: StreamId,
+) -> Result<ClaimState, LedgerError> {
+    let mut state = ClaimState::default();
+    for (record, _, event) in read_decoded(store, claim).await? {
+        state.learn(record.revision, &event);
+    }
+    Ok(state)
+}
+
+/// What an account's stream says about a claim it made.
+enum Standing {
+    Held,
+    GivenUp(ClaimEnd),
+    NeverConfirmed(Option<Revision>),
+}
+
+async fn standing(
+    store: &dyn EventStore,
+    account: AccountId,
+    claim: StreamId,
+    confirmed_by: EventId,
+) -> Result<Standing, LedgerError> {
+    let mut confirmed = false;
+    let mut given_up = None;
+    let mut last = None;
+    for (record, envelope, event) in read_decoded(store, StreamId::account(account)).await? {
+        last = Some(record.revision);
+        if envelope.event_id == confirmed_by {
+            (confirmed, given_up) = (true, None);
+        }
+        if confirmed && let Some(reason) = gives_up(claim, &event) {
+            given_up = Some(reason);
+        }
+    }
+    Ok(match (confirmed, given_up) {
+        (true, None) => Standing::Held,
+        (true, Some(reason)) => Standing::GivenUp(reason),
+        (false, _) => Standing::NeverConfirmed(last),
+    })
+}
+
+/// Whether an account's event gives a claim up.
+fn gives_up(claim: StreamId, event: &Event) -> Option<ClaimEnd> {
+    match (claim.category, event) {
+        (Category::PhoneClaim, Event::PhoneChanged(facts)) => {
+            (facts.old.0 == claim.id.0).then_some(ClaimEnd::Changed)
+        }
+        (Category::DeviceClaim, Event::DeviceUnbound(facts)) => {
+            (facts.device.0 == claim.id.0).then_some(ClaimEnd::Changed)
+        }
+        (Category::PhoneClaim | Category::DeviceClaim, Event::AccountClosed(_)) => {
+            Some(ClaimEnd::AccountClosed)
+        }
+        _ => None,
+    }
+}
+
+/// Who holds a claim, settling one that was left dangling. The state is the one to append at.
+pub async fn holder(
+    store: &dyn EventStore,
+    assembler: &Assembler,
+    claim: StreamId,
+    own: Option<AccountId>,
+) -> Result<(Holder, ClaimState), LedgerError> {
+    // Each round either answers or makes progress; contention is bounded by the other's progress.
+    for _ in 0..super::ATTEMPTS_MAX {
+        let state = read_claim(store, claim).await?;
+        let Some((account, confirmed_by)) = state.open else {
+            return Ok((Holder::Free, state));
+        };
+        if own == Some(account) {
+            return Ok((Holder::Own, state));
+        }
+        let reason = match standing(store, account, claim, confirmed_by).await? {
+            Standing::Held => return Ok((Holder::Other(account), state)),
+            Standing::GivenUp(reason) => reason,
+            Standing::NeverConfirmed(last) => {
+                let forfeit = ClaimForfeited { claim, confirmed_by };
+                let expected = last.map_or(Expected::NoStream, Expected::Revision);
+                let stream = StreamId::account(account);
+                if !append_one(store, assembler, stream, expected, forfeit.into()).await? {
+                    continue;
+                }
+                ClaimEnd::Forfeited
+            }
+        };
+        let released = ClaimReleased { account, reason };
+        // A conflict means that somebody else settled it: look again.
+        append_one(store, assembler, claim, state.expected(), released.into()).await?;
+    }
+    Err(LedgerError::Contended)
+}
+
+/// Takes a claim that [`holder`] found free. `false`: somebody else was faster.
+pub async fn take(
+    store: &dyn EventStore,
+    assembler: &Assembler,
+    claim: StreamId,
+    state: ClaimState,
+    account: AccountId,
+    confirmed_by: EventId,
+) -> Result<bool, LedgerError> {
+    let claimed = Claimed { account, confirmed_by };
+    append_one(store, assembler, claim, state.expected(), claimed.into()).await
+}
+
+/// Releases a claim of this account, if it is still its own. Safe to repeat.
+pub async fn release(
+    store: &dyn EventStore,
+    assembler: &Assembler,
+    claim: StreamId,
+    account: AccountId,
+    reason: ClaimEnd,
+) -> Result<(), LedgerError> {
+    let state = read_claim(store, claim).await?;
+    if state.open.is_some_and(|(holder, _)| holder == account) {
+        let released = ClaimReleased { account, reason };
+        // A conflict means that it was settled meanwhile.
+        append_one(store, assembler, claim, state.expected(), released.into()).await?;
+    }
+    Ok(())
+}
+
+/// Appends one event of the ledger's own. `false`: the stream had moved on.
+async fn append_one(
+    store: &dyn EventStore,
+    assembler: &Assembler,
+    stream: StreamId,
+    expected: Expected,
+    event: Event,
+) -> Result<bool, LedgerError> {
+    let link = match expected {
+        Expected::NoStream => domain::ids::Digest::ZERO,
+        Expected::Revision(revision) => match store.stream_head(stream).await? {
+            Some(head) if head.revision == revision => head.link,
+            _ => return Ok(false),
+        },
+    };
+    let draft = Draft::of_ledger(assembler, stream);
+    let event = NewEvent { event, sealed: Vec::new() };
+    let keys = DataKeys::default();
+    let signed = assembler.sign_all(&draft, expected, link, &keys, vec![event])?;
+    match super::append_surely(store, stream, expected, signed.records).await {
+        Ok(_) => Ok(true),
+        Err(AppendError::Conflict { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,301 @@
+//! What a decision needs to know besides the account's own history: who holds a number, what a
+//! registry says, whether a code or password is right. Observed before deciding, told as facts.
+
+use super::LedgerError;
+use super::claims::{self, ClaimState};
+use super::loaded::Loaded;
+use super::submit::Job;
+use crate::credentials::{
+    About, CredentialError, Kind, NotAllowed, answer_form, passcode_allowed, password_allowed,
+};
+use crate::ledger::Ledger;
+use domain::calendar::working_days_after;
+use domain::command::{
+    Claim, Command, Context, CredentialForm, Decision, DocumentAnswer, Holder, OfficerFacts,
+    RegistryAnswer,
+};
+use domain::ids::{ChallengeId, DeviceRef, LookupHash, StreamId, VerifierId};
+use domain::personal::Person;
+use domain::ids::Category;
+
+/// Everything observed for one attempt.
+#[derive(Default)]
+pub(super) struct Observed {
+    claims: Vec<(Claim, StreamId, Holder, ClaimState)>,
+    registry: Option<RegistryAnswer>,
+    document: Option<DocumentAnswer>,
+    otp_right: Option<bool>,
+    credential_right: Option<bool>,
+    credential_form: Option<CredentialForm>,
+}
+
+/// The claims a command may have to take, with their streams.
+pub(super) fn claims_of(
+    ledger: &Ledger,
+    command: &Command,
+    loaded: &Loaded,
+) -> Vec<(Claim, StreamId)> {
+    let device = |device: DeviceRef| {
+        let stream = StreamId::claim(Category::DeviceClaim, LookupHash(device.0));
+        vec![(Claim::Device(device), stream)]
+    };
+    let phone = |hash: LookupHash| {
+        vec![(Claim::PhoneHash(hash), StreamId::claim(Category::PhoneClaim, hash))]
+    };
+    match command {
+        Command::RegisterAppAccount { person, .. }
+        | Command::OpenLevel2Intake { person: Some(person), .. } => {
+            let mut claims = vec![(
+                Claim::PersonalId,
+                ledger.claim(Category::PersonalIdClaim, &person.personal_id),
+            )];
+            if !person.phone.is_empty() {
+                let stream = ledger.claim(Category::PhoneClaim, &person.phone);
+                claims.push((Claim::Phone, stream));
+            }
+            claims
+        }
+        Command::RequestActivation { device: info, .. }
+        | Command::RequestDeviceChange { device: info } => device(info.device),
+        Command::RequestPhoneChange { hash, .. } => phone(*hash),
+        Command::ConfirmPhoneChange { .. } => {
+            loaded.account.phone_change.as_ref().map_or_else(Vec::new, |change| phone(change.phone))
+        }
+        Command::ConfirmDeviceChange { .. }
+        | Command::ConfirmActivationOtp { .. }
+        | Command::SetPassword { .. }
+        | Command::SetPasscode { .. }
+        | Command::SetSecurityQuestions { .. } => {
+            loaded.account.pending_device().map_or_else(Vec::new, device)
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The stream of a claim that a decision names.
+pub(super) fn stream_of(
+    ledger: &Ledger,
+    claim: Claim,
+    command: &Command,
+    loaded: &Loaded,
+) -> Option<StreamId> {
+    let person = person_of(command).or(loaded.person.as_ref());
+    match claim {
+        Claim::PersonalId => {
+            person.map(|person| ledger.claim(Category::PersonalIdClaim, &person.personal_id))
+        }
+        Claim::Phone => person_of(command)
+            .map(|person| person.phone.as_str())
+            .or_else(|| loaded.registered_phone())
+            .map(|phone| ledger.claim(Category::PhoneClaim, phone)),
+        Claim::PhoneHash(hash) => Some(StreamId::claim(Category::PhoneClaim, hash)),
+        Claim::Device(device) => {
+            Some(StreamId::claim(Category::DeviceClaim, LookupHash(device.0)))
+        }
+    }
+}
+
+/// The person a command carries.
+fn person_of(command: &Command) -> Option<&Person> {
+    match command {
+        Command::RegisterAppAccount { person, .. } => Some(person),
+        Command::OpenLevel2Intake { person, .. } => person.as_ref(),
+        _ => None,
+    }
+}
+
+/// The number a command introduces.
+pub(super) fn new_phone<'a>(command: &'a Command, loaded: &'a Loaded) -> Option<&'a str> {
+    match command {
+        Command::RequestPhoneChange { phone, .. } => Some(phone),
+        _ => person_of(command)
+            .map(|person| person.phone.as_str())
+            .or(loaded.new_phone.as_deref())
+            .or_else(|| loaded.registered_phone()),
+    }
+}
+
+/// The challenge a command answers.
+fn challenge_of(command: &Command) -> Option<ChallengeId> {
+    match command {
+        Command::ConfirmRegistrationOtp { challenge }
+        | Command::ConfirmActivationOtp { challenge }
+        | Command::ConfirmPhoneChange { challenge } => Some(*challenge),
+        Command::ConfirmDeviceChange { challenge, .. } => *challenge,
+        _ => None,
+    }
+}
+
+impl Observed {
+    /// Looks at everything the command needs. The claims' locks are held.
+    pub async fn gather(
+        job: &Job<'_>,
+        loaded: &Loaded,
+        streams: &[(Claim, StreamId)],
+    ) -> Result<Self, LedgerError> {
+        let ledger = job.ledger;
+        let mut observed = Self::default();
+        for (claim, stream) in streams {
+            let (holder, state) = claims::holder(
+                ledger.store().as_ref(),
+                ledger.assembler(),
+                *stream,
+                Some(job.account),
+            )
+            .await?;
+            observed.claims.push((*claim, *stream, holder, state));
+        }
+        let person = person_of(&job.command).or(loaded.person.as_ref());
+        observed.registry = match (&job.command, person) {
+            (
+                Command::RegisterAppAccount { .. }
+                | Command::ApplyLevel1 { .. }
+                | Command::OpenLevel2Intake { .. }
+                | Command::DecideApplication { .. },
+                Some(person),
+            ) => Some(ledger.ask_population(person).await),
+            _ => None,
+        };
+        if let (Command::LinkDocument { kind, number }, Some(person)) = (&job.command, person) {
+            observed.document = Some(ledger.ask_document(person, *kind, number).await);
+        }
+        observed.secrets(job, loaded).await?;
+        Ok(observed)
+    }
+
+    /// Codes, passwords, passcodes: only verdicts go on from here.
+    async fn secrets(&mut self, job: &Job<'_>, loaded: &Loaded) -> Result<(), LedgerError> {
+        let ledger = job.ledger;
+        let secrets = &job.submission.secrets;
+        if let (Some(challenge), Some(code)) = (challenge_of(&job.command), &secrets.otp) {
+            self.otp_right = Some(ledger.codes().otp_matches(challenge, job.account, code));
+        }
+        let about = about(loaded);
+        match &job.command {
+            Command::LogIn { .. } => {
+                // An account without a password costs the same time as a wrong one.
+                let verifier = loaded.password.unwrap_or(VerifierId::ZERO);
+                let typed = secrets.password.as_deref().unwrap_or_default();
+                self.credential_right =
+                    Some(ledger.credentials().verify(verifier, Kind::Password, typed).await?);
+            }
+            Command::SetPassword { .. } => {
+                let typed = secrets.password.as_deref().unwrap_or_default();
+                self.credential_form = Some(form(password_allowed(typed, about)));
+            }
+            Command::SetPasscode { .. } => {
+                let typed = secrets.passcode.as_deref().unwrap_or_default();
+                self.credential_form = Some(form(passcode_allowed(typed, about)));
+            }
+            Command::SetSecurityQuestions { .. } => {
+                let good = !secrets.answers.is_empty()
+                    && secrets.answers.iter().all(|answer| answer_form(answer).is_ok());
+                self.credential_form =
+                    Some(if good { CredentialForm::Good } else { CredentialForm::WrongForm });
+            }
+            _ => {
+                if let (Some(typed), Some(verifier)) = (&secrets.passcode, loaded.passcode) {
+                    let right =
+                        ledger.credentials().verify(verifier, Kind::Passcode, typed).await?;
+                    self.credential_right = Some(right);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Decides, with everything observed told as facts.
+    pub fn decide(&self, job: &Job<'_>, loaded: &Loaded) -> Decision {
+        let ledger = job.ledger;
+        let now = ledger.now();
+        let policy = ledger.policy().1;
+        let holder = |wanted: fn(&Claim) -> bool| {
+            self.claims
+                .iter()
+                .find(|(claim, ..)| wanted(claim))
+                .map_or(Holder::NotAsked, |(_, _, holder, _)| *holder)
+        };
+        let ids = ledger.assembler().ids();
+        let mut new_id = || ids.id();
+        let actor = job.actor();
+        let mut context = Context {
+            now,
+            occurred_at: job.submission.occurred_at.unwrap_or(now).min(now),
+            policy: &policy,
+            actor,
+            new_id: &mut new_id,
+            person: loaded.person.as_ref(),
+            registry: self.registry.clone(),
+            document: self.document,
+            personal_id_holder: holder(|claim| matches!(claim, Claim::PersonalId)),
+            phone_holder: holder(|claim| matches!(claim, Claim::Phone | Claim::PhoneHash(_))),
+            device_holder: holder(|claim| matches!(claim, Claim::Device(_))),
+            phone_hash: loaded
+                .registered_phone()
+                .map(|phone| ledger.lookup(Category::PhoneClaim, phone)),
+            new_phone: loaded.new_phone.as_deref(),
+            otp_right: self.otp_right,
+            credential_right: self.credential_right,
+            credential_form: self.credential_form,
+            step_up: job.submission.secrets.step_up,
+            officer: ledger.principals().get(actor.principal).map(|principal| OfficerFacts {
+                active: principal.active(now),
+                sites: principal.sites.clone(),
+            }),
+            site_open_from: None,
+            working_days_after: &|day, days| working_days_after(day, days, ledger.holidays()),
+        };
+        domain::decide::decide(&loaded.account, &job.command, &mut context)
+    }
+
+    /// The claim as observed: stream, state, and whether it is this account's already.
+    pub fn claim(&self, wanted: Claim) -> Option<(StreamId, ClaimState, bool)> {
+        self.claims
+            .iter()
+            .find(|(claim, ..)| *claim == wanted)
+            .map(|(_, stream, holder, state)| (*stream, *state, *holder == Holder::Own))
+    }
+
+    /// Makes the verifier of a new credential durable, before the event that names it.
+    pub async fn keep_credential(job: &Job<'_>) -> Result<(), LedgerError> {
+        let secrets = &job.submission.secrets;
+        let store = job.ledger.credentials();
+        let kept = match &job.command {
+            Command::SetPassword { verifier } => {
+                let typed = secrets.password.as_deref().unwrap_or_default();
+                store.set(*verifier, Kind::Password, typed).await
+            }
+            Command::SetPasscode { verifier } => {
+                let typed = secrets.passcode.as_deref().unwrap_or_default();
+                store.set(*verifier, Kind::Passcode, typed).await
+            }
+            Command::SetSecurityQuestions { verifier, .. } => {
+                store.set_answers(*verifier, &secrets.answers).await
+            }
+            _ => Ok(()),
+        };
+        match kept {
+            // An attempt before this one kept it, and then met a conflict.
+            Err(CredentialError::Exists) if job.attempts > 1 => Ok(()),
+            kept => Ok(kept?),
+        }
+    }
+}
+
+/// What is known of the holder and must not be their secret.
+fn about(loaded: &Loaded) -> About<'_> {
+    let person = loaded.person.as_ref();
+    About {
+        personal_id: person.map_or("", |person| &person.personal_id),
+        phone: loaded.registered_phone().unwrap_or_default(),
+        birth_date: person.map_or("", |person| &person.birth_date),
+    }
+}
+
+fn form(allowed: Result<(), NotAllowed>) -> CredentialForm {
+    match allowed {
+        Ok(()) => CredentialForm::Good,
+        Err(NotAllowed::Form) => CredentialForm::WrongForm,
+        Err(_) => CredentialForm::OnBlockList,
+    }
+}
