@@ -1,0 +1,91 @@
+//! One row per refusal: its stable text code and what it says. A code is never renamed.
+
+use super::Lang;
+use crate::vocabulary::RefusalCode;
+
+// Rows are longer than a line: a table reads best one row a line.
+/// Makes the two look-ups from one table; a code without a row does not compile.
+macro_rules! refusals {
+    ($( $name:ident = $code:literal, $vi:literal, $en:literal; )*) => {
+        /// The stable code (spec A.8): `MSG_…` where the catalogue of A.7 has the message.
+        pub const fn refusal_code(code: RefusalCode) -> &'static str {
+            match code { $( RefusalCode::$name => $code, )* }
+        }
+
+        /// What it says, for people. Never about the single case.
+        pub fn refusal_text(code: RefusalCode, lang: Lang) -> &'static str {
+            match code { $( RefusalCode::$name => lang.pick($vi, $en), )* }
+        }
+    };
+}
+
+refusals! {
+    PersonalIdFormat = "PIN_FORMAT", "Số định danh cá nhân phải gồm 12 chữ số", "A personal identification number is twelve digits";
+    PhoneFormat = "PHONE_FORMAT", "Số điện thoại không hợp lệ", "The phone number is not valid";
+    PersonalIdAlreadyRegistered = "PIN_ALREADY_REGISTERED", "Số định danh cá nhân này đã có tài khoản", "There is an account under this personal identification number";
+    PhoneInUse = "PHONE_IN_USE", "Số điện thoại này đang được dùng cho một tài khoản", "This phone number is in use";
+    DataMismatch = "MSG_DATA_MISMATCH", "Thông tin không khớp với cơ sở dữ liệu, đề nghị điều chỉnh lại", "The data do not match the registry's: please correct them";
+    RegistryUnavailable = "REGISTRY_UNAVAILABLE", "Cơ sở dữ liệu không trả lời, đề nghị thử lại sau", "The registry did not answer: please try again later";
+    OtpNotOpen = "OTP_NOT_OPEN", "Không có mã xác thực nào đang chờ", "No code is awaited";
+    OtpWrong = "OTP_WRONG", "Mã xác thực không đúng", "The code is wrong";
+    OtpExpired = "OTP_EXPIRED", "Mã xác thực đã hết hạn", "The code has expired";
+    OtpAttemptsExhausted = "OTP_ATTEMPTS_EXHAUSTED", "Đã nhập sai mã xác thực quá số lần cho phép", "The code was entered wrongly too often";
+    OtpResendTooSoon = "OTP_RESEND_TOO_SOON", "Mã vừa được gửi, đề nghị chờ trước khi yêu cầu lại", "A code was sent a moment ago: please wait before asking again";
+    OtpNotVerified = "OTP_NOT_VERIFIED", "Chưa xác thực mã OTP", "No code was verified in this procedure";
+    PasswordBlocklisted = "PASSWORD_BLOCKLISTED", "Mật khẩu quá phổ biến", "The password is too common";
+    PasswordAlreadySet = "PASSWORD_ALREADY_SET", "Tài khoản đã có mật khẩu", "There is a password already";
+    AccountClosed = "ACCOUNT_CLOSED", "Tài khoản đã đóng", "The account is closed";
+    Locked = "LOCKED", "Tài khoản đang bị khóa", "The account is locked";
+    CredentialWrong = "CREDENTIAL_WRONG", "Thông tin đăng nhập không đúng", "The password or passcode is wrong";
+    Throttled = "THROTTLED", "Đã nhập sai quá số lần cho phép, đề nghị thử lại sau", "It was wrong too often: please try again later";
+    DeviceNotBound = "DEVICE_NOT_BOUND", "Thiết bị chưa được gắn với tài khoản", "The device is not bound to the account";
+    NotAppAccount = "NOT_APP_ACCOUNT", "Chưa có tài khoản ứng dụng", "There is no app account";
+    UnderAge = "UNDER_AGE", "Chưa đủ 14 tuổi", "Younger than fourteen full years";
+    NoChipCard = "NO_CHIP_CARD", "Chưa có thẻ căn cước công dân gắn chíp", "There is no chip card";
+    EvidenceInvalid = "EVIDENCE_INVALID", "Thông tin đọc từ thẻ không hợp lệ", "What was read from the card is not valid";
+    AlreadyLevel1 = "ALREADY_LEVEL_1", "Tài khoản đã được cấp mức độ 1", "Level 1 is held already";
+    AlreadyLevel2 = "ALREADY_LEVEL_2", "Tài khoản đã được cấp mức độ 2", "Level 2 is held already";
+    CaseOpen = "CASE_OPEN", "Đang có hồ sơ chờ giải quyết", "An application is under way";
+    CaseNotOpen = "CASE_NOT_OPEN", "Không có hồ sơ ở trạng thái này", "No such application is in that state";
+    OfficerNotAuthorised = "OFFICER_NOT_AUTHORISED", "Cán bộ không có thẩm quyền tại đây", "The officer may not act here";
+    SiteNotOpen = "SITE_NOT_OPEN", "Điểm tiếp nhận chưa hoạt động vào ngày này", "The intake site is not open on this day";
+    PersonNotPresent = "PERSON_NOT_PRESENT", "Công dân phải có mặt", "The person must be present";
+    CaptureQuality = "CAPTURE_QUALITY", "Ảnh hoặc vân tay không đủ chất lượng", "The capture is not good enough";
+    ConsentRefused = "CONSENT_REFUSED", "Công dân không đồng ý tạo tài khoản", "Consent was refused";
+    EvidenceMissing = "EVIDENCE_MISSING", "Hồ sơ còn thiếu", "Evidence is missing";
+    RequestNotOpen = "REQUEST_NOT_OPEN", "Không có yêu cầu xác thực nào đang chờ", "No such question is open";
+    ChecksIncomplete = "CHECKS_INCOMPLETE", "Chưa đủ kết quả xác thực", "Checks are missing";
+    NotDecided = "NOT_DECIDED", "Hồ sơ chưa có quyết định", "The application is not decided";
+    NoChannel = "NO_CHANNEL", "Không có kênh liên hệ", "There is no channel to reach the person";
+    RequestNotAccepted = "MSG_REQUEST_NOT_ACCEPTED", "Yêu cầu không được chấp nhận", "The request was not accepted";
+    NotIdentified = "MSG_NOT_IDENTIFIED", "Tài khoản chưa được định danh điện tử", "The account has not been electronically identified";
+    AlreadyActivated = "MSG_ALREADY_ACTIVATED", "Tài khoản đã được kích hoạt", "The account has already been activated";
+    UseOtherDevice = "MSG_USE_OTHER_DEVICE", "Thiết bị đang dùng với tài khoản khác", "The device is active for another account";
+    ActivationWindowEnded = "MSG_ACTIVATION_WINDOW_ENDED", "Đã quá thời hạn kích hoạt", "The time to activate has ended";
+    WindowNotOverdue = "WINDOW_NOT_OVERDUE", "Chưa quá thời hạn kích hoạt", "The time to activate has not ended";
+    DeadlineNotPassed = "DEADLINE_NOT_PASSED", "Thời hạn chưa hết", "The deadline has not passed";
+    PasscodeFormat = "PASSCODE_FORMAT", "Passcode phải gồm đúng 6 chữ số", "A passcode is exactly six digits";
+    PasscodeBlocklisted = "PASSCODE_BLOCKLISTED", "Passcode quá phổ biến", "The passcode is too common";
+    QuestionCount = "QUESTION_COUNT", "Phải chọn đúng 2 câu hỏi bảo mật khác nhau", "Exactly two different security questions are needed";
+    QuestionUnknown = "QUESTION_UNKNOWN", "Câu hỏi bảo mật không có trong danh sách", "The security question is not of the list";
+    StepOutOfOrder = "STEP_OUT_OF_ORDER", "Bước trước chưa hoàn thành", "Another step comes first";
+    StepUpFailed = "STEP_UP_FAILED", "Xác thực bổ sung không thành công", "The second proof failed";
+    ProofFailed = "PROOF_FAILED", "Không chứng minh được danh tính", "The proof of identity failed";
+    NotActivated = "NOT_ACTIVATED", "Tài khoản chưa được kích hoạt", "The account is not activated";
+    LevelTooLow = "LEVEL_TOO_LOW", "Mức độ tài khoản chưa đủ", "The level of the account does not suffice";
+    RegistryNotFound = "REGISTRY_NOT_FOUND", "Không tìm thấy dữ liệu", "The registry does not know it";
+    RegistryMismatch = "REGISTRY_MISMATCH", "Thông tin không khớp với cơ sở dữ liệu", "The registry's data differ";
+    OwnerMismatch = "OWNER_MISMATCH", "Giấy tờ thuộc người khác", "The document belongs to somebody else";
+    DocumentNotLinked = "DOCUMENT_NOT_LINKED", "Giấy tờ chưa được tích hợp", "The document is not linked";
+    GroundNotLawful = "GROUND_NOT_LAWFUL", "Không có căn cứ theo quy định", "The ground is not lawful for whoever asks";
+    GroundNotPresent = "GROUND_NOT_PRESENT", "Tài khoản không bị khóa vì căn cứ này", "The account is not locked on this ground";
+    OtherGroundRemains = "OTHER_GROUND_REMAINS", "Còn căn cứ khác để khóa tài khoản", "Another ground remains";
+    RetentionForbids = "RETENTION_FORBIDS", "Thông tin phải được lưu trữ theo quy định", "The law forbids erasure";
+    RoleNotAllowed = "ROLE_NOT_ALLOWED", "Không có quyền thực hiện", "This role may not do this";
+    DocumentFormat = "DOCUMENT_FORMAT", "Số giấy tờ không hợp lệ", "The document number is not valid";
+    DocumentAlreadyLinked = "DOCUMENT_ALREADY_LINKED", "Loại giấy tờ này đã được tích hợp", "A document of this kind is linked already";
+    AccountNotFound = "ACCOUNT_NOT_FOUND", "Không có tài khoản", "There is no such account";
+    PasswordFormat = "PASSWORD_FORMAT", "Mật khẩu quá ngắn hoặc quá dài", "The password is too short or too long";
+    ResultNotNotified = "RESULT_NOT_NOTIFIED", "Chưa có thông báo kết quả nên chưa thể kích hoạt", "The result was not notified yet, so activation is not open";
+    DocumentLimit = "DOCUMENT_LIMIT", "Đã tích hợp tối đa số giấy tờ", "No more documents can be linked";
+}
