@@ -22,11 +22,11 @@ fn a_generated_key_is_private_and_loads_again() {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        let mode = std::fs::metadata(directory.path().join("kek"))
+        let bits = std::fs::metadata(directory.path().join("kek"))
             .unwrap()
             .permissions()
             .mode();
-        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(bits & 0o777, 0o600);
     }
 }
 

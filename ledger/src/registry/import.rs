@@ -1,0 +1,313 @@
+//! Reads population records from CSV and JSON lines, in bounded memory. Errors name a line and what
+//! is wrong with it, never what stands there.
+//!
+//! CSV has a header with the fields' names in any order: `personal_id`, `full_name`, `birth_date`,
+//! `area` and, if wanted, `sex`, `residence`, `card_issued`, `old_id`, `has_chip_card` (`true` or
+//! `false`) and `documents` (`kind:number` separated by `;`). A JSON line is an object of the same
+//! fields, with `documents` as a list of `{"kind": …, "number": …}`.
+
+use super::RegistryError;
+use super::record::{PopulationRecord, RegisteredDocument};
+use domain::ids::Micros;
+use domain::vocabulary::DocumentKind;
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use std::cell::Cell;
+use std::io::{BufRead, BufReader, Read};
+use std::rc::Rc;
+
+/// Longest row, in bytes.
+pub const ROW_BYTES_MAX: usize = 64 * 1024;
+/// Row errors that are kept; the rest are only counted.
+pub const ROW_ERRORS_MAX: usize = 100;
+
+const COLUMNS: [&str; 10] = [
+    "personal_id",
+    "full_name",
+    "birth_date",
+    "sex",
+    "area",
+    "residence",
+    "card_issued",
+    "old_id",
+    "has_chip_card",
+    "documents",
+];
+const REQUIRED: [&str; 4] = ["personal_id", "full_name", "birth_date", "area"];
+
+/// How rows are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Comma-separated values (RFC 4180) with a header.
+    Csv,
+    /// One JSON object a line.
+    JsonLines,
+}
+
+/// A row that was left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowError {
+    /// Line it starts on, from 1.
+    pub line: u64,
+    /// What is wrong with it.
+    pub reason: &'static str,
+}
+
+/// What an import did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImportReport {
+    /// People who were not there before.
+    pub added: u64,
+    /// People whose data changed.
+    pub changed: u64,
+    /// People who were there with the same data.
+    pub unchanged: u64,
+    /// Rows left out.
+    pub refused: u64,
+    /// The first [`ROW_ERRORS_MAX`] of them.
+    pub errors: Vec<RowError>,
+}
+
+/// What one row did.
+pub(super) enum Change {
+    /// A new person.
+    Added,
+    /// Other data.
+    Changed,
+    /// The same data.
+    None,
+}
+
+impl ImportReport {
+    fn count(&mut self, line: u64, outcome: &Result<Change, &'static str>) {
+        match *outcome {
+            Ok(Change::Added) => self.added += 1,
+            Ok(Change::Changed) => self.changed += 1,
+            Ok(Change::None) => self.unchanged += 1,
+            Err(reason) => {
+                self.refused += 1;
+                if self.errors.len() < ROW_ERRORS_MAX {
+                    self.errors.push(RowError { line, reason });
+                }
+            }
+        }
+    }
+}
+
+type Outcome = Result<Result<Change, &'static str>, RegistryError>;
+
+/// Reads all rows and hands each good one on. The outer error ends the import.
+pub(super) fn read_rows(
+    format: Format,
+    rows: impl Read,
+    report: &mut ImportReport,
+    mut take: impl FnMut(PopulationRecord) -> Outcome,
+) -> Result<(), RegistryError> {
+    let take = |line, row: Result<PopulationRecord, &'static str>| {
+        let outcome = match row.and_then(PopulationRecord::checked) {
+            Ok(record) => take(record)?,
+            Err(reason) => Err(reason),
+        };
+        report.count(line, &outcome);
+        Ok(())
+    };
+    match format {
+        Format::Csv => read_csv(rows, take),
+        Format::JsonLines => read_json_lines(rows, take),
+    }
+}
+
+type Take<'a> = Result<PopulationRecord, &'a str>;
+
+fn read_json_lines(
+    rows: impl Read,
+    mut take: impl FnMut(u64, Take<'static>) -> Result<(), RegistryError>,
+) -> Result<(), RegistryError> {
+    let mut rows = BufReader::new(rows);
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        let limit = ROW_BYTES_MAX as u64 + 1;
+        let read = rows.by_ref().take(limit).read_until(b'\n', &mut line);
+        read.map_err(RegistryError::io("reading rows for"))?;
+        if line.is_empty() {
+            break;
+        }
+        if line.len() > ROW_BYTES_MAX {
+            return Err(RegistryError::Input {
+                line: number,
+                reason: "the row is too long",
+            });
+        }
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        // The parser's own message would repeat what stands there.
+        let row = serde_json::from_slice(&line)
+            .map_err(|_| "not a JSON object with the fields of a record and no others");
+        take(number, row)?;
+    }
+    Ok(())
+}
+
+fn read_csv(
+    rows: impl Read,
+    mut take: impl FnMut(u64, Take<'static>) -> Result<(), RegistryError>,
+) -> Result<(), RegistryError> {
+    const BUFFER: usize = 16 * 1024;
+    let budget = Rc::new(Cell::new(ROW_BYTES_MAX + BUFFER));
+    let rows = Bounded {
+        rows,
+        left: budget.clone(),
+    };
+    let mut reader = csv::ReaderBuilder::new()
+        .buffer_capacity(BUFFER)
+        .flexible(true)
+        .from_reader(rows);
+    let header = reader
+        .byte_headers()
+        .map_err(|error| failed(&error, 1))?
+        .clone();
+    let columns = Columns::find(&header)?;
+    let mut row = csv::ByteRecord::new();
+    loop {
+        budget.set(ROW_BYTES_MAX + BUFFER);
+        let line = reader.position().line();
+        if !reader
+            .read_byte_record(&mut row)
+            .map_err(|error| failed(&error, line))?
+        {
+            return Ok(());
+        }
+        let line = row.position().map_or(line, csv::Position::line);
+        let record = if row.len() == header.len() {
+            columns.record(&row)
+        } else {
+            Err("the row has more or fewer fields than the header")
+        };
+        take(line, record)?;
+    }
+}
+
+fn failed(error: &csv::Error, line: u64) -> RegistryError {
+    match error.kind() {
+        csv::ErrorKind::Io(io) if io.kind() == std::io::ErrorKind::FileTooLarge => {
+            RegistryError::Input {
+                line,
+                reason: "the row is too long",
+            }
+        }
+        csv::ErrorKind::Io(io) => RegistryError::Io {
+            operation: "reading rows for",
+            message: io.kind().to_string(),
+            full: false,
+        },
+        _ => RegistryError::Input {
+            line,
+            reason: "not comma-separated values",
+        },
+    }
+}
+
+/// A reader that gives up when one row takes more than its share: a quote that is never closed
+/// would otherwise read the whole file into memory.
+struct Bounded<R> {
+    rows: R,
+    left: Rc<Cell<usize>>,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.left.get() == 0 {
+            return Err(std::io::ErrorKind::FileTooLarge.into());
+        }
+        let read = self.rows.read(buffer)?;
+        self.left.set(self.left.get().saturating_sub(read));
+        Ok(read)
+    }
+}
+
+/// Which column holds which field.
+struct Columns([Option<usize>; COLUMNS.len()]);
+
+impl Columns {
+    fn find(header: &csv::ByteRecord) -> Result<Self, RegistryError> {
+        let wrong = |reason| RegistryError::Input { line: 1, reason };
+        let mut columns = [None; COLUMNS.len()];
+        for (at, name) in header.iter().enumerate() {
+            let name = if at == 0 {
+                name.strip_prefix(b"\xef\xbb\xbf").unwrap_or(name)
+            } else {
+                name
+            };
+            let name = name.trim_ascii();
+            let known = COLUMNS.iter().position(|known| known.as_bytes() == name);
+            let column = known.and_then(|known| columns.get_mut(known));
+            match column {
+                Some(column @ None) => *column = Some(at),
+                Some(Some(_)) => return Err(wrong("a column stands there twice")),
+                None => return Err(wrong("there is an unknown column; is the header missing?")),
+            }
+        }
+        let columns = Self(columns);
+        if REQUIRED.iter().any(|name| columns.at(name).is_none()) {
+            return Err(wrong(
+                "a column is missing: personal_id, full_name, birth_date and area are needed",
+            ));
+        }
+        Ok(columns)
+    }
+
+    fn at(&self, name: &str) -> Option<usize> {
+        let known = COLUMNS.iter().position(|known| *known == name)?;
+        *self.0.get(known)?
+    }
+
+    fn record(&self, row: &csv::ByteRecord) -> Result<PopulationRecord, &'static str> {
+        let text = |name| {
+            let bytes = self.at(name).and_then(|at| row.get(at)).unwrap_or_default();
+            core::str::from_utf8(bytes)
+                .map(str::trim)
+                .map_err(|_| "the row is not UTF-8")
+        };
+        Ok(PopulationRecord {
+            personal_id: text("personal_id")?.into(),
+            full_name: text("full_name")?.into(),
+            birth_date: text("birth_date")?.into(),
+            sex: text("sex")?.into(),
+            area: text("area")?
+                .parse()
+                .map_err(|_| "the area is not a number")?,
+            residence: text("residence")?.into(),
+            card_issued: text("card_issued")?.into(),
+            old_id: text("old_id")?.into(),
+            has_chip_card: match text("has_chip_card")? {
+                "" | "false" | "0" => false,
+                "true" | "1" => true,
+                _ => return Err("has_chip_card is neither true nor false"),
+            },
+            documents: documents(text("documents")?)?,
+            as_of: Micros(0),
+        })
+    }
+}
+
+fn documents(cell: &str) -> Result<Vec<RegisteredDocument>, &'static str> {
+    let pieces = cell
+        .split(';')
+        .map(str::trim)
+        .filter(|piece| !piece.is_empty());
+    pieces
+        .map(|piece| {
+            let (kind, number) = piece
+                .split_once(':')
+                .ok_or("a document is not `kind:number`")?;
+            let kind: Result<DocumentKind, serde::de::value::Error> =
+                DocumentKind::deserialize(kind.trim().into_deserializer());
+            Ok(RegisteredDocument {
+                kind: kind.map_err(|_| "a document is of an unknown kind")?,
+                number: number.trim().into(),
+            })
+        })
+        .collect()
+}
