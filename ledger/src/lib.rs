@@ -5,6 +5,8 @@
 pub mod conformance;
 pub mod credentials;
 pub mod evidence;
+#[cfg(any(test, feature = "testing"))]
+pub mod faulty;
 mod index;
 pub mod keyring;
 pub mod ledger;

@@ -1,7 +1,8 @@
 //! Appends on their way to the writer's thread.
 //!
 //! Owns the hand-over and its bound: what waits is limited by bytes, and who comes later waits
-//! asynchronously. A wake-up costs a system call only when the writer sleeps.
+//! asynchronously. A wake-up costs a system call only when the other side sleeps, and the answers of
+//! a batch cost one: the first caller gets them all and passes them on inside its own runtime.
 
 use crate::store::{AppendError, Appended, Expected, NewRecord, StoreError};
 use domain::ids::StreamId;
@@ -13,9 +14,44 @@ pub(crate) struct Request {
     pub stream: StreamId,
     pub expected: Expected,
     pub records: Vec<NewRecord>,
-    pub reply: oneshot::Sender<Result<Appended, AppendError>>,
+    pub reply: oneshot::Sender<Answer>,
     /// Its share of the bytes that may wait.
     pub _space: OwnedSemaphorePermit,
+}
+
+/// What an append comes to.
+pub(crate) type Outcome = Result<Appended, AppendError>;
+
+/// An answer, and the answers of the others of the batch.
+pub(crate) struct Answer {
+    pub outcome: Outcome,
+    pub _others: Others,
+}
+
+/// Answers that are given when this is dropped, wherever that happens.
+#[derive(Default)]
+pub(crate) struct Others(Vec<(oneshot::Sender<Answer>, Outcome)>);
+
+impl Drop for Others {
+    fn drop(&mut self) {
+        for (reply, outcome) in self.0.drain(..) {
+            // Whoever asked may have gone; the append stands all the same.
+            let _ = reply.send(Answer {
+                outcome,
+                _others: Self::default(),
+            });
+        }
+    }
+}
+
+/// Answers everybody, through the first of them.
+pub(crate) fn answer(mut all: Vec<(oneshot::Sender<Answer>, Outcome)>) {
+    if let Some((reply, outcome)) = all.pop() {
+        let _ = reply.send(Answer {
+            outcome,
+            _others: Others(all),
+        });
+    }
 }
 
 /// How the writer is told to end.

@@ -13,7 +13,7 @@ use super::frame::{
     FrameHeader, MARK_BYTES, Mark, MarkKind, SEGMENT_HEADER_BYTES, SegmentHeader, advance_chain,
     encode_frame, frame_bytes,
 };
-use super::queue::{Ending, Queue, Request};
+use super::queue::{Answer, Ending, Outcome, Queue, Request, answer};
 use crate::index::{Found, Index};
 use crate::store::{AppendError, Appended, NewRecord, StoreError, StreamHead};
 use domain::ids::{Position, StreamId};
@@ -54,8 +54,6 @@ pub(crate) struct Writer {
     stopped: Option<String>,
 }
 
-type Reply = oneshot::Sender<Result<Appended, AppendError>>;
-
 /// What is about to be written.
 #[derive(Default)]
 struct Batch {
@@ -63,7 +61,7 @@ struct Batch {
     offsets: Vec<u32>,
     heads: HashMap<StreamId, StreamHead>,
     chain: u32,
-    replies: Vec<(Request, Result<Appended, AppendError>)>,
+    replies: Vec<(oneshot::Sender<Answer>, Outcome)>,
 }
 
 impl Writer {
@@ -115,7 +113,7 @@ impl Writer {
             Some(reason) => Err(AppendError::Failed(StoreError::Stopped(reason.clone()))),
             None => self.place(&request),
         };
-        self.batch.replies.push((request, outcome));
+        self.batch.replies.push((request.reply, outcome));
     }
 
     fn place(&mut self, request: &Request) -> Result<Appended, AppendError> {
@@ -240,20 +238,17 @@ impl Writer {
                         stopped: None,
                     });
                 }
-                for (request, outcome) in self.batch.replies.drain(..) {
-                    answer(request.reply, outcome);
-                }
+                answer(std::mem::take(&mut self.batch.replies));
             }
             Err(error) => {
                 self.stop(&error);
-                for (request, outcome) in self.batch.replies.drain(..) {
+                for (_, outcome) in &mut self.batch.replies {
                     // A conflict may be with an append of this very batch.
-                    let outcome = match outcome {
-                        Err(AppendError::Failed(error)) => AppendError::Failed(error),
-                        _ => AppendError::Uncertain(error.clone()),
-                    };
-                    answer(request.reply, Err(outcome));
+                    if !matches!(outcome, Err(AppendError::Failed(_))) {
+                        *outcome = Err(AppendError::Uncertain(error.clone()));
+                    }
                 }
+                answer(std::mem::take(&mut self.batch.replies));
             }
         }
         self.batch.bytes.clear();
@@ -376,9 +371,4 @@ pub(crate) fn find_head(
             }
         }
     }
-}
-
-/// Whoever asked may have gone; the append stands all the same.
-fn answer(reply: Reply, outcome: Result<Appended, AppendError>) {
-    let _ = reply.send(outcome);
 }
