@@ -135,8 +135,8 @@ mod tests {
         assert_eq!(
             (empty.as_str(), one.as_str()),
             (
-                "EMPTY",
-                "ONE"
+                "2d98028f21c760f2f48f3604d52c0413979bf7cb39f8f1155894cd84ef8190c7",
+                "58aa8db098041a04b022e754c6a01799e3c33328a36907bc1c82c3ad40ddb861"
             )
         );
     }

@@ -12,6 +12,10 @@ mod inbox;
 mod lane;
 mod runner;
 mod serving;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod watermark;
 pub mod deadlines;
 pub mod entitlements;

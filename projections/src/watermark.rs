@@ -70,7 +70,7 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(60);
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn it_resolves_when_the_position_is_visible_and_not_before() {
         let watermark = Watermark::new("test", 3);
         assert_eq!(watermark.wait(Position(2), Duration::ZERO).await, Ok(()));
@@ -82,7 +82,7 @@ mod tests {
         assert_eq!(waited, Ok(()));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_halt_wakes_only_those_who_would_wait_in_vain() {
         let watermark = Watermark::new("test", 3);
         watermark.set(|mark| mark.halted = Some((3, "poison".to_owned())));
