@@ -10,16 +10,16 @@ use crate::store::{EventStore, StoredRecord};
 use crate::vault::Vault;
 use crate::writer::assemble::{Assembler, Draft};
 use crate::writer::{self, LedgerError, open_parts};
-use domain::command::NewEvent;
+use domain::command::{DocumentAnswer, NewEvent, RegistryAnswer};
 use domain::entitlement::Catalogue;
 use domain::event::Event;
 use domain::ids::{
     AccountId, ChallengeId, Digest, LocalDay, LookupHash, Micros, PrincipalId, PublicKey, StreamId,
 };
-use domain::personal::Personal;
+use domain::personal::{Person, Personal};
 use domain::policy::Policy;
 use domain::record::RecordRef;
-use domain::vocabulary::{Message, RetentionClass, Role};
+use domain::vocabulary::{DocumentKind, Message, RetentionClass, Role};
 use domain::ids::Category;
 use parking_lot::RwLock;
 use std::sync::Arc;
@@ -312,6 +312,19 @@ impl Ledger {
 
     pub(crate) fn cache(&self) -> &writer::Cache {
         &self.inner.cache
+    }
+
+    pub(crate) async fn ask_population(&self, person: &Person) -> RegistryAnswer {
+        self.inner.parts.registries.confirm(person).await
+    }
+
+    pub(crate) async fn ask_document(
+        &self,
+        person: &Person,
+        kind: DocumentKind,
+        number: &str,
+    ) -> DocumentAnswer {
+        self.inner.parts.registries.document(person, kind, number, self.now()).await
     }
 
     /// Sends a notice; `code`: with the one-time code of this challenge.

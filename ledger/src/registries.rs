@@ -4,13 +4,12 @@ use crate::store::BoxFuture;
 use domain::command::{DocumentAnswer, RegistryAnswer};
 use domain::ids::Micros;
 use domain::personal::Person;
-use domain::vocabulary::{Database, DocumentKind, LinkOutcome, RegistryOutcome};
+use domain::vocabulary::{DocumentKind, LinkOutcome, RegistryOutcome};
 
 /// Source registries (spec A.1): what is declared is confirmed by its owner, or not.
 pub trait Registries: Send + Sync + 'static {
-    /// A registry's answer to declared personal data (P1 step 3, P4 step 2): the population database
-    /// or the card database.
-    fn confirm<'a>(&'a self, database: Database, person: &'a Person) -> BoxFuture<'a, RegistryAnswer>;
+    /// The population registry's answer to declared personal data (P1 step 3).
+    fn confirm<'a>(&'a self, person: &'a Person) -> BoxFuture<'a, RegistryAnswer>;
 
     /// The owning registry's answer to a declared document.
     fn document<'a>(
@@ -27,7 +26,7 @@ pub trait Registries: Send + Sync + 'static {
 pub struct Unconnected;
 
 impl Registries for Unconnected {
-    fn confirm<'a>(&'a self, _: Database, _: &'a Person) -> BoxFuture<'a, RegistryAnswer> {
+    fn confirm<'a>(&'a self, _: &'a Person) -> BoxFuture<'a, RegistryAnswer> {
         Box::pin(async { RegistryAnswer::Not(RegistryOutcome::Unavailable) })
     }
 

@@ -1,25 +1,16 @@
 //! Every code a problem can have. The set is part of the contract: a code is added, never renamed.
 
 use axum::http::StatusCode;
+use domain::messages::{refusal_code, refusal_text};
 use domain::vocabulary::RefusalCode;
 
-/// A language of messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Language {
-    /// Tiếng Việt, the default.
-    #[default]
-    Vi,
-    /// English.
-    En,
-}
+pub use domain::messages::Lang as Language;
 
-impl Language {
-    /// Its tag (BCP 47).
-    pub const fn tag(self) -> &'static str {
-        match self {
-            Self::Vi => "vi",
-            Self::En => "en",
-        }
+/// The language's tag (BCP 47).
+pub const fn tag(language: Language) -> &'static str {
+    match language {
+        Language::Vi => "vi",
+        Language::En => "en",
     }
 }
 
@@ -43,7 +34,7 @@ macro_rules! codes {
             pub fn text(self) -> String {
                 match self {
                     $( Self::$name => $text.to_owned(), )*
-                    Self::Refused(code) => refusal_text(code),
+                    Self::Refused(code) => refusal_code(code).to_owned(),
                 }
             }
 
@@ -60,7 +51,7 @@ macro_rules! codes {
                 match (self, language) {
                     $( (Self::$name, Language::En) => $en.to_owned(), )*
                     $( (Self::$name, Language::Vi) => $vi.to_owned(), )*
-                    (Self::Refused(code), _) => super::refusal_title(code, language),
+                    (Self::Refused(code), _) => refusal_text(code, language).to_owned(),
                 }
             }
         }
@@ -240,19 +231,6 @@ codes! {
     /// A bug.
     Internal = "INTERNAL", INTERNAL_SERVER_ERROR,
         "Something went wrong inside", "Có lỗi bên trong";
-}
-
-/// `OTP_WRONG` of `OtpWrong`.
-fn refusal_text(code: RefusalCode) -> String {
-    let mut text = String::with_capacity(32);
-    for (at, c) in format!("{code:?}").char_indices() {
-        // `AlreadyLevel1`: the digit is a word of its own.
-        if at > 0 && (c.is_ascii_uppercase() || c.is_ascii_digit()) {
-            text.push('_');
-        }
-        text.push(c.to_ascii_uppercase());
-    }
-    text
 }
 
 /// The status of a refusal: 422 what was said is not right, 409 the account is not in that state,

@@ -4,6 +4,7 @@ use super::{Code, Problem};
 use crate::signature::SignatureError;
 use ledger::store::StoreError;
 use ledger::writer::LedgerError;
+use projections::ViewError;
 
 /// Seconds after which a failed store or vault may be tried again.
 const RETRY_AFTER_S: u32 = 2;
@@ -45,6 +46,18 @@ impl From<StoreError> for Problem {
             StoreError::Io { full: true, .. } => Code::StorageFull,
             StoreError::Corrupt { .. } => Code::LedgerCorrupt,
             _ => Code::StoreFailed,
+        };
+        Self::new(code).retry_after(RETRY_AFTER_S).because(error)
+    }
+}
+
+impl From<ViewError> for Problem {
+    fn from(error: ViewError) -> Self {
+        let code = match &error {
+            ViewError::Store(error) => return Self::from(error.clone()),
+            ViewError::Timeout { .. } => Code::ProjectionBehind,
+            ViewError::BadQuery(_) => Code::QueryInvalid,
+            _ => Code::ProjectionFailed,
         };
         Self::new(code).retry_after(RETRY_AFTER_S).because(error)
     }

@@ -26,7 +26,7 @@ mod from;
 #[cfg(test)]
 mod tests;
 
-pub use code::{Code, Language};
+pub use code::{Code, Language, tag};
 
 use axum::http::header::{
     ALLOW, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
@@ -34,7 +34,8 @@ use axum::http::header::{
 use axum::http::{HeaderValue, Response, StatusCode};
 use axum::response::IntoResponse;
 use domain::ids::{EventId, Position};
-use domain::vocabulary::{Guard, Message, RefusalCode};
+use domain::messages::message_text;
+use domain::vocabulary::{Guard, Message};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -182,7 +183,7 @@ impl Problem {
             ),
             title: self.code.title(language),
             status: self.code.status().as_u16(),
-            detail: message.map(|message| message_text(message, language)),
+            detail: message.map(|message| message_text(message, language).to_owned()),
             instance: path.to_owned(),
             code,
             request_id: request_id.to_owned(),
@@ -207,7 +208,7 @@ impl Problem {
         *response.status_mut() = self.code.status();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
-        headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
+        headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(tag(language)));
         headers.insert(VARY, HeaderValue::from_static("accept-language"));
         if let Some(seconds) = self.retry_after_s {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
@@ -241,14 +242,4 @@ pub fn keep_allow(from: &axum::http::HeaderMap, to: &mut axum::http::HeaderMap) 
     if let Some(allow) = from.get(ALLOW) {
         to.insert(ALLOW, allow.clone());
     }
-}
-
-/// Title of a domain refusal.
-fn refusal_title(code: RefusalCode, language: Language) -> String {
-    format!("{code:?} {language:?}")
-}
-
-/// Text of a catalogue message.
-fn message_text(message: Message, language: Language) -> String {
-    format!("{message:?} {language:?}")
 }

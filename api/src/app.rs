@@ -1,0 +1,100 @@
+//! Every route and every layer, on one screen.
+
+use crate::commands::{activation, desk, device, document, level, lock, phone, registration};
+use crate::openapi;
+use crate::queries::{account, event, feed, ledger, operations, personal};
+use crate::state::Api;
+use crate::telemetry;
+use axum::Router;
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
+use axum::routing::get;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::TimeoutLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes of the contract, in the document's order.
+fn contract() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(openapi::description())
+        // P1, P2
+        .routes(routes!(registration::register))
+        .routes(routes!(registration::confirm))
+        .routes(routes!(registration::resend))
+        .routes(routes!(registration::set_password))
+        .routes(routes!(registration::log_in))
+        // P3
+        .routes(routes!(level::apply))
+        // P4 to P6
+        .routes(routes!(desk::open))
+        .routes(routes!(desk::biometrics))
+        .routes(routes!(desk::consent))
+        .routes(routes!(desk::submit))
+        .routes(routes!(desk::registry_result))
+        .routes(routes!(desk::decide))
+        .routes(routes!(desk::notify))
+        .routes(routes!(level::withdraw))
+        // P7
+        .routes(routes!(activation::request))
+        .routes(routes!(activation::confirm))
+        .routes(routes!(activation::passcode))
+        .routes(routes!(activation::questions))
+        .routes(routes!(activation::assist))
+        // P8, P9
+        .routes(routes!(device::request))
+        .routes(routes!(device::confirm))
+        .routes(routes!(device::unlink))
+        .routes(routes!(phone::request))
+        .routes(routes!(phone::confirm))
+        // Documents, locks, the end
+        .routes(routes!(document::link))
+        .routes(routes!(document::refresh))
+        .routes(routes!(document::unlink))
+        .routes(routes!(lock::lock))
+        .routes(routes!(lock::unlock))
+        .routes(routes!(lock::close))
+        .routes(routes!(lock::erase))
+        // Reads
+        .routes(routes!(account::get))
+        .routes(routes!(account::entitlements))
+        .routes(routes!(personal::get))
+        .routes(routes!(event::of_account))
+        .routes(routes!(event::list))
+        .routes(routes!(feed::feed))
+        .routes(routes!(event::get))
+        .routes(routes!(ledger::statistics))
+        .routes(routes!(ledger::projections))
+        .routes(routes!(ledger::lookup))
+        .routes(routes!(ledger::keys))
+}
+
+/// The contract as a document.
+pub fn document() -> utoipa::openapi::OpenApi {
+    contract().into_openapi()
+}
+
+/// The whole service.
+pub fn app(api: &Api) -> Router {
+    let (contract, document) = contract().split_for_parts();
+    api.set_openapi(openapi::render(&document));
+    let mut routes = contract
+        .route("/openapi.json", get(operations::openapi))
+        .route("/healthz", get(operations::healthz))
+        .route("/readyz", get(operations::readyz))
+        .route("/metrics", get(operations::metrics));
+    if api.mailbox().is_some() {
+        routes = routes.route("/v1/simulation/messages", get(operations::messages));
+    }
+    let time = api.config().request_time_max;
+    routes
+        .fallback(|| async { StatusCode::NOT_FOUND })
+        .method_not_allowed_fallback(|| async { StatusCode::METHOD_NOT_ALLOWED })
+        // From the inside out. The body limit is kept where the body is read (`call`).
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::GATEWAY_TIMEOUT,
+            time,
+        ))
+        .layer(CatchPanicLayer::custom(telemetry::panicked))
+        .layer(from_fn_with_state(api.clone(), telemetry::observe))
+        .with_state(api.clone())
+}

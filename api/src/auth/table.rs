@@ -1,0 +1,113 @@
+//! Who may ask for what: the whole table, in one place.
+//!
+//! Only the coarse question is answered here, whether a caller of this sort may use the route at all;
+//! whoever may not is told 403 and nothing is recorded. Whether *this* caller may, now, for this
+//! account (sites, grounds, step-up, levels) is a rule of the domain, and its refusal is an event.
+
+use domain::vocabulary::{CommandKind, Role};
+
+/// A sort of caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    /// Nobody in particular: a number, a code or a password in the request is the proof.
+    Anyone,
+    /// A citizen in a session that a one-time code or a login opened.
+    Session,
+    /// The account's bound device, by its signature.
+    Device,
+    /// A device that is being introduced, by the signature of the very key it introduces.
+    NewDevice,
+    /// An enrolled principal of this role, by its signature.
+    Signed(Role),
+}
+
+use Sort::{Anyone, Device, NewDevice, Session, Signed};
+
+const OFFICER: Sort = Signed(Role::IntakeOfficer);
+const AUTHORITY: Sort = Signed(Role::EidAuthority);
+const HOTLINE: Sort = Signed(Role::HotlineAgent);
+const ADAPTER: Sort = Signed(Role::RegistryAdapter);
+const COMPETENT: Sort = Signed(Role::CompetentAuthority);
+const RELYING: Sort = Signed(Role::RelyingParty);
+
+/// Who may ask for a command. Empty: nobody over HTTP (the clock, the operator at the machine).
+pub const fn callers(command: CommandKind) -> &'static [Sort] {
+    use CommandKind as C;
+    match command {
+        C::RegisterAppAccount | C::ConfirmRegistrationOtp | C::ResendOtp => {
+            &[Anyone, Session, Device, NewDevice]
+        }
+        C::SetPassword => &[Session, NewDevice],
+        C::LogIn => &[Anyone, Device, NewDevice],
+        C::ApplyLevel1 => &[Session, Device],
+        C::OpenLevel2Intake | C::RecordBiometrics | C::RecordConsent | C::SubmitLevel2 => {
+            &[OFFICER]
+        }
+        C::RecordRegistryResult => &[ADAPTER],
+        C::DecideApplication => &[AUTHORITY],
+        C::NotifyResult => &[AUTHORITY, ADAPTER, OFFICER],
+        C::RequestActivation => &[NewDevice],
+        C::ConfirmActivationOtp | C::SetPasscode | C::SetSecurityQuestions => &[Session, NewDevice],
+        C::AssistActivation => &[HOTLINE],
+        C::RequestDeviceChange => &[NewDevice, OFFICER, HOTLINE],
+        C::ConfirmDeviceChange => &[NewDevice, Device, OFFICER, HOTLINE],
+        C::UnlinkDevice => &[Session, Device, OFFICER, HOTLINE],
+        C::RequestPhoneChange | C::ConfirmPhoneChange => &[Device, OFFICER, HOTLINE],
+        C::LinkDocument => &[Device, OFFICER],
+        C::RefreshDocument => &[ADAPTER],
+        C::UnlinkDocument => &[Device],
+        C::LockAccount | C::UnlockAccount => &[
+            Session, Device, OFFICER, HOTLINE, ADAPTER, AUTHORITY, COMPETENT, RELYING,
+        ],
+        C::CloseAccount => &[AUTHORITY, ADAPTER],
+        C::WithdrawApplication => &[Session, Device, OFFICER],
+        C::RequestErasure => &[Device, OFFICER, AUTHORITY],
+        C::ExpireActivationWindow
+        | C::ExpireProcessingDeadline
+        | C::EnrolPrincipal
+        | C::RevokePrincipal
+        | C::PublishPolicy
+        | C::PublishCatalogue
+        | C::SettleClaim => &[],
+    }
+}
+
+/// A sort of read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Read {
+    /// State, entitlements and events of one account: open facts, nothing personal.
+    Account,
+    /// Events, statistics and projections of the whole ledger: open facts.
+    Ledger,
+    /// Opened personal data.
+    Personal,
+    /// The account of a personal number.
+    Lookup,
+}
+
+/// Roles that may read a sort of thing. The account's own session or device may read
+/// [`Read::Account`] and [`Read::Personal`] of that account besides.
+pub const fn readers(read: Read) -> &'static [Role] {
+    match read {
+        Read::Account | Read::Ledger => &[
+            Role::Reader,
+            Role::Operator,
+            Role::IntakeOfficer,
+            Role::EidAuthority,
+            Role::HotlineAgent,
+            Role::CompetentAuthority,
+        ],
+        Read::Personal => &[Role::IntakeOfficer, Role::EidAuthority, Role::HotlineAgent],
+        Read::Lookup => &[
+            Role::IntakeOfficer,
+            Role::EidAuthority,
+            Role::HotlineAgent,
+            Role::RegistryAdapter,
+        ],
+    }
+}
+
+/// Whether a bearer token is enough. Whoever opens personal data signs for it.
+pub const fn token_suffices(read: Read) -> bool {
+    matches!(read, Read::Account | Read::Ledger)
+}

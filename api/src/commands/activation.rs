@@ -1,0 +1,204 @@
+//! P7: activation. The device that is being introduced signs from the first step on.
+
+use super::input::{self, Body as _, DeviceBody, Secret, bodies};
+use super::receipt::CommandResponses;
+use super::registration::OtpBody;
+use super::secrets::{Need, SecretFields};
+use super::{Order, carry_out};
+use crate::call::{self, Call};
+use crate::problem::Problem;
+use crate::state::Api;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use domain::command::Command;
+use domain::ids::VerifierId;
+use domain::vocabulary::{QuestionId, RefusalCode, StepUpMethod};
+use ledger::writer::Target;
+
+bodies! {
+    /// Asks for activation (P7 steps 2–5). Signed with the device's own key.
+    ActivationBody {
+        /// Personal identification number: twelve digits.
+        personal_id: String,
+        /// The registered mobile number.
+        phone: String,
+        /// The device to bind.
+        device: DeviceBody,
+        /// A second proof offered, where the device belongs to another account and policy lets it
+        /// be taken over.
+        #[schema(value_type = Option<String>)]
+        step_up: Option<StepUpMethod>,
+    }
+    /// The passcode (P7 step 7).
+    PasscodeBody {
+        /// Six digits. In a signed request: in the `Idledger-Secret` header instead.
+        passcode: Option<Secret>,
+    }
+    /// Two security questions and their answers (P7 step 8).
+    QuestionsBody {
+        /// Two questions of the list.
+        #[schema(value_type = Vec<String>, min_items = 2, max_items = 2)]
+        questions: Vec<QuestionId>,
+        /// Their answers, in the same order. In a signed request: in the `Idledger-Secret` header
+        /// instead.
+        answers: Option<Vec<Secret>>,
+    }
+    /// The hotline's word.
+    AssistanceBody {
+        /// The citizen proved who they are.
+        proof_given: bool,
+    }
+}
+
+/// Asks for activation on this device; a code goes to the registered phone (P7).
+#[utoipa::path(
+    post,
+    path = "/v1/activations",
+    tag = "activation",
+    request_body = ActivationBody,
+    responses(CommandResponses),
+)]
+pub async fn request(State(api): State<Api>, call: Call) -> Result<Response, Problem> {
+    let body: ActivationBody = call.json()?;
+    let mut faults = input::Faults::default();
+    let personal_id =
+        faults.read::<domain::identity::PersonalId>("/personal_id", &body.personal_id);
+    let phone = faults.read::<domain::identity::Phone>("/phone", &body.phone);
+    faults.check()?;
+    let device = body.device.info(api.ledger())?;
+    let target = Target::Find {
+        personal_id: personal_id
+            .map(|number| number.as_str().to_owned())
+            .unwrap_or_default(),
+        phone: phone.map(|number| number.as_str().to_owned()),
+    };
+    let step_up = body.step_up;
+    let mut order = Order::for_target(target, body.salt()).introducing(device.key);
+    order.neutral = Some(RefusalCode::RequestNotAccepted);
+    carry_out(&api, &call, order, |_, _| {
+        // The writer finds the account and says whether number and phone are its.
+        Ok(Command::RequestActivation {
+            matched: false,
+            device,
+            step_up,
+        })
+    })
+    .await
+}
+
+/// Brings the activation code back; opens a session (P7 step 5).
+#[utoipa::path(
+    post,
+    path = "/v1/activations/{account}/otp",
+    tag = "activation",
+    request_body = OtpBody,
+    params(
+        ("account" = String, Path, description = "The account: 32 hexadecimal digits"),
+    ),
+    responses(CommandResponses),
+)]
+pub async fn confirm(
+    State(api): State<Api>,
+    Path(account): Path<String>,
+    call: Call,
+) -> Result<Response, Problem> {
+    let body: OtpBody = call.json()?;
+    let account = call::id(&account)?;
+    let challenge = body.challenge;
+    let secrets = SecretFields::otp(body.otp);
+    let order = Order::for_account(account, body.salt.as_deref()).with(secrets, Need::Otp);
+    carry_out(&api, &call, order, |_, _| {
+        Ok(Command::ConfirmActivationOtp { challenge })
+    })
+    .await
+}
+
+/// Sets the passcode (P7 step 7).
+#[utoipa::path(
+    post,
+    path = "/v1/activations/{account}/passcode",
+    tag = "activation",
+    request_body = PasscodeBody,
+    params(
+        ("account" = String, Path, description = "The account: 32 hexadecimal digits"),
+    ),
+    responses(CommandResponses),
+)]
+pub async fn passcode(
+    State(api): State<Api>,
+    Path(account): Path<String>,
+    call: Call,
+) -> Result<Response, Problem> {
+    let body: PasscodeBody = call.json()?;
+    let account = call::id(&account)?;
+    let verifier = VerifierId(api.ledger().assembler().ids().id());
+    let secrets = SecretFields {
+        passcode: body.passcode,
+        ..SecretFields::default()
+    };
+    let order = Order::for_account(account, body.salt.as_deref()).with(secrets, Need::Passcode);
+    carry_out(&api, &call, order, |_, _| {
+        Ok(Command::SetPasscode { verifier })
+    })
+    .await
+}
+
+/// Sets the security questions; completes the activation when all is there (P7 step 8).
+#[utoipa::path(
+    post,
+    path = "/v1/activations/{account}/security-questions",
+    tag = "activation",
+    request_body = QuestionsBody,
+    params(
+        ("account" = String, Path, description = "The account: 32 hexadecimal digits"),
+    ),
+    responses(CommandResponses),
+)]
+pub async fn questions(
+    State(api): State<Api>,
+    Path(account): Path<String>,
+    call: Call,
+) -> Result<Response, Problem> {
+    let body: QuestionsBody = call.json()?;
+    let account = call::id(&account)?;
+    let verifier = VerifierId(api.ledger().assembler().ids().id());
+    let questions = body.questions;
+    let secrets = SecretFields {
+        answers: body.answers,
+        ..SecretFields::default()
+    };
+    let order = Order::for_account(account, body.salt.as_deref()).with(secrets, Need::Answers);
+    carry_out(&api, &call, order, |_, _| {
+        Ok(Command::SetSecurityQuestions {
+            questions,
+            verifier,
+        })
+    })
+    .await
+}
+
+/// Reopens an activation window that ran out (hotline).
+#[utoipa::path(
+    post,
+    path = "/v1/accounts/{account}/activation-assistance",
+    tag = "activation",
+    request_body = AssistanceBody,
+    params(
+        ("account" = String, Path, description = "The account: 32 hexadecimal digits"),
+    ),
+    responses(CommandResponses),
+)]
+pub async fn assist(
+    State(api): State<Api>,
+    Path(account): Path<String>,
+    call: Call,
+) -> Result<Response, Problem> {
+    let body: AssistanceBody = call.json()?;
+    let account = call::id(&account)?;
+    let proof_given = body.proof_given;
+    let order = Order::for_account(account, body.salt());
+    carry_out(&api, &call, order, |_, _| {
+        Ok(Command::AssistActivation { proof_given })
+    })
+    .await
+}
