@@ -1,6 +1,7 @@
 //! The ledger: the port to event stores, its engines, the key vault, and the writer that turns a
 //! command into signed, durable events. No HTTP, no projections.
 
+pub mod archive;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 pub mod credentials;

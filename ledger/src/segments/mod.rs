@@ -270,13 +270,10 @@ impl Segments {
             _space: space.map_err(closed)?,
         };
         self.queue.push(request).map_err(AppendError::Failed)?;
-        let outcome = match answer.await {
-            Ok(answer) => answer.outcome.clone(),
-            Err(_) => {
-                let reason = "the writer ended before it answered".to_owned();
-                Err(AppendError::Uncertain(StoreError::Stopped(reason)))
-            }
-        };
+        let outcome = answer.await.unwrap_or_else(|_| {
+            let reason = "the writer ended before it answered".to_owned();
+            Err(AppendError::Uncertain(StoreError::Stopped(reason)))
+        });
         match outcome {
             Err(AppendError::Conflict { .. }) => self
                 .find_append(stream, expected, &ids)

@@ -2,19 +2,20 @@
 //!
 //! Owns the hand-over and its bound: what waits is limited by bytes, and who comes later waits
 //! asynchronously. A wake-up costs a system call only when the other side sleeps, and the answers of
-//! a batch cost one: the first caller gets them all and passes them on inside its own runtime.
+//! a batch cost one: a task inside the callers' runtime gets them all and passes them on.
 
 use crate::store::{AppendError, Appended, Expected, NewRecord, StoreError};
 use domain::ids::StreamId;
 use parking_lot::{Condvar, Mutex};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 /// One append, waiting.
 pub(crate) struct Request {
     pub stream: StreamId,
     pub expected: Expected,
     pub records: Vec<NewRecord>,
-    pub reply: oneshot::Sender<Answer>,
+    pub reply: oneshot::Sender<Outcome>,
     /// Its share of the bytes that may wait.
     pub _space: OwnedSemaphorePermit,
 }
@@ -22,36 +23,36 @@ pub(crate) struct Request {
 /// What an append comes to.
 pub(crate) type Outcome = Result<Appended, AppendError>;
 
-/// An answer, and the answers of the others of the batch.
-pub(crate) struct Answer {
-    pub outcome: Outcome,
-    pub _others: Others,
-}
-
-/// Answers that are given when this is dropped, wherever that happens.
+/// Who waits for which outcome; everybody is told when this is dropped, wherever that happens.
 #[derive(Default)]
-pub(crate) struct Others(Vec<(oneshot::Sender<Answer>, Outcome)>);
+pub(crate) struct Answers(pub Vec<(oneshot::Sender<Outcome>, Outcome)>);
 
-impl Drop for Others {
+impl Drop for Answers {
     fn drop(&mut self) {
         for (reply, outcome) in self.0.drain(..) {
             // Whoever asked may have gone; the append stands all the same.
-            let _ = reply.send(Answer {
-                outcome,
-                _others: Self::default(),
-            });
+            let _ = reply.send(outcome);
         }
     }
 }
 
-/// Answers everybody, through the first of them.
-pub(crate) fn answer(mut all: Vec<(oneshot::Sender<Answer>, Outcome)>) {
-    if let Some((reply, outcome)) = all.pop() {
-        let _ = reply.send(Answer {
-            outcome,
-            _others: Others(all),
-        });
+/// Passes answers on inside a runtime, where waking a task needs no system call.
+async fn relay(mut answers: mpsc::UnboundedReceiver<Answers>) {
+    while let Some(answers) = answers.recv().await {
+        drop(answers);
     }
+}
+
+/// Starts a relay in the current runtime, if that one runs by itself: a runtime of one thread
+/// stands still while nobody blocks on it, and others may be waiting too.
+fn start_relay() -> Option<mpsc::UnboundedSender<Answers>> {
+    let runtime = Handle::try_current().ok()?;
+    if runtime.runtime_flavor() != RuntimeFlavor::MultiThread {
+        return None;
+    }
+    let (sender, receiver) = mpsc::unbounded_channel();
+    runtime.spawn(relay(receiver));
+    Some(sender)
 }
 
 /// How the writer is told to end.
@@ -69,6 +70,7 @@ struct Waiting {
     asleep: bool,
     ending: Option<Ending>,
     stopped: Option<String>,
+    relay: Option<mpsc::UnboundedSender<Answers>>,
 }
 
 /// The queue.
@@ -86,6 +88,13 @@ impl Queue {
             return Err(StoreError::Stopped(reason.clone()));
         }
         waiting.requests.push(request);
+        if waiting
+            .relay
+            .as_ref()
+            .is_none_or(mpsc::UnboundedSender::is_closed)
+        {
+            waiting.relay = start_relay();
+        }
         if waiting.asleep {
             waiting.asleep = false;
             self.wake.notify_one();
@@ -109,6 +118,15 @@ impl Queue {
             waiting.asleep = true;
             self.wake.wait(&mut waiting);
             waiting.asleep = false;
+        }
+    }
+
+    /// Tells everybody.
+    pub(crate) fn answer(&self, answers: Answers) {
+        let relay = self.waiting.lock().relay.clone();
+        if let Some(relay) = relay.filter(|_| answers.0.len() > 1) {
+            // A relay that has ended gives the answers back, and dropping them tells everybody.
+            let _ = relay.send(answers);
         }
     }
 

@@ -13,7 +13,7 @@ use super::frame::{
     FrameHeader, MARK_BYTES, Mark, MarkKind, SEGMENT_HEADER_BYTES, SegmentHeader, advance_chain,
     encode_frame, frame_bytes,
 };
-use super::queue::{Answer, Ending, Outcome, Queue, Request, answer};
+use super::queue::{Answers, Ending, Outcome, Queue, Request};
 use crate::index::{Found, Index};
 use crate::store::{AppendError, Appended, NewRecord, StoreError, StreamHead};
 use domain::ids::{Position, StreamId};
@@ -61,7 +61,7 @@ struct Batch {
     offsets: Vec<u32>,
     heads: HashMap<StreamId, StreamHead>,
     chain: u32,
-    replies: Vec<(oneshot::Sender<Answer>, Outcome)>,
+    replies: Vec<(oneshot::Sender<Outcome>, Outcome)>,
 }
 
 impl Writer {
@@ -238,7 +238,8 @@ impl Writer {
                         stopped: None,
                     });
                 }
-                answer(std::mem::take(&mut self.batch.replies));
+                self.queue
+                    .answer(Answers(std::mem::take(&mut self.batch.replies)));
             }
             Err(error) => {
                 self.stop(&error);
@@ -248,7 +249,8 @@ impl Writer {
                         *outcome = Err(AppendError::Uncertain(error.clone()));
                     }
                 }
-                answer(std::mem::take(&mut self.batch.replies));
+                self.queue
+                    .answer(Answers(std::mem::take(&mut self.batch.replies)));
             }
         }
         self.batch.bytes.clear();
