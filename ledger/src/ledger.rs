@@ -4,22 +4,22 @@ use crate::credentials::{Credentials, OneTimeCodes, SessionTokens};
 use crate::keyring::KeyRing;
 use crate::messenger::{Messenger, OutgoingMessage};
 use crate::principals::Principals;
-use crate::registries::Registries;
+use crate::registry::{DocumentRegistry, Population, PopulationRegistry};
 use crate::secrets::Keys;
 use crate::store::{EventStore, StoredRecord};
 use crate::vault::Vault;
 use crate::writer::assemble::{Assembler, Draft};
 use crate::writer::{self, LedgerError, open_parts};
-use domain::command::{DocumentAnswer, NewEvent, RegistryAnswer};
+use domain::command::NewEvent;
 use domain::entitlement::Catalogue;
 use domain::event::Event;
 use domain::ids::{
     AccountId, ChallengeId, Digest, LocalDay, LookupHash, Micros, PrincipalId, PublicKey, StreamId,
 };
-use domain::personal::{Person, Personal};
+use domain::personal::Personal;
 use domain::policy::Policy;
 use domain::record::RecordRef;
-use domain::vocabulary::{DocumentKind, Message, RetentionClass, Role};
+use domain::vocabulary::{Message, RetentionClass, Role};
 use domain::ids::Category;
 use parking_lot::RwLock;
 use std::sync::Arc;
@@ -42,8 +42,12 @@ pub struct Parts {
     pub credentials: Credentials,
     /// Lookup and other derived keys.
     pub keys: Keys,
-    /// Registries that confirm what is declared.
-    pub registries: Arc<dyn Registries>,
+    /// Confirms people.
+    pub people: Arc<dyn PopulationRegistry>,
+    /// Confirms documents.
+    pub documents: Arc<dyn DocumentRegistry>,
+    /// The embedded registry, where it is the one in use.
+    pub embedded: Option<Arc<Population>>,
     /// Where notices go.
     pub messenger: Arc<dyn Messenger>,
     /// Signs.
@@ -247,9 +251,19 @@ impl Ledger {
         &self.inner.sessions
     }
 
-    /// The population registry and its like.
-    pub fn registries(&self) -> &Arc<dyn Registries> {
-        &self.inner.parts.registries
+    /// Confirms people.
+    pub fn people(&self) -> &Arc<dyn PopulationRegistry> {
+        &self.inner.parts.people
+    }
+
+    /// Confirms documents.
+    pub fn documents(&self) -> &Arc<dyn DocumentRegistry> {
+        &self.inner.parts.documents
+    }
+
+    /// The embedded registry, where it is the one in use: records are imported into it.
+    pub fn embedded_registry(&self) -> Option<&Arc<Population>> {
+        self.inner.parts.embedded.as_ref()
     }
 
     /// The signer.
@@ -312,19 +326,6 @@ impl Ledger {
 
     pub(crate) fn cache(&self) -> &writer::Cache {
         &self.inner.cache
-    }
-
-    pub(crate) async fn ask_population(&self, person: &Person) -> RegistryAnswer {
-        self.inner.parts.registries.confirm(person).await
-    }
-
-    pub(crate) async fn ask_document(
-        &self,
-        person: &Person,
-        kind: DocumentKind,
-        number: &str,
-    ) -> DocumentAnswer {
-        self.inner.parts.registries.document(person, kind, number, self.now()).await
     }
 
     /// Sends a notice; `code`: with the one-time code of this challenge.

@@ -15,7 +15,6 @@ pub mod memory;
 pub mod messenger;
 pub mod open;
 pub mod principals;
-pub mod registries;
 pub mod registry;
 pub mod secrets;
 pub mod segments;

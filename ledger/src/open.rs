@@ -15,7 +15,7 @@ use crate::credentials::{Concurrency, Cost, CredentialError, Credentials};
 use crate::evidence::Proven;
 use crate::ledger::{Ledger, Parts};
 use crate::messenger::{Discard, Messenger};
-use crate::registries::{Registries, Unconnected};
+use crate::registry::{Population, RegistryError};
 use crate::secrets::{KeySource, Keys, SecretError};
 use crate::segments::{self, OpenReport, Segments};
 use crate::store::{EventStore, StoreError};
@@ -81,6 +81,9 @@ pub enum OpenError {
     /// The credential store.
     #[error(transparent)]
     Credentials(#[from] CredentialError),
+    /// The embedded registry.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     /// The ledger's own streams.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -269,13 +272,16 @@ async fn assemble(
         options.cost,
         Concurrency::default(),
     )?;
-    let registries: Arc<dyn Registries> = Arc::new(Unconnected);
+    let registry = options.dir.join("registry");
+    let registry = Arc::new(Population::open(&registry, &keys, Arc::clone(randomness))?);
     let ledger = Ledger::start(Parts {
         store: Arc::new(store) as Arc<dyn EventStore>,
         vault: Arc::clone(&vault),
         credentials,
         keys,
-        registries,
+        people: registry.clone(),
+        documents: registry.clone(),
+        embedded: Some(registry),
         messenger: Arc::clone(&options.messenger),
         assembler: Assembler::new(key, vault, Arc::clone(&options.ids)),
         holidays: calendar::default_holidays(),

@@ -15,6 +15,8 @@
 //! rules settle. Nothing here trusts memory.
 
 use super::LedgerError;
+use super::loaded::Loaded;
+use crate::ledger::Ledger;
 use super::assemble::{Assembler, Draft};
 use crate::store::{AppendError, EventStore, Expected, PAGE_RECORDS_MAX, StoredRecord};
 use crate::vault::DataKeys;
@@ -23,7 +25,8 @@ use domain::envelope::Envelope;
 use domain::event::{ClaimForfeited, ClaimReleased, Claimed, Event};
 use domain::ids::{AccountId, EventId, Revision, StreamId};
 use domain::record::{RecordRef, open_event};
-use domain::vocabulary::ClaimEnd;
+use domain::account::Lifecycle;
+use domain::vocabulary::{ClaimEnd, CloseReason};
 use domain::ids::Category;
 
 /// What a claim stream says.
@@ -94,63 +97,66 @@ enum Standing {
 }
 
 async fn standing(
-    store: &dyn EventStore,
+    ledger: &Ledger,
     account: AccountId,
     claim: StreamId,
     confirmed_by: EventId,
 ) -> Result<Standing, LedgerError> {
-    let mut confirmed = false;
-    let mut given_up = None;
-    let mut last = None;
-    for (record, envelope, event) in read_decoded(store, StreamId::account(account)).await? {
-        last = Some(record.revision);
-        if envelope.event_id == confirmed_by {
-            (confirmed, given_up) = (true, None);
-        }
-        if confirmed && let Some(reason) = gives_up(claim, &event) {
-            given_up = Some(reason);
-        }
-    }
-    Ok(match (confirmed, given_up) {
-        (true, None) => Standing::Held,
-        (true, Some(reason)) => Standing::GivenUp(reason),
-        (false, _) => Standing::NeverConfirmed(last),
+    let mut loaded = Loaded::default();
+    loaded.catch_up(ledger.store().as_ref(), ledger.vault(), account).await?;
+    Ok(if !loaded.has_event(confirmed_by) {
+        Standing::NeverConfirmed(loaded.head.map(|head| head.revision))
+    } else if still_holds(ledger, &loaded, claim) {
+        Standing::Held
+    } else if loaded.account.is_closed() {
+        Standing::GivenUp(ClaimEnd::AccountClosed)
+    } else {
+        Standing::GivenUp(ClaimEnd::Changed)
     })
 }
 
-/// Whether an account's event gives a claim up.
-fn gives_up(claim: StreamId, event: &Event) -> Option<ClaimEnd> {
-    match (claim.category, event) {
-        (Category::PhoneClaim, Event::PhoneChanged(facts)) => {
-            (facts.old.0 == claim.id.0).then_some(ClaimEnd::Changed)
+/// Whether an account's own state still makes a confirmed claim good. What the state cannot say
+/// (the number was erased) is held: nobody loses a claim to a doubt.
+fn still_holds(ledger: &Ledger, loaded: &Loaded, claim: StreamId) -> bool {
+    let account = &loaded.account;
+    match claim.category {
+        Category::DeviceClaim => {
+            account.device.as_ref().is_some_and(|bound| bound.device.0 == claim.id.0)
         }
-        (Category::DeviceClaim, Event::DeviceUnbound(facts)) => {
-            (facts.device.0 == claim.id.0).then_some(ClaimEnd::Changed)
+        Category::PhoneClaim => {
+            let begun = account.exists()
+                || account.registration.is_some()
+                || account.open_case().is_some();
+            let same = loaded
+                .registered_phone()
+                .is_none_or(|phone| ledger.claim(Category::PhoneClaim, phone) == claim);
+            begun && same && !account.is_closed()
         }
-        (Category::PhoneClaim | Category::DeviceClaim, Event::AccountClosed(_)) => {
-            Some(ClaimEnd::AccountClosed)
-        }
-        _ => None,
+        // A number is never nobody's again but where the account was revoked (spec B.4).
+        _ => !matches!(
+            account.lifecycle,
+            Lifecycle::Closed { reason: CloseReason::Revoked, .. }
+        ),
     }
 }
 
 /// Who holds a claim, settling one that was left dangling. The state is the one to append at.
 pub async fn holder(
-    store: &dyn EventStore,
-    assembler: &Assembler,
+    ledger: &Ledger,
     claim: StreamId,
-    own: Option<AccountId>,
+    own: AccountId,
 ) -> Result<(Holder, ClaimState), LedgerError> {
+    let (store, assembler) = (ledger.store().as_ref(), ledger.assembler());
     // Each round either answers or makes progress; contention is bounded by the other's progress.
     for _ in 0..super::ATTEMPTS_MAX {
         let state = read_claim(store, claim).await?;
         let Some((account, confirmed_by)) = state.open else {
             return Ok((Holder::Free, state));
         };
-        if own == Some(account) {
+        if own == account {
             return Ok((Holder::Own, state));
         }
-        let reason = match standing(store, account, claim, confirmed_by).await? {
+        let reason = match standing(ledger, account, claim, confirmed_by).await? {
             Standing::Held => return Ok((Holder::Other(account), state)),
             Standing::GivenUp(reason) => reason,
             Standing::NeverConfirmed(last) => {
@@ -172,25 +178,25 @@ pub async fn holder(
 
 /// Takes a claim that [`holder`] found free. `false`: somebody else was faster.
 pub async fn take(
-    store: &dyn EventStore,
-    assembler: &Assembler,
+    ledger: &Ledger,
     claim: StreamId,
     state: ClaimState,
     account: AccountId,
     confirmed_by: EventId,
 ) -> Result<bool, LedgerError> {
+    let (store, assembler) = (ledger.store().as_ref(), ledger.assembler());
     let claimed = Claimed { account, confirmed_by };
     append_one(store, assembler, claim, state.expected(), claimed.into()).await
 }
 
 /// Releases a claim of this account, if it is still its own. Safe to repeat.
 pub async fn release(
-    store: &dyn EventStore,
-    assembler: &Assembler,
+    ledger: &Ledger,
     claim: StreamId,
     account: AccountId,
     reason: ClaimEnd,
 ) -> Result<(), LedgerError> {
+    let (store, assembler) = (ledger.store().as_ref(), ledger.assembler());
     let state = read_claim(store, claim).await?;
     if state.open.is_some_and(|(holder, _)| holder == account) {
         let released = ClaimReleased { account, reason };

@@ -10,7 +10,7 @@ use crate::vault::{KeyState, Vault};
 use domain::account::{Account, Recorded};
 use domain::envelope::{Envelope, Refused};
 use domain::event::Event;
-use domain::ids::{AccountId, CommandId, Digest, Revision, StreamId, VerifierId};
+use domain::ids::{AccountId, CommandId, Digest, EventId, Revision, StreamId, VerifierId};
 use domain::personal::{Person, Personal};
 use domain::record::{RecordRef, open_event};
 use domain::seal::{self, PartPlace};
@@ -56,6 +56,11 @@ impl Loaded {
             .as_deref()
             .or_else(|| self.person.as_ref().map(|person| person.phone.as_str()))
             .filter(|phone| !phone.is_empty())
+    }
+
+    /// Whether an event is in the stream.
+    pub fn has_event(&self, event: EventId) -> bool {
+        self.seen.values().any(|seen| seen.events.iter().any(|known| known.event_id == event))
     }
 
     /// Reads the stream from where this copy ends.

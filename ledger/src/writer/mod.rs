@@ -19,6 +19,8 @@ mod locks;
 mod observe;
 mod submission;
 mod submit;
+#[cfg(test)]
+mod tests;
 
 pub use error::LedgerError;
 pub use loaded::open_parts;

@@ -11,10 +11,10 @@ use crate::credentials::{
 use crate::ledger::Ledger;
 use domain::calendar::working_days_after;
 use domain::command::{
-    Claim, Command, Context, CredentialForm, Decision, DocumentAnswer, Holder, OfficerFacts,
-    RegistryAnswer,
+    Claim, Command, Context, CredentialForm, Decision, DocumentAnswer, Holder, Needs, OfficerFacts,
+    PhoneNeed, RegistryAnswer,
 };
-use domain::ids::{ChallengeId, DeviceRef, LookupHash, StreamId, VerifierId};
+use domain::ids::{ChallengeId, LookupHash, StreamId, VerifierId};
 use domain::personal::Person;
 use domain::ids::Category;
 
@@ -32,44 +32,23 @@ pub(super) struct Observed {
 /// The claims a command may have to take, with their streams.
 pub(super) fn claims_of(
     ledger: &Ledger,
+    needs: &Needs,
     command: &Command,
     loaded: &Loaded,
 ) -> Vec<(Claim, StreamId)> {
-    let device = |device: DeviceRef| {
-        let stream = StreamId::claim(Category::DeviceClaim, LookupHash(device.0));
-        vec![(Claim::Device(device), stream)]
-    };
-    let phone = |hash: LookupHash| {
-        vec![(Claim::PhoneHash(hash), StreamId::claim(Category::PhoneClaim, hash))]
-    };
-    match command {
-        Command::RegisterAppAccount { person, .. }
-        | Command::OpenLevel2Intake { person: Some(person), .. } => {
-            let mut claims = vec![(
-                Claim::PersonalId,
-                ledger.claim(Category::PersonalIdClaim, &person.personal_id),
-            )];
-            if !person.phone.is_empty() {
-                let stream = ledger.claim(Category::PhoneClaim, &person.phone);
-                claims.push((Claim::Phone, stream));
-            }
-            claims
-        }
-        Command::RequestActivation { device: info, .. }
-        | Command::RequestDeviceChange { device: info } => device(info.device),
-        Command::RequestPhoneChange { hash, .. } => phone(*hash),
-        Command::ConfirmPhoneChange { .. } => {
-            loaded.account.phone_change.as_ref().map_or_else(Vec::new, |change| phone(change.phone))
-        }
-        Command::ConfirmDeviceChange { .. }
-        | Command::ConfirmActivationOtp { .. }
-        | Command::SetPassword { .. }
-        | Command::SetPasscode { .. }
-        | Command::SetSecurityQuestions { .. } => {
-            loaded.account.pending_device().map_or_else(Vec::new, device)
-        }
-        _ => Vec::new(),
+    let mut claims = Vec::new();
+    if needs.personal_id_holder {
+        claims.push(Claim::PersonalId);
     }
+    claims.extend(needs.phone_holder.map(|need| match need {
+        PhoneNeed::Commanded | PhoneNeed::Registered => Claim::Phone,
+        PhoneNeed::Hash(hash) => Claim::PhoneHash(hash),
+    }));
+    claims.extend(needs.device_holder.map(Claim::Device));
+    claims
+        .into_iter()
+        .filter_map(|claim| Some((claim, stream_of(ledger, claim, command, loaded)?)))
+        .collect()
 }
 
 /// The stream of a claim that a decision names.
@@ -87,6 +66,7 @@ pub(super) fn stream_of(
         Claim::Phone => person_of(command)
             .map(|person| person.phone.as_str())
             .or_else(|| loaded.registered_phone())
+            .filter(|phone| !phone.is_empty())
             .map(|phone| ledger.claim(Category::PhoneClaim, phone)),
         Claim::PhoneHash(hash) => Some(StreamId::claim(Category::PhoneClaim, hash)),
         Claim::Device(device) => {
@@ -115,59 +95,44 @@ pub(super) fn new_phone<'a>(command: &'a Command, loaded: &'a Loaded) -> Option<
     }
 }
 
-/// The challenge a command answers.
-fn challenge_of(command: &Command) -> Option<ChallengeId> {
-    match command {
-        Command::ConfirmRegistrationOtp { challenge }
-        | Command::ConfirmActivationOtp { challenge }
-        | Command::ConfirmPhoneChange { challenge } => Some(*challenge),
-        Command::ConfirmDeviceChange { challenge, .. } => *challenge,
-        _ => None,
-    }
-}
-
 impl Observed {
     /// Looks at everything the command needs. The claims' locks are held.
     pub async fn gather(
         job: &Job<'_>,
         loaded: &Loaded,
+        needs: &Needs,
         streams: &[(Claim, StreamId)],
     ) -> Result<Self, LedgerError> {
         let ledger = job.ledger;
         let mut observed = Self::default();
         for (claim, stream) in streams {
-            let (holder, state) = claims::holder(
-                ledger.store().as_ref(),
-                ledger.assembler(),
-                *stream,
-                Some(job.account),
-            )
-            .await?;
+            let (holder, state) = claims::holder(ledger, *stream, job.account).await?;
             observed.claims.push((*claim, *stream, holder, state));
         }
         let person = person_of(&job.command).or(loaded.person.as_ref());
-        observed.registry = match (&job.command, person) {
-            (
-                Command::RegisterAppAccount { .. }
-                | Command::ApplyLevel1 { .. }
-                | Command::OpenLevel2Intake { .. }
-                | Command::DecideApplication { .. },
-                Some(person),
-            ) => Some(ledger.ask_population(person).await),
-            _ => None,
-        };
-        if let (Command::LinkDocument { kind, number }, Some(person)) = (&job.command, person) {
-            observed.document = Some(ledger.ask_document(person, *kind, number).await);
+        if let (Some(_), Some(person)) = (needs.registry, person) {
+            observed.registry = Some(ledger.people().confirm(person).await);
         }
-        observed.secrets(job, loaded).await?;
+        if let (true, Command::LinkDocument { kind, number }, Some(person)) =
+            (needs.document, &job.command, person)
+        {
+            let answer = ledger.documents().check(&person.personal_id, *kind, number).await;
+            observed.document = Some(answer);
+        }
+        observed.secrets(job, loaded, needs.otp).await?;
         Ok(observed)
     }
 
     /// Codes, passwords, passcodes: only verdicts go on from here.
-    async fn secrets(&mut self, job: &Job<'_>, loaded: &Loaded) -> Result<(), LedgerError> {
+    async fn secrets(
+        &mut self,
+        job: &Job<'_>,
+        loaded: &Loaded,
+        challenge: Option<ChallengeId>,
+    ) -> Result<(), LedgerError> {
         let ledger = job.ledger;
         let secrets = &job.submission.secrets;
-        if let (Some(challenge), Some(code)) = (challenge_of(&job.command), &secrets.otp) {
+        if let (Some(challenge), Some(code)) = (challenge, &secrets.otp) {
             self.otp_right = Some(ledger.codes().otp_matches(challenge, job.account, code));
         }
         let about = about(loaded);

@@ -9,6 +9,7 @@ use crate::ledger::Ledger;
 use crate::store::{AppendError, Expected, StoredRecord};
 use crate::vault::KeyState;
 use domain::command::{Command, Decision, NewEvent};
+use domain::decide::needs;
 use domain::event::Event;
 use domain::ids::{
     AccountId, CorrelationId, Digest, EventId, Revision, Signature, StreamId,
@@ -97,24 +98,34 @@ impl Ledger {
                 let holder = self.holder_of(&personal_id, &mut fallback).await?;
                 match (&mut command, holder) {
                     (Command::OpenLevel2Intake { person, .. }, Some(holder)) => {
-                        if holder != fresh {
+                        if holder != fresh && self.has_account(holder).await? {
                             *person = None;
                         }
+                        holder
+                    }
+                    // Begun and not finished: begun again in the same stream.
+                    (Command::RegisterAppAccount { .. }, Some(holder))
+                        if !self.has_account(holder).await? =>
+                    {
                         holder
                     }
                     _ => fresh,
                 }
             }
-            Target::Find { personal_id, phone } => {
+            Target::Find { personal_id, .. } => {
                 let holder = self.holder_of(personal_id, &mut fallback).await?;
-                if let Command::RequestActivation { matched, .. } = &mut command {
-                    *matched = holder.is_some() && phone.is_some();
-                }
                 holder.unwrap_or(fresh)
             }
         };
         let first_event = self.assembler().ids().event_id();
         Ok(Job { ledger: self, submission, command, account, fallback, first_event, attempts: 0 })
+    }
+
+    /// Whether somebody has an account there, or only began one.
+    async fn has_account(&self, account: AccountId) -> Result<bool, LedgerError> {
+        let mut loaded = Loaded::default();
+        loaded.catch_up(self.store().as_ref(), self.vault(), account).await?;
+        Ok(loaded.account.exists() || loaded.account.is_closed())
     }
 
     /// The account that holds a personal number, and the claim stream of the number.
@@ -160,10 +171,12 @@ impl Job<'_> {
         if loaded.account.forfeited.iter().any(|gone| gone.confirmed_by == self.first_event) {
             self.first_event = ledger.assembler().ids().event_id();
         }
-        let streams = claims_of(ledger, &self.command, loaded);
+        self.match_phone(loaded);
+        let needs = needs(&loaded.account, &self.command);
+        let streams = claims_of(ledger, &needs, &self.command, loaded);
         let all: Vec<_> = streams.iter().map(|(_, stream)| *stream).collect();
         let _claims = ledger.claim_locks().lock(&all).await;
-        let observed = Observed::gather(self, loaded, &streams).await?;
+        let observed = Observed::gather(self, loaded, &needs, &streams).await?;
         let decision = observed.decide(self, loaded);
         if let (Some(refused), true) = (decision.refused(), decision.events.is_empty()) {
             return Err(LedgerError::Flood { refused });
@@ -172,6 +185,18 @@ impl Job<'_> {
             return self.refuse_without_account(decision).await;
         }
         self.carry_out(loaded, &observed, decision).await
+    }
+
+    /// P7 step 2: number **and** phone must be the account's. Compared as keyed hashes, so that how
+    /// much of a number is right does not show in the time it takes.
+    fn match_phone(&mut self, loaded: &Loaded) {
+        let Target::Find { phone, .. } = &self.submission.target else { return };
+        let ledger = self.ledger;
+        let hash = |phone: &str| ledger.lookup(Category::PhoneClaim, phone);
+        if let Command::RequestActivation { matched, .. } = &mut self.command {
+            *matched = phone.as_deref().map(hash) == loaded.registered_phone().map(hash)
+                && phone.is_some();
+        }
     }
 
     /// Destroys what the events say is destroyed: a crash may have come in between.
@@ -330,8 +355,7 @@ impl Job<'_> {
             }
             let taken = state.open.is_none()
                 && claims::take(
-                    store,
-                    ledger.assembler(),
+                    ledger,
                     stream,
                     state,
                     self.account,
@@ -402,9 +426,7 @@ impl Job<'_> {
             };
             for change in decision.claims.iter().filter(|change| !change.take) {
                 if let Some(stream) = super::observe::stream_of(ledger, change.claim, &self.command, loaded) {
-                    let store = ledger.store().as_ref();
-                    claims::release(store, ledger.assembler(), stream, self.account, reason)
-                        .await?;
+                        claims::release(ledger, stream, self.account, reason).await?;
                 }
             }
             self.finish_erasure(loaded).await?;
