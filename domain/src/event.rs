@@ -59,6 +59,24 @@ macro_rules! events {
                 $( ($code, stringify!($name), 1), )*
             ];
 
+            /// The open facts of every kind: field names and types in the order of their bytes.
+            /// FORMAT.md's table is this.
+            pub const FACTS: &'static [(KindCode, &'static [(&'static str, &'static str)])] = &[
+                $( ($code, &[ $( (stringify!($field), stringify!($ty)), )* ]), )*
+            ];
+
+            /// The facts of a kind from any form that names them, such as JSON. `None`: a kind
+            /// this program does not know.
+            pub fn deserialize<'de, D: serde::Deserializer<'de>>(
+                kind: KindCode,
+                facts: D,
+            ) -> Option<Result<Self, D::Error>> {
+                match kind {
+                    $( $code => Some($name::deserialize(facts).map(Self::$name)), )*
+                    _ => None,
+                }
+            }
+
             /// The kind's code.
             pub const fn kind(&self) -> KindCode {
                 match self { $( Self::$name(_) => $code, )* }

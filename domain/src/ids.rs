@@ -70,11 +70,34 @@ macro_rules! byte_ids {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
+                if deserializer.is_human_readable() {
+                    let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                    text.parse().map_err(serde::de::Error::custom)
+                } else {
+                    deserializer.deserialize_tuple($len, Bytes([0; $len])).map(Self)
+                }
             }
         }
     )* };
+}
+
+/// Reads as many bytes as an id has, from a binary form.
+struct Bytes<const N: usize>([u8; N]);
+
+impl<'de, const N: usize> serde::de::Visitor<'de> for Bytes<N> {
+    type Value = [u8; N];
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{N} bytes")
+    }
+
+    fn visit_seq<A: serde::de::SeqAccess<'de>>(mut self, mut seq: A) -> Result<[u8; N], A::Error> {
+        for (at, byte) in self.0.iter_mut().enumerate() {
+            let next = seq.next_element()?;
+            *byte = next.ok_or_else(|| serde::de::Error::invalid_length(at, &"an id's bytes"))?;
+        }
+        Ok(self.0)
+    }
 }
 
 /// Text that is not an id.
