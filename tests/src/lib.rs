@@ -1,1 +1,3 @@
 //! What every black-box test shares.
+
+pub mod sample;

@@ -1,0 +1,1 @@
+//! FORMAT.md and the code say the same.
