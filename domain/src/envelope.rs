@@ -15,9 +15,7 @@ pub const EVENT_PREFIX: &[u8] = b"idledger-event/v1\0";
 pub const ENVELOPE_BYTES_MAX: usize = 32 * 1024;
 
 /// Who acts.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, SchemaRead, SchemaWrite, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, SchemaRead, SchemaWrite, Serialize, Deserialize)]
 pub struct Actor {
     /// As what.
     pub role: Role,
@@ -74,9 +72,7 @@ pub struct Receipt {
 }
 
 /// The guard that refused.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, SchemaRead, SchemaWrite, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, SchemaRead, SchemaWrite, Serialize, Deserialize)]
 pub struct Refused {
     /// Which.
     pub guard: Guard,
@@ -87,9 +83,7 @@ pub struct Refused {
 }
 
 /// A commitment to one sealed part.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, SchemaRead, SchemaWrite, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, SchemaRead, SchemaWrite, Serialize, Deserialize)]
 pub struct Commitment {
     /// Whose key: an account's or principal's id.
     pub subject: [u8; 16],

@@ -13,8 +13,8 @@ use crate::ids::{
 use crate::vocabulary::{
     Capture, Channel, ChipEvidence, ClaimEnd, CloseReason, CommandKind, Database, DocumentKind,
     EvidenceStrength, Guard, KeyPurpose, Level, LinkOutcome, LockGround, LoginOutcome, MatchResult,
-    Message, Modality, OtpPurpose, QuestionId, RefusalReason, RefusalCode, RegistryOutcome,
-    RegistrationMethod, RetentionClass, Role, StepUpMethod, UnbindReason, WithdrawReason,
+    Message, Modality, OtpPurpose, QuestionId, RefusalCode, RefusalReason, RegistrationMethod,
+    RegistryOutcome, RetentionClass, Role, StepUpMethod, UnbindReason, WithdrawReason,
 };
 use serde::{Deserialize, Serialize};
 use wincode::{SchemaRead, SchemaWrite};
@@ -109,12 +109,18 @@ macro_rules! events {
 
 /// The name of a kind's code.
 pub fn kind_name(code: KindCode) -> Option<&'static str> {
-    Event::KINDS.iter().find(|(known, _, _)| *known == code).map(|(_, name, _)| *name)
+    Event::KINDS
+        .iter()
+        .find(|(known, _, _)| *known == code)
+        .map(|(_, name, _)| *name)
 }
 
 /// The code of a kind's name.
 pub fn kind_code(name: &str) -> Option<KindCode> {
-    Event::KINDS.iter().find(|(_, known, _)| *known == name).map(|(code, _, _)| *code)
+    Event::KINDS
+        .iter()
+        .find(|(_, known, _)| *known == name)
+        .map(|(code, _, _)| *code)
 }
 
 events! {

@@ -159,8 +159,18 @@ impl PublicKey {
 
 /// An instant: microseconds since 1970-01-01T00:00:00Z.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, SchemaRead, SchemaWrite,
-    Serialize, Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    SchemaRead,
+    SchemaWrite,
+    Serialize,
+    Deserialize,
 )]
 #[serde(transparent)]
 pub struct Micros(pub i64);
@@ -180,14 +190,28 @@ impl Micros {
     /// The civil day in Asia/Ho_Chi_Minh (UTC+7 since 1975), as days since 1970-01-01. Legal
     /// clocks and statistics count these days (spec B.3).
     pub const fn local_day(self) -> LocalDay {
-        LocalDay(self.0.saturating_add(7 * 3600 * Self::SECOND).div_euclid(Self::DAY) as i32)
+        LocalDay(
+            self.0
+                .saturating_add(7 * 3600 * Self::SECOND)
+                .div_euclid(Self::DAY) as i32,
+        )
     }
 }
 
 /// A civil day in Asia/Ho_Chi_Minh: days since 1970-01-01.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, SchemaRead, SchemaWrite,
-    Serialize, Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    SchemaRead,
+    SchemaWrite,
+    Serialize,
+    Deserialize,
 )]
 #[serde(transparent)]
 pub struct LocalDay(pub i32);
@@ -195,8 +219,18 @@ pub struct LocalDay(pub i32);
 /// An administrative area: province code × 1000 + district code (0 for the whole province). Codes
 /// of the 63-province table (spec C.1): Hải Dương is 30, its city 30 288.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, SchemaRead, SchemaWrite,
-    Serialize, Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    SchemaRead,
+    SchemaWrite,
+    Serialize,
+    Deserialize,
 )]
 #[serde(transparent)]
 pub struct AreaCode(pub u32);
@@ -211,24 +245,54 @@ impl AreaCode {
 /// The position of an event in the whole ledger: 0, 1, 2 … without gaps (INV-6), assigned when it
 /// is committed.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, SchemaRead, SchemaWrite,
-    Serialize, Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    SchemaRead,
+    SchemaWrite,
+    Serialize,
+    Deserialize,
 )]
 #[serde(transparent)]
 pub struct Position(pub u64);
 
 /// An event's number within its stream: 0, 1, 2 …
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, SchemaRead, SchemaWrite,
-    Serialize, Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    SchemaRead,
+    SchemaWrite,
+    Serialize,
+    Deserialize,
 )]
 #[serde(transparent)]
 pub struct Revision(pub u64);
 
 /// What a stream is about.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, SchemaRead, SchemaWrite,
-    Serialize, Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    SchemaRead,
+    SchemaWrite,
+    Serialize,
+    Deserialize,
 )]
 #[serde(rename_all = "snake_case")]
 #[wincode(tag_encoding = "u8")]
@@ -253,7 +317,17 @@ pub enum Category {
 
 /// One event stream. Its text form is `category-hex`, which is also its name in KurrentDB.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, SchemaRead, SchemaWrite, Serialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    SchemaRead,
+    SchemaWrite,
+    Serialize,
     Deserialize,
 )]
 pub struct StreamId {
@@ -271,7 +345,10 @@ byte_ids! {
 impl StreamId {
     /// The stream of an account.
     pub const fn account(account: AccountId) -> Self {
-        Self { category: Category::Account, id: Digest16(account.0) }
+        Self {
+            category: Category::Account,
+            id: Digest16(account.0),
+        }
     }
 
     /// The account whose stream this is, if it is one.
@@ -281,17 +358,26 @@ impl StreamId {
 
     /// The stream of a principal.
     pub const fn principal(principal: PrincipalId) -> Self {
-        Self { category: Category::Principal, id: Digest16(principal.0) }
+        Self {
+            category: Category::Principal,
+            id: Digest16(principal.0),
+        }
     }
 
     /// A stream of which there is only one.
     pub const fn single(category: Category) -> Self {
-        Self { category, id: Digest16::ZERO }
+        Self {
+            category,
+            id: Digest16::ZERO,
+        }
     }
 
     /// A claim stream.
     pub const fn claim(category: Category, hash: LookupHash) -> Self {
-        Self { category, id: Digest16(hash.0) }
+        Self {
+            category,
+            id: Digest16(hash.0),
+        }
     }
 
     /// Seventeen bytes: category and id, an order-preserving key.
@@ -318,7 +404,10 @@ impl Category {
 
     /// Its name, the first part of a stream's text form.
     pub fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(c, _)| *c == self).map_or("", |(_, name)| name)
+        Self::ALL
+            .iter()
+            .find(|(c, _)| *c == self)
+            .map_or("", |(_, name)| name)
     }
 }
 
@@ -332,10 +421,18 @@ impl core::str::FromStr for StreamId {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
-        let error = IdError { what: "StreamId: a category, `-` and then", digits: 32 };
+        let error = IdError {
+            what: "StreamId: a category, `-` and then",
+            digits: 32,
+        };
         let (name, id) = text.rsplit_once('-').ok_or_else(|| error.clone())?;
-        let (category, _) =
-            Category::ALL.into_iter().find(|(_, known)| *known == name).ok_or(error)?;
-        Ok(Self { category, id: id.parse()? })
+        let (category, _) = Category::ALL
+            .into_iter()
+            .find(|(_, known)| *known == name)
+            .ok_or(error)?;
+        Ok(Self {
+            category,
+            id: id.parse()?,
+        })
     }
 }

@@ -98,26 +98,46 @@ impl<'a> RecordRef<'a> {
         if length > ENVELOPE_BYTES_MAX {
             return Err(RecordError::Limit { what: "envelope" });
         }
-        let (envelope, rest) = rest.split_at_checked(length).ok_or(RecordError::Framing { at: 4 })?;
+        let (envelope, rest) = rest
+            .split_at_checked(length)
+            .ok_or(RecordError::Framing { at: 4 })?;
         let at = 4 + length;
-        let (signature, rest) =
-            rest.split_first_chunk::<64>().ok_or(RecordError::Framing { at })?;
-        let (&count, parts) = rest.split_first().ok_or(RecordError::Framing { at: at + 64 })?;
+        let (signature, rest) = rest
+            .split_first_chunk::<64>()
+            .ok_or(RecordError::Framing { at })?;
+        let (&count, parts) = rest
+            .split_first()
+            .ok_or(RecordError::Framing { at: at + 64 })?;
         let count = usize::from(count);
         if count > PARTS_MAX {
-            return Err(RecordError::Limit { what: "number of sealed parts" });
+            return Err(RecordError::Limit {
+                what: "number of sealed parts",
+            });
         }
-        let record = Self { envelope, signature, parts, count };
+        let record = Self {
+            envelope,
+            signature,
+            parts,
+            count,
+        };
         let mut left = parts;
         for _ in 0..count {
             let at = bytes.len() - left.len();
             let (length, rest) = take_length(left, at)?;
             if length > PART_BYTES_MAX {
-                return Err(RecordError::Limit { what: "sealed part" });
+                return Err(RecordError::Limit {
+                    what: "sealed part",
+                });
             }
             left = rest.get(length..).ok_or(RecordError::Framing { at })?;
         }
-        if left.is_empty() { Ok(record) } else { Err(RecordError::Framing { at: bytes.len() - left.len() }) }
+        if left.is_empty() {
+            Ok(record)
+        } else {
+            Err(RecordError::Framing {
+                at: bytes.len() - left.len(),
+            })
+        }
     }
 
     /// The sealed parts in order; an empty one was redacted.
@@ -133,7 +153,10 @@ impl<'a> RecordRef<'a> {
 
     /// Decodes the envelope, in canonical form only.
     pub fn open_envelope(&self) -> Result<Envelope, RecordError> {
-        let body = self.envelope.strip_prefix(EVENT_PREFIX).ok_or(RecordError::Prefix)?;
+        let body = self
+            .envelope
+            .strip_prefix(EVENT_PREFIX)
+            .ok_or(RecordError::Prefix)?;
         Ok(bytes::decode(body)?)
     }
 
@@ -144,8 +167,11 @@ impl<'a> RecordRef<'a> {
 
     /// Strict Ed25519 verification of the stored envelope bytes.
     pub fn verify_signature(&self, key: &VerifyingKey) -> Result<(), RecordError> {
-        key.verify_strict(self.envelope, &ed25519_dalek::Signature::from_bytes(self.signature))
-            .map_err(|_| RecordError::Signature)
+        key.verify_strict(
+            self.envelope,
+            &ed25519_dalek::Signature::from_bytes(self.signature),
+        )
+        .map_err(|_| RecordError::Signature)
     }
 
     /// Checks the sealed parts that are there against the envelope's commitments.
@@ -224,17 +250,26 @@ pub fn sign(
         });
     }
     if parts.len() > PARTS_MAX || parts.iter().any(|part| part.len() > PART_BYTES_MAX) {
-        return Err(RecordError::Limit { what: "sealed parts" });
+        return Err(RecordError::Limit {
+            what: "sealed parts",
+        });
     }
     let signed = envelope_bytes(envelope)?;
     let signature = key.sign(&signed).to_bytes();
-    Ok(Signed { link: link(&signed, &signature), record: assemble(&signed, &signature, parts) })
+    Ok(Signed {
+        link: link(&signed, &signature),
+        record: assemble(&signed, &signature, parts),
+    })
 }
 
 /// A public key fit to verify with: well formed and not weak.
 pub fn verifying_key(key: &PublicKey) -> Result<VerifyingKey, RecordError> {
     let key = VerifyingKey::from_bytes(&key.0).map_err(|_| RecordError::WeakKey)?;
-    if key.is_weak() { Err(RecordError::WeakKey) } else { Ok(key) }
+    if key.is_weak() {
+        Err(RecordError::WeakKey)
+    } else {
+        Ok(key)
+    }
 }
 
 /// Strict verification of any other signature of the format.
@@ -259,6 +294,8 @@ fn assemble(envelope: &[u8], signature: &[u8; 64], parts: &[Vec<u8>]) -> Vec<u8>
 }
 
 fn take_length(bytes: &[u8], at: usize) -> Result<(usize, &[u8]), RecordError> {
-    let (length, rest) = bytes.split_first_chunk::<4>().ok_or(RecordError::Framing { at })?;
+    let (length, rest) = bytes
+        .split_first_chunk::<4>()
+        .ok_or(RecordError::Framing { at })?;
     Ok((u32::from_le_bytes(*length) as usize, rest))
 }

@@ -70,23 +70,37 @@ pub fn seal(
 ) -> Result<(Vec<u8>, Commitment), SealError> {
     let plain = Zeroizing::new(bytes::encode(personal)?);
     let cipher = Aes256Gcm::new(&key.0.into());
-    let payload = Payload { msg: &plain, aad: &place.associated_data() };
-    let sealed =
-        cipher.encrypt(&Nonce::from(nonce), payload).map_err(|_| SealError::Unreadable)?;
+    let payload = Payload {
+        msg: &plain,
+        aad: &place.associated_data(),
+    };
+    let sealed = cipher
+        .encrypt(&Nonce::from(nonce), payload)
+        .map_err(|_| SealError::Unreadable)?;
     let mut part = nonce.to_vec();
     part.extend(sealed);
-    let commitment =
-        Commitment { subject: place.subject, class: place.class, digest: commit(&part) };
+    let commitment = Commitment {
+        subject: place.subject,
+        class: place.class,
+        digest: commit(&part),
+    };
     Ok((part, commitment))
 }
 
 /// Opens one part.
 pub fn open(part: &[u8], place: PartPlace, key: &DataKey) -> Result<Personal, SealError> {
-    let (nonce, sealed) = part.split_first_chunk::<12>().ok_or(SealError::Unreadable)?;
+    let (nonce, sealed) = part
+        .split_first_chunk::<12>()
+        .ok_or(SealError::Unreadable)?;
     let cipher = Aes256Gcm::new(&key.0.into());
-    let payload = Payload { msg: sealed, aad: &place.associated_data() };
+    let payload = Payload {
+        msg: sealed,
+        aad: &place.associated_data(),
+    };
     let plain = Zeroizing::new(
-        cipher.decrypt(&Nonce::from(*nonce), payload).map_err(|_| SealError::Unreadable)?,
+        cipher
+            .decrypt(&Nonce::from(*nonce), payload)
+            .map_err(|_| SealError::Unreadable)?,
     );
     Ok(bytes::decode(&plain)?)
 }

@@ -52,7 +52,14 @@ impl SignedCommand {
         let signature = Signature(key.sign(&message).to_bytes());
         let key = PublicKey(key.verifying_key().to_bytes());
         // Signed by ourselves a line above; `Proven::command` is for what comes from elsewhere.
-        Ok(Proven { evidence: Evidence::Command { digest, signature, key }, body: Some(body) })
+        Ok(Proven {
+            evidence: Evidence::Command {
+                digest,
+                signature,
+                key,
+            },
+            body: Some(body),
+        })
     }
 }
 
@@ -67,23 +74,35 @@ pub fn command_message(command_id: CommandId, digest: Digest) -> Vec<u8> {
 impl Proven {
     /// Nobody's signature: the ledger itself.
     pub const fn none() -> Self {
-        Self { evidence: Evidence::None, body: None }
+        Self {
+            evidence: Evidence::None,
+            body: None,
+        }
     }
 
     /// Somebody who cannot prove anything yet: a first registration. The body is kept.
     pub const fn unproven(body: Option<Vec<u8>>) -> Self {
-        Self { evidence: Evidence::None, body }
+        Self {
+            evidence: Evidence::None,
+            body,
+        }
     }
 
     /// An operator at the machine.
     pub const fn operator() -> Self {
-        Self { evidence: Evidence::Operator, body: None }
+        Self {
+            evidence: Evidence::Operator,
+            body: None,
+        }
     }
 
     /// A citizen in a session; `verified` is the `OtpVerified` event that opened it. The caller has
     /// checked the session's token. `body`: what was asked, if it is to be kept.
     pub const fn session(verified: EventId, body: Option<Vec<u8>>) -> Self {
-        Self { evidence: Evidence::Session(verified), body }
+        Self {
+            evidence: Evidence::Session(verified),
+            body,
+        }
     }
 
     /// An RFC 9421 signature over `base`; `body` is the request's body, whose `content-digest` the
@@ -95,7 +114,14 @@ impl Proven {
         body: Vec<u8>,
     ) -> Result<Self, LedgerError> {
         record::verify(&key, &base, &signature).map_err(LedgerError::Evidence)?;
-        Ok(Self { evidence: Evidence::HttpRequest { base, signature, key }, body: Some(body) })
+        Ok(Self {
+            evidence: Evidence::HttpRequest {
+                base,
+                signature,
+                key,
+            },
+            body: Some(body),
+        })
     }
 
     /// A command signed outside HTTP.
@@ -106,7 +132,14 @@ impl Proven {
     ) -> Result<Self, LedgerError> {
         let (body, digest, message) = command.message()?;
         record::verify(&key, &message, &signature).map_err(LedgerError::Evidence)?;
-        Ok(Self { evidence: Evidence::Command { digest, signature, key }, body: Some(body) })
+        Ok(Self {
+            evidence: Evidence::Command {
+                digest,
+                signature,
+                key,
+            },
+            body: Some(body),
+        })
     }
 
     /// With or without its body: it is not kept where the key that would seal it is destroyed.
@@ -155,10 +188,16 @@ pub enum EvidenceError {
 /// whether there was a signature to check.
 pub fn verify_stored(envelope: &domain::envelope::Envelope) -> Result<bool, EvidenceError> {
     let (key, signature, message) = match &envelope.evidence {
-        Evidence::HttpRequest { base, signature, key } => (key, signature, base.clone()),
-        Evidence::Command { digest, signature, key } => {
-            (key, signature, command_message(envelope.command, *digest))
-        }
+        Evidence::HttpRequest {
+            base,
+            signature,
+            key,
+        } => (key, signature, base.clone()),
+        Evidence::Command {
+            digest,
+            signature,
+            key,
+        } => (key, signature, command_message(envelope.command, *digest)),
         Evidence::None | Evidence::Carried(_) | Evidence::Session(_) | Evidence::Operator => {
             return Ok(false);
         }

@@ -56,7 +56,13 @@ impl KeyRing {
 
     fn add(&mut self, public: PublicKey, from: Position) -> Result<(), RecordError> {
         let verifying = record::verifying_key(&public)?;
-        self.keys.push(RingKey { id: public.id(), public, from, until: None, verifying });
+        self.keys.push(RingKey {
+            id: public.id(),
+            public,
+            from,
+            until: None,
+            verifying,
+        });
         Ok(())
     }
 

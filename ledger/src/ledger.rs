@@ -13,6 +13,7 @@ use crate::writer::{self, LedgerError, open_parts};
 use domain::command::NewEvent;
 use domain::entitlement::Catalogue;
 use domain::event::Event;
+use domain::ids::Category;
 use domain::ids::{
     AccountId, ChallengeId, Digest, LocalDay, LookupHash, Micros, PrincipalId, PublicKey, StreamId,
 };
@@ -20,7 +21,6 @@ use domain::personal::Personal;
 use domain::policy::Policy;
 use domain::record::RecordRef;
 use domain::vocabulary::{Message, RetentionClass, Role};
-use domain::ids::Category;
 use parking_lot::RwLock;
 use std::sync::Arc;
 
@@ -91,9 +91,12 @@ impl Ledger {
                 cache: writer::Cache::default(),
             }),
         };
-        for category in
-            [Category::Ledger, Category::Principal, Category::Policy, Category::Catalogue]
-        {
+        for category in [
+            Category::Ledger,
+            Category::Principal,
+            Category::Policy,
+            Category::Catalogue,
+        ] {
             let stream = StreamId::single(category);
             for (record, _, event) in
                 writer::claims::read_decoded(ledger.store().as_ref(), stream).await?
@@ -145,13 +148,18 @@ impl Ledger {
                 .iter()
                 .map(|note| (RetentionClass::Permanent, Personal::Note(note.clone())))
                 .collect();
-            let events = vec![NewEvent { event: event.clone(), sealed }];
+            let events = vec![NewEvent {
+                event: event.clone(),
+                sealed,
+            }];
             let keys = self.assembler().prepare_keys(&draft, &events).await?;
             let expected = head.map_or(crate::store::Expected::NoStream, |head| {
                 crate::store::Expected::Revision(head.revision)
             });
             let link = head.map_or(Digest::ZERO, |head| head.link);
-            let signed = self.assembler().sign_all(&draft, expected, link, &keys, events)?;
+            let signed = self
+                .assembler()
+                .sign_all(&draft, expected, link, &keys, events)?;
             let bytes = signed.records.first().map(|record| record.bytes.clone());
             match writer::append_surely(self.store().as_ref(), stream, expected, signed.records)
                 .await
@@ -187,9 +195,17 @@ impl Ledger {
         }
         let principal = PrincipalId(self.assembler().ids().id());
         let from = self.now();
-        let event = domain::event::PrincipalEnrolled { principal, role, key, token, sites, from };
+        let event = domain::event::PrincipalEnrolled {
+            principal,
+            role,
+            key,
+            token,
+            sites,
+            from,
+        };
         let proven = crate::evidence::Proven::operator();
-        self.record_own(Category::Principal, event.into(), name, proven).await?;
+        self.record_own(Category::Principal, event.into(), name, proven)
+            .await?;
         Ok(principal)
     }
 
@@ -198,9 +214,13 @@ impl Ledger {
         if self.principals().get(principal).is_none() {
             return Err(LedgerError::AccountNotFound);
         }
-        let event = domain::event::PrincipalRevoked { principal, from: self.now() };
+        let event = domain::event::PrincipalRevoked {
+            principal,
+            from: self.now(),
+        };
         let proven = crate::evidence::Proven::operator();
-        self.record_own(Category::Principal, event.into(), None, proven).await?;
+        self.record_own(Category::Principal, event.into(), None, proven)
+            .await?;
         Ok(())
     }
 
@@ -211,7 +231,9 @@ impl Ledger {
     ) -> Result<Option<AccountId>, LedgerError> {
         let claim = self.claim(Category::PersonalIdClaim, personal_id);
         let state = writer::claims::read_claim(self.store().as_ref(), claim).await?;
-        let Some((account, _)) = state.open else { return Ok(None) };
+        let Some((account, _)) = state.open else {
+            return Ok(None);
+        };
         let head = self.store().stream_head(StreamId::account(account)).await?;
         Ok(head.map(|_| account))
     }
@@ -313,7 +335,11 @@ impl Ledger {
 
     /// An id that follows from another, unlinkable without the key.
     pub(crate) fn derive_id(&self, context: &str, seed: &[u8]) -> [u8; 16] {
-        self.lookup(Category::Ledger, &format!("{context}:{}", hex::encode(seed))).0
+        self.lookup(
+            Category::Ledger,
+            &format!("{context}:{}", hex::encode(seed)),
+        )
+        .0
     }
 
     pub(crate) fn account_locks(&self) -> &writer::Stripes {

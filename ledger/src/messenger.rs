@@ -53,13 +53,21 @@ impl Mailbox {
     /// Takes out the newest message of an account that carries a code.
     pub fn take_code(&self, account: AccountId) -> Option<OutgoingMessage> {
         let mut messages = self.messages.lock();
-        let at = messages.iter().rposition(|m| m.account == account && m.code.is_some())?;
+        let at = messages
+            .iter()
+            .rposition(|m| m.account == account && m.code.is_some())?;
         messages.remove(at)
     }
 
     /// The newest messages, newest first.
     pub fn newest(&self, limit: usize) -> Vec<OutgoingMessage> {
-        self.messages.lock().iter().rev().take(limit).cloned().collect()
+        self.messages
+            .lock()
+            .iter()
+            .rev()
+            .take(limit)
+            .cloned()
+            .collect()
     }
 }
 

@@ -155,7 +155,11 @@ impl Meta {
             Ok(_) => fs::read_to_string(&path).map_err(io("reading ledger.json"))?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let begun = segments::log_dir(dir).exists();
-                return Err(if begun { OpenError::HalfMade } else { OpenError::NotInitialised });
+                return Err(if begun {
+                    OpenError::HalfMade
+                } else {
+                    OpenError::NotInitialised
+                });
             }
             Err(error) => return Err(io("reading ledger.json")(error)),
         };
@@ -167,7 +171,9 @@ impl Meta {
         let version: Version =
             serde_json::from_str(&text).map_err(|error| OpenError::Meta(error.to_string()))?;
         if version.format > FORMAT {
-            return Err(OpenError::NewerFormat { found: version.format });
+            return Err(OpenError::NewerFormat {
+                found: version.format,
+            });
         }
         serde_json::from_str(&text).map_err(|error| OpenError::Meta(error.to_string()))
     }
@@ -181,12 +187,17 @@ impl Meta {
         file.write_all(text.as_bytes()).map_err(io(doing))?;
         file.sync_all().map_err(io(doing))?;
         fs::rename(&aside, dir.join(META)).map_err(io(doing))?;
-        fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(io(doing))
+        fs::File::open(dir)
+            .and_then(|dir| dir.sync_all())
+            .map_err(io(doing))
     }
 }
 
 fn io(operation: &'static str) -> impl Fn(std::io::Error) -> OpenError {
-    move |error| OpenError::Io { operation, message: error.to_string() }
+    move |error| OpenError::Io {
+        operation,
+        message: error.to_string(),
+    }
 }
 
 /// Makes a ledger: keys (where they are to be files that do not exist), an empty log, and the first
@@ -210,13 +221,31 @@ pub async fn init(options: &Options) -> Result<Ledger, OpenError> {
     let public = PublicKey(key.verifying_key().to_bytes());
     let (ledger, _) = assemble(options, keys.clone(), key).await?;
     let id = match ledger.ring().ledger() {
-        Some(id) if ledger.ring().keys().iter().any(|known| known.public == public) => id,
-        Some(_) => return Err(OpenError::WrongKey { what: "signing key" }),
+        Some(id)
+            if ledger
+                .ring()
+                .keys()
+                .iter()
+                .any(|known| known.public == public) =>
+        {
+            id
+        }
+        Some(_) => {
+            return Err(OpenError::WrongKey {
+                what: "signing key",
+            });
+        }
         None if ledger.store().length().await? > 0 => return Err(OpenError::Exists),
         None => {
             let id = LedgerId(options.ids.id());
-            let created = LedgerCreated { ledger: id, format: FORMAT, key: public };
-            ledger.record_own(Category::Ledger, created.into(), None, Proven::operator()).await?;
+            let created = LedgerCreated {
+                ledger: id,
+                format: FORMAT,
+                key: public,
+            };
+            ledger
+                .record_own(Category::Ledger, created.into(), None, Proven::operator())
+                .await?;
             id
         }
     };
@@ -226,15 +255,32 @@ pub async fn init(options: &Options) -> Result<Ledger, OpenError> {
             effective_from: Micros(0),
             policy: Policy::default(),
         };
-        ledger.record_own(Category::Policy, policy.into(), None, Proven::operator()).await?;
+        ledger
+            .record_own(Category::Policy, policy.into(), None, Proven::operator())
+            .await?;
     }
     if ledger.catalogue().0 == 0 {
         let Catalogue { name, services } = Catalogue::v2024_03();
-        let catalogue =
-            ServiceCataloguePublished { version: 1, effective_from: Micros(0), name, services };
-        ledger.record_own(Category::Catalogue, catalogue.into(), None, Proven::operator()).await?;
+        let catalogue = ServiceCataloguePublished {
+            version: 1,
+            effective_from: Micros(0),
+            name,
+            services,
+        };
+        ledger
+            .record_own(
+                Category::Catalogue,
+                catalogue.into(),
+                None,
+                Proven::operator(),
+            )
+            .await?;
     }
-    let meta = Meta { format: FORMAT, ledger: id, key_check: hex::encode(keys.check()) };
+    let meta = Meta {
+        format: FORMAT,
+        ledger: id,
+        key_check: hex::encode(keys.check()),
+    };
     meta.write(&options.dir)?;
     Ok(ledger)
 }
@@ -244,14 +290,18 @@ pub async fn open(options: &Options) -> Result<(Ledger, OpenReport), OpenError> 
     let meta = Meta::read(&options.dir)?;
     let keys = Keys::derive(&options.kek.load()?);
     if hex::encode(keys.check()) != meta.key_check {
-        return Err(OpenError::WrongKey { what: "key-encryption key" });
+        return Err(OpenError::WrongKey {
+            what: "key-encryption key",
+        });
     }
     let key = SigningKey::from_bytes(&options.signing_key.load()?.0);
     let id = PublicKey(key.verifying_key().to_bytes()).id();
     let (ledger, report) = assemble(options, keys, key).await?;
     let next = domain::ids::Position(ledger.store().length().await?);
     if ledger.ring().key_at(id, next).is_none() {
-        return Err(OpenError::WrongKey { what: "signing key" });
+        return Err(OpenError::WrongKey {
+            what: "signing key",
+        });
     }
     Ok((ledger, report))
 }

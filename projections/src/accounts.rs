@@ -111,10 +111,14 @@ impl Fold {
             None => (Revision(0), Digest::ZERO),
         };
         if envelope.revision != next {
-            return Err(ApplyError::Poison("the event skips a revision of its stream".to_owned()));
+            return Err(ApplyError::Poison(
+                "the event skips a revision of its stream".to_owned(),
+            ));
         }
         if envelope.link != link {
-            return Err(ApplyError::Poison("the event does not link to the one before".to_owned()));
+            return Err(ApplyError::Poison(
+                "the event does not link to the one before".to_owned(),
+            ));
         }
         self.push_unchecked(record);
         Ok(())
@@ -152,8 +156,17 @@ impl Fold {
 
 impl AccountRow {
     fn view(self, id: AccountId) -> AccountView {
-        let head = StreamHead { revision: self.revision, position: self.position, link: self.link };
-        AccountView { id, head, account: self.account, sealed: self.sealed }
+        let head = StreamHead {
+            revision: self.revision,
+            position: self.position,
+            link: self.link,
+        };
+        AccountView {
+            id,
+            head,
+            account: self.account,
+            sealed: self.sealed,
+        }
     }
 }
 
@@ -165,7 +178,10 @@ impl Sealed {
                 class: commitment.class,
                 commitment: commitment.digest,
             });
-            SealedAt { position: record.position.0, parts: parts.collect() }
+            SealedAt {
+                position: record.position.0,
+                parts: parts.collect(),
+            }
         };
         let sealed = !record.envelope.sealed.is_empty();
         match &record.event {
@@ -187,7 +203,10 @@ impl Sealed {
                 self.devices.retain(|known| known.device != facts.device);
             }
             Event::DocumentLinkRequested(facts) if sealed => {
-                self.documents.push(SealedDocument { document: facts.document, at: here() });
+                self.documents.push(SealedDocument {
+                    document: facts.document,
+                    at: here(),
+                });
             }
             Event::DocumentLinkFailed(facts) => self.no_document(facts.document),
             Event::DocumentLinkBroken(facts) => self.no_document(facts.document),
@@ -225,7 +244,9 @@ impl Projection for Accounts {
     }
 
     fn apply(&mut self, changes: &mut Changes, record: &Decoded) -> Result<(), ApplyError> {
-        let Some(account) = record.account() else { return Ok(()) };
+        let Some(account) = record.account() else {
+            return Ok(());
+        };
         let key = key(account);
         let mut fold = Fold(changes.read(NAME, &key)?);
         fold.push(record)?;

@@ -37,7 +37,9 @@ pub async fn account(
     let mut records = Vec::new();
     let mut from = Revision(0);
     loop {
-        let page = store.read_stream(StreamId::account(account), from, PAGE_RECORDS_MAX).await?;
+        let page = store
+            .read_stream(StreamId::account(account), from, PAGE_RECORDS_MAX)
+            .await?;
         let Some(last) = page.last() else { break };
         from = Revision(last.revision.0 + 1);
         for record in &page {
@@ -70,5 +72,9 @@ pub async fn account(
 }
 
 fn halted(position: Position, reason: String) -> ViewError {
-    ViewError::Halted { view: "account history".to_owned(), position: position.0, reason }
+    ViewError::Halted {
+        view: "account history".to_owned(),
+        position: position.0,
+        reason,
+    }
 }

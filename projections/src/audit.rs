@@ -117,7 +117,9 @@ impl Projection for Audit {
 pub(crate) fn in_own_stream(record: &Decoded) -> bool {
     let actor = record.envelope.actor;
     actor.role == Role::Citizen
-        && record.account().is_some_and(|account| account.0 == actor.principal.0)
+        && record
+            .account()
+            .is_some_and(|account| account.0 == actor.principal.0)
 }
 
 fn set(changes: &mut Changes, key: &[u8], offset: u16) -> Result<(), ApplyError> {

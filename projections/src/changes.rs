@@ -55,7 +55,13 @@ pub struct Changes {
 impl Changes {
     /// Over a view's rows.
     pub fn new(view: Arc<dyn ViewStore>) -> Self {
-        Self { view, slots: HashMap::new(), undo: Vec::new(), bytes: 0, dirty: 0 }
+        Self {
+            view,
+            slots: HashMap::new(),
+            undo: Vec::new(),
+            bytes: 0,
+            dirty: 0,
+        }
     }
 
     /// The view below.
@@ -82,8 +88,12 @@ impl Changes {
 
     /// A row as it is now, decoded. `view`: the projection's name, for the error.
     pub fn read<T: RowValue>(&mut self, view: &str, key: &[u8]) -> Result<Option<T>, ApplyError> {
-        let Some(row) = self.get(key)? else { return Ok(None) };
-        bytes::decode(&row).map(Some).map_err(|error| ApplyError::row(view, &error))
+        let Some(row) = self.get(key)? else {
+            return Ok(None);
+        };
+        bytes::decode(&row)
+            .map(Some)
+            .map_err(|error| ApplyError::row(view, &error))
     }
 
     /// Encodes and writes a row.
@@ -153,8 +163,14 @@ impl Changes {
                 digest.add(key.as_bytes(), now);
             }
             // `put` has checked the length, so the conversion cannot fail.
-            let value = slot.now.as_ref().and_then(|now| Value::try_from(now.to_vec()).ok());
-            writes.push(Write { key: key.clone(), value });
+            let value = slot
+                .now
+                .as_ref()
+                .and_then(|now| Value::try_from(now.to_vec()).ok());
+            writes.push(Write {
+                key: key.clone(),
+                value,
+            });
             slot.base.clone_from(&slot.now);
         }
         self.dirty = 0;
@@ -173,10 +189,19 @@ impl Changes {
         if !self.slots.contains_key(key) {
             let base: Option<Arc<[u8]>> = self.view.get(key)?.map(Into::into);
             self.bytes += ROW_OVERHEAD_BYTES + key.len() + 2 * length(base.as_ref());
-            let slot = Slot { now: base.clone(), base, dirty: false };
-            return Ok(self.slots.entry(Key::try_from(key.to_vec())?).or_insert(slot));
+            let slot = Slot {
+                now: base.clone(),
+                base,
+                dirty: false,
+            };
+            return Ok(self
+                .slots
+                .entry(Key::try_from(key.to_vec())?)
+                .or_insert(slot));
         }
-        self.slots.get_mut(key).ok_or_else(|| ViewError::damaged("cache", "a row went missing"))
+        self.slots
+            .get_mut(key)
+            .ok_or_else(|| ViewError::damaged("cache", "a row went missing"))
     }
 
     fn set(&mut self, key: &[u8], value: Option<Arc<[u8]>>) -> Result<(), ViewError> {
@@ -186,7 +211,11 @@ impl Changes {
         let (old, new) = (length(before.as_ref()), length(value.as_ref()));
         slot.now = value;
         slot.dirty = true;
-        self.undo.push(Undo { key: Key::try_from(key.to_vec())?, now: before, dirty: was_dirty });
+        self.undo.push(Undo {
+            key: Key::try_from(key.to_vec())?,
+            now: before,
+            dirty: was_dirty,
+        });
         self.dirty += usize::from(!was_dirty);
         self.bytes = (self.bytes + new).saturating_sub(old);
         Ok(())

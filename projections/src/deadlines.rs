@@ -87,7 +87,12 @@ impl Projection for Deadlines {
         }
         open.deadlines.retain(|deadline| !ends(deadline));
         if let Effect::Opens(what, due) = effect {
-            let deadline = Deadline { due, account, what, position: record.position };
+            let deadline = Deadline {
+                due,
+                account,
+                what,
+                position: record.position,
+            };
             open.deadlines.push(deadline);
             changes.write(&due_key(&deadline), &deadline)?;
         }

@@ -33,7 +33,9 @@ pub struct SetDigest {
 impl Default for SetDigest {
     /// Of no rows.
     fn default() -> Self {
-        Self { lanes: Box::new([0; LANES]) }
+        Self {
+            lanes: Box::new([0; LANES]),
+        }
     }
 }
 
@@ -68,7 +70,10 @@ impl SetDigest {
 
     /// The state, to be stored beside the cursor.
     pub fn to_bytes(&self) -> Vec<u8> {
-        self.lanes.iter().flat_map(|lane| lane.to_le_bytes()).collect()
+        self.lanes
+            .iter()
+            .flat_map(|lane| lane.to_le_bytes())
+            .collect()
     }
 
     /// The state as stored; `None` if it is not [`STATE_BYTES`] long.
@@ -116,7 +121,12 @@ pub struct ProjectionDigest {
 
 impl core::fmt::Display for ProjectionDigest {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let Self { projection, version, position, digest } = self;
+        let Self {
+            projection,
+            version,
+            position,
+            digest,
+        } = self;
         write!(f, "{projection} v{version} @{position} {digest}")
     }
 }

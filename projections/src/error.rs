@@ -80,12 +80,18 @@ pub enum ViewError {
 impl ViewError {
     /// An operating system error.
     pub(crate) fn io(operation: &'static str, error: &std::io::Error) -> Self {
-        Self::Io { operation, message: error.to_string() }
+        Self::Io {
+            operation,
+            message: error.to_string(),
+        }
     }
 
     /// Rows of a view that do not decode.
     pub(crate) fn damaged(view: &str, reason: &(impl ToString + ?Sized)) -> Self {
-        Self::Damaged { view: view.to_owned(), reason: reason.to_string() }
+        Self::Damaged {
+            view: view.to_owned(),
+            reason: reason.to_string(),
+        }
     }
 
     /// Whether building the view again from the log is the cure.

@@ -30,14 +30,22 @@ pub(crate) struct Home {
 impl Home {
     /// In memory: every view is new.
     pub(crate) fn memory() -> Self {
-        Self { dir: None, cache_bytes: 0, current: Mutex::default() }
+        Self {
+            dir: None,
+            cache_bytes: 0,
+            current: Mutex::default(),
+        }
     }
 
     /// In a directory, created if it is not there.
     pub(crate) fn open(dir: &Path, cache_bytes: u64) -> Result<Self, ViewError> {
         fs::create_dir_all(dir).map_err(|error| ViewError::io("create views", &error))?;
         let current = Mutex::new(read_pointer(dir)?);
-        Ok(Self { dir: Some(dir.to_owned()), cache_bytes, current })
+        Ok(Self {
+            dir: Some(dir.to_owned()),
+            cache_bytes,
+            current,
+        })
     }
 
     /// The generation that serves.
@@ -70,7 +78,10 @@ impl Home {
         };
         let path = dir.join(file_name(name, generation));
         if !path.join("db").exists() {
-            return Err(ViewError::damaged(name, "its directory is missing or empty"));
+            return Err(ViewError::damaged(
+                name,
+                "its directory is missing or empty",
+            ));
         }
         let view = SledView::open(&path, self.sled_options(name))?;
         Ok(Some((generation, Arc::new(view))))
@@ -79,7 +90,9 @@ impl Home {
     /// Makes an empty view beside the serving one; its generation is new.
     pub(crate) fn create(&self, name: &str) -> Result<(u64, Arc<dyn ViewStore>), ViewError> {
         let generation = self.current(name).unwrap_or(0) + 1;
-        let Some(dir) = &self.dir else { return Ok((generation, Arc::new(MemoryView::new()))) };
+        let Some(dir) = &self.dir else {
+            return Ok((generation, Arc::new(MemoryView::new())));
+        };
         let path = dir.join(file_name(name, generation));
         if path.exists() {
             fs::remove_dir_all(&path).map_err(|error| ViewError::io("clear view", &error))?;
@@ -136,7 +149,10 @@ impl Home {
         };
         // Below this sled thrashes on its own index pages.
         let cache_bytes = (self.cache_bytes / share).max(4 << 20);
-        SledOptions { cache_bytes, ..SledOptions::default() }
+        SledOptions {
+            cache_bytes,
+            ..SledOptions::default()
+        }
     }
 }
 
@@ -169,8 +185,10 @@ fn read_pointer(dir: &Path) -> Result<BTreeMap<String, u64>, ViewError> {
 }
 
 fn write_pointer(dir: &Path, current: &BTreeMap<String, u64>) -> std::io::Result<()> {
-    let text: String =
-        current.iter().map(|(name, generation)| format!("{name} {generation}\n")).collect();
+    let text: String = current
+        .iter()
+        .map(|(name, generation)| format!("{name} {generation}\n"))
+        .collect();
     let new = dir.join(POINTER_NEW);
     let mut file = File::create(&new)?;
     file.write_all(text.as_bytes())?;

@@ -38,7 +38,10 @@ pub(crate) enum End {
 
 impl<B, O> Inbox<B, O> {
     pub(crate) fn new() -> Self {
-        let queue = Queue { messages: VecDeque::new(), end: None };
+        let queue = Queue {
+            messages: VecDeque::new(),
+            end: None,
+        };
         Self {
             queue: Mutex::new(queue),
             ready: Condvar::new(),
@@ -48,7 +51,9 @@ impl<B, O> Inbox<B, O> {
 
     /// Waits for space and adds a batch; `false`: it has ended.
     pub(crate) async fn push(&self, batch: B) -> bool {
-        let Ok(permit) = self.space.acquire().await else { return false };
+        let Ok(permit) = self.space.acquire().await else {
+            return false;
+        };
         permit.forget();
         self.add(Message::Batch(batch))
     }

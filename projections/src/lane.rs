@@ -43,9 +43,17 @@ pub(crate) struct Window {
 impl Window {
     /// Serving: short, because a batch of sled 0.34.7 holds up every reader of the process (about
     /// 20 µs a row).
-    pub(crate) const SERVING: Self = Self { rows: 1_000, bytes: 16 << 20, serving: true };
+    pub(crate) const SERVING: Self = Self {
+        rows: 1_000,
+        bytes: 16 << 20,
+        serving: true,
+    };
     /// Building aside: as much as a small machine affords.
-    pub(crate) const BUILDING: Self = Self { rows: 200_000, bytes: 48 << 20, serving: false };
+    pub(crate) const BUILDING: Self = Self {
+        rows: 200_000,
+        bytes: 48 << 20,
+        serving: false,
+    };
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, SchemaRead, SchemaWrite)]
@@ -111,17 +119,28 @@ impl Lane {
     ) -> Result<Self, ViewError> {
         let name = projection.name();
         let damaged = |reason: &str| ViewError::damaged(name, reason);
-        let form = view.get(FORM_KEY)?.ok_or_else(|| damaged("it was never finished"))?;
+        let form = view
+            .get(FORM_KEY)?
+            .ok_or_else(|| damaged("it was never finished"))?;
         let form: Form = bytes::decode(&form).map_err(|error| ViewError::damaged(name, &error))?;
         if form.form != FORM || form.name != name || form.version != projection.version() {
             let (found, wanted) = (form.version, projection.version());
-            return Err(ViewError::Outdated { view: name.to_owned(), found, wanted });
+            return Err(ViewError::Outdated {
+                view: name.to_owned(),
+                found,
+                wanted,
+            });
         }
-        let cursor = view.get(CURSOR_KEY)?.ok_or_else(|| damaged("it has no cursor"))?;
-        let (cursor, link) =
-            cursor.split_first_chunk::<8>().ok_or_else(|| damaged("its cursor is cut"))?;
+        let cursor = view
+            .get(CURSOR_KEY)?
+            .ok_or_else(|| damaged("it has no cursor"))?;
+        let (cursor, link) = cursor
+            .split_first_chunk::<8>()
+            .ok_or_else(|| damaged("its cursor is cut"))?;
         let link = link.try_into().map_err(|_| damaged("its cursor is cut"))?;
-        let digest = view.get(DIGEST_KEY)?.ok_or_else(|| damaged("it has no digest"))?;
+        let digest = view
+            .get(DIGEST_KEY)?
+            .ok_or_else(|| damaged("it has no digest"))?;
         let digest = SetDigest::from_bytes(&digest).ok_or_else(|| damaged("its digest is cut"))?;
         let last_halt = view.get(HALT_KEY)?.and_then(|row| bytes::decode(&row).ok());
         let cursor = u64::from_le_bytes(*cursor);
@@ -194,7 +213,11 @@ impl Lane {
         if position < self.cursor {
             return Ok(());
         }
-        let halt = |reason: String, poison| Halt { position, reason, poison };
+        let halt = |reason: String, poison| Halt {
+            position,
+            reason,
+            poison,
+        };
         if position > self.cursor {
             let reason = format!("event {} is missing before it", self.cursor);
             return Err(halt(reason, true));
@@ -212,7 +235,10 @@ impl Lane {
             }
             Err(error) => {
                 self.changes.revert();
-                Err(halt(error.to_string(), matches!(error, ApplyError::Poison(_))))
+                Err(halt(
+                    error.to_string(),
+                    matches!(error, ApplyError::Poison(_)),
+                ))
             }
         }
     }
@@ -249,7 +275,11 @@ impl Lane {
     /// From here on it serves.
     pub(crate) fn finish(&mut self) -> Result<(), ViewError> {
         self.commit()?;
-        let form = Form { form: FORM, name: self.name().to_owned(), version: self.version() };
+        let form = Form {
+            form: FORM,
+            name: self.name().to_owned(),
+            version: self.version(),
+        };
         let form = bytes::encode(&form).map_err(|error| ViewError::damaged(self.name(), &error))?;
         self.view().apply(vec![
             self.cursor_row()?,
@@ -279,5 +309,8 @@ impl Lane {
 }
 
 fn write(key: &[u8], value: Vec<u8>) -> Result<Write, ViewError> {
-    Ok(Write { key: Key::try_from(key.to_vec())?, value: Some(Value::try_from(value)?) })
+    Ok(Write {
+        key: Key::try_from(key.to_vec())?,
+        value: Some(Value::try_from(value)?),
+    })
 }

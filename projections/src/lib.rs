@@ -7,26 +7,26 @@ pub mod accounts;
 pub mod as_of;
 pub mod audit;
 mod changes;
+pub mod deadlines;
+pub mod digest;
+pub mod entitlements;
+mod error;
 mod generations;
 mod inbox;
 mod lane;
+pub mod lookups;
+pub mod projection;
+pub mod rebuild;
 mod runner;
 mod serving;
+pub mod statistics;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
-mod watermark;
-pub mod deadlines;
-pub mod entitlements;
-pub mod digest;
-mod error;
-pub mod lookups;
-pub mod projection;
-pub mod rebuild;
-pub mod statistics;
 pub mod view;
 mod views;
+mod watermark;
 
 pub use changes::Changes;
 pub use error::{ApplyError, ViewError};

@@ -93,7 +93,9 @@ impl Lookups {
     ) -> Result<(), ApplyError> {
         let stream = record.envelope.stream;
         if !is_claim(stream.category) {
-            return Err(ApplyError::Poison("a claim outside a claim stream".to_owned()));
+            return Err(ApplyError::Poison(
+                "a claim outside a claim stream".to_owned(),
+            ));
         }
         if let Some(before) = read_claim(changes, stream)? {
             self.no_longer_awaited(changes, before.confirmed_by, stream)?;
@@ -120,7 +122,9 @@ impl Lookups {
         stream: StreamId,
         released: &ClaimReleased,
     ) -> Result<(), ApplyError> {
-        let Some(held) = read_claim(changes, stream)? else { return Ok(()) };
+        let Some(held) = read_claim(changes, stream)? else {
+            return Ok(());
+        };
         if held.account != released.account {
             return Ok(());
         }
@@ -153,7 +157,9 @@ impl Lookups {
         let key = pending_key(id);
         let pending: Pending = changes.read(NAME, &key)?.unwrap_or_default();
         for stream in pending.claims {
-            let Some(mut held) = read_claim(changes, stream)? else { continue };
+            let Some(mut held) = read_claim(changes, stream)? else {
+                continue;
+            };
             // An event of that id in another stream confirms nothing.
             if held.confirmed_by == id && Some(held.account) == record.account() {
                 held.confirmed = true;
@@ -192,14 +198,20 @@ pub(crate) fn find(
     hash: LookupHash,
 ) -> Result<Option<Lookup>, ViewError> {
     if !is_claim(category) {
-        return Err(ViewError::BadQuery("only personal numbers, phones and devices are looked up"));
+        return Err(ViewError::BadQuery(
+            "only personal numbers, phones and devices are looked up",
+        ));
     }
     let row = view.get(&claim_key(StreamId::claim(category, hash)))?;
-    row.map(|row| bytes::decode(&row).map_err(|error| ViewError::damaged(NAME, &error))).transpose()
+    row.map(|row| bytes::decode(&row).map_err(|error| ViewError::damaged(NAME, &error)))
+        .transpose()
 }
 
 fn is_claim(category: Category) -> bool {
-    matches!(category, Category::PersonalIdClaim | Category::PhoneClaim | Category::DeviceClaim)
+    matches!(
+        category,
+        Category::PersonalIdClaim | Category::PhoneClaim | Category::DeviceClaim
+    )
 }
 
 fn claim_key(stream: StreamId) -> Vec<u8> {

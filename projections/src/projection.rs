@@ -42,8 +42,12 @@ pub struct Unreadable {
 /// projections halt there, with this reason.
 pub trait Admission: Send + Sync + 'static {
     /// Whether the record may be folded.
-    fn admit(&self, position: Position, record: &RecordRef<'_>, envelope: &Envelope)
-    -> Result<(), String>;
+    fn admit(
+        &self,
+        position: Position,
+        record: &RecordRef<'_>,
+        envelope: &Envelope,
+    ) -> Result<(), String>;
 }
 
 /// Takes a stored record apart. An unknown kind or version is an error, never skipped.
@@ -54,12 +58,18 @@ pub fn decode(
     let position = record.position;
     let unreadable = |reason: String| Unreadable { position, reason };
     let taken = RecordRef::parse(&record.bytes).map_err(|error| unreadable(error.to_string()))?;
-    let envelope = taken.open_envelope().map_err(|error| unreadable(error.to_string()))?;
+    let envelope = taken
+        .open_envelope()
+        .map_err(|error| unreadable(error.to_string()))?;
     if envelope.stream != record.stream || envelope.revision != record.revision {
-        return Err(unreadable("the record stands in another stream than it says".to_owned()));
+        return Err(unreadable(
+            "the record stands in another stream than it says".to_owned(),
+        ));
     }
     if let Some(admission) = admission {
-        admission.admit(position, &taken, &envelope).map_err(&unreadable)?;
+        admission
+            .admit(position, &taken, &envelope)
+            .map_err(&unreadable)?;
     }
     let event = open_event(&envelope).map_err(|error| unreadable(error.to_string()))?;
     if REVIEWED_KINDS.binary_search(&envelope.kind).is_err() {
@@ -69,7 +79,12 @@ pub fn decode(
         )));
     }
     let link = taken.link();
-    Ok(Decoded { position, envelope, event, link })
+    Ok(Decoded {
+        position,
+        envelope,
+        event,
+        link,
+    })
 }
 
 /// The kinds that every projection was written with in mind. A kind added to the domain halts the

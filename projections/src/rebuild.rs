@@ -92,8 +92,12 @@ pub(crate) async fn build(lanes: Vec<Lane>, build: Build<'_>) -> Result<Vec<Lane
         results.push((name, receiver));
     }
     let total = build.to;
-    let mut feed =
-        Feed { store: build.store, admission: build.admission, next: 0, until: Some(total) };
+    let mut feed = Feed {
+        store: build.store,
+        admission: build.admission,
+        next: 0,
+        until: Some(total),
+    };
     let mut cancelled = false;
     let fed = feed
         .run(&inboxes, |done| {
@@ -114,8 +118,14 @@ pub(crate) async fn build(lanes: Vec<Lane>, build: Build<'_>) -> Result<Vec<Lane
             Ok(Some(lane)) => built.push(lane),
             // Stopped because another lane halted.
             Ok(None) => {}
-            Err(Halt { position, reason, .. }) => {
-                halted = Some(ViewError::Halted { view: name.to_owned(), position, reason });
+            Err(Halt {
+                position, reason, ..
+            }) => {
+                halted = Some(ViewError::Halted {
+                    view: name.to_owned(),
+                    position,
+                    reason,
+                });
             }
         }
     }
@@ -150,7 +160,11 @@ fn fold_all(
         return Ok(None);
     }
     let position = lane.cursor();
-    let failed = |error: ViewError| Halt { position, reason: error.to_string(), poison: false };
+    let failed = |error: ViewError| Halt {
+        position,
+        reason: error.to_string(),
+        poison: false,
+    };
     lane.finish().map_err(failed)?;
     Ok(Some(lane))
 }

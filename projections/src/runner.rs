@@ -43,11 +43,18 @@ impl Batch {
         let one = |(expected, record): (u64, &StoredRecord)| {
             if record.position.0 != expected {
                 let reason = format!("the store gave event {} in its place", record.position.0);
-                return Err(Unreadable { position: Position(expected), reason });
+                return Err(Unreadable {
+                    position: Position(expected),
+                    reason,
+                });
             }
             decode(record, admission)
         };
-        Self { first, records: (first..).zip(page).map(one).collect(), caught_up }
+        Self {
+            first,
+            records: (first..).zip(page).map(one).collect(),
+            caught_up,
+        }
     }
 }
 
@@ -72,7 +79,11 @@ pub(crate) fn drive(lane: &mut Lane, batch: &Batch, idle: bool) -> Result<bool, 
 
 fn commit(lane: &mut Lane) -> Result<(), Halt> {
     let position = lane.cursor();
-    lane.commit().map_err(|error| Halt { position, reason: error.to_string(), poison: false })
+    lane.commit().map_err(|error| Halt {
+        position,
+        reason: error.to_string(),
+        poison: false,
+    })
 }
 
 /// Where a feed delivers.
@@ -106,8 +117,12 @@ impl Feed {
         let mut read = self.next;
         let mut told = false;
         loop {
-            let left = self.until.map_or(u64::MAX, |until| until.saturating_sub(read));
-            let limit = usize::try_from(left).unwrap_or(usize::MAX).min(PAGE_RECORDS_MAX);
+            let left = self
+                .until
+                .map_or(u64::MAX, |until| until.saturating_sub(read));
+            let limit = usize::try_from(left)
+                .unwrap_or(usize::MAX)
+                .min(PAGE_RECORDS_MAX);
             let page = if limit == 0 {
                 Vec::new()
             } else {
@@ -124,7 +139,11 @@ impl Feed {
             if page.is_empty() {
                 let last = limit == 0 || self.until.is_some();
                 if last || !told {
-                    let batch = Batch { first: read, records: Vec::new(), caught_up: true };
+                    let batch = Batch {
+                        first: read,
+                        records: Vec::new(),
+                        caught_up: true,
+                    };
                     if !self.deliver(inboxes, batch, &mut go_on).await || last {
                         return Ok(());
                     }

@@ -89,13 +89,21 @@ impl Slot {
     }
 
     fn halted(&self, halt: &Halt) {
-        let Halt { position, reason, .. } = halt;
-        tracing::error!(projection = self.name, position, reason, "the projection is halted");
+        let Halt {
+            position, reason, ..
+        } = halt;
+        tracing::error!(
+            projection = self.name,
+            position,
+            reason,
+            "the projection is halted"
+        );
         let mut info = self.info.lock();
         info.halt = Some(halt.clone());
         info.last_error = Some(format!("halted at position {position}: {reason}"));
         drop(info);
-        self.watermark.set(|mark| mark.halted = Some((*position, reason.clone())));
+        self.watermark
+            .set(|mark| mark.halted = Some((*position, reason.clone())));
     }
 }
 
@@ -112,7 +120,13 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn new(lane: Lane, slot: Arc<Slot>, around: Surroundings) -> Self {
         let taken = lane.cursor();
-        Self { lane, slot, around, taken, halted: false }
+        Self {
+            lane,
+            slot,
+            around,
+            taken,
+            halted: false,
+        }
     }
 
     /// Serves until the inbox is ended.
@@ -121,14 +135,22 @@ impl Server {
             match message {
                 Message::Batch(batch) => self.take(&batch),
                 Message::Order(swap) => {
-                    let Swap { lane, generation, reply } = swap;
+                    let Swap {
+                        lane,
+                        generation,
+                        reply,
+                    } = swap;
                     let result = self.swap(lane, generation);
                     // Whoever asked may have gone; the swap stands all the same.
                     let _ = reply.send(result);
                 }
             }
         }
-        let ended = if self.halted { Ok(()) } else { self.lane.commit() };
+        let ended = if self.halted {
+            Ok(())
+        } else {
+            self.lane.commit()
+        };
         if let Err(error) = ended.and_then(|()| self.lane.view().sync()) {
             tracing::error!(projection = self.slot.name, %error, "closing the view failed");
         }
@@ -177,25 +199,40 @@ impl Server {
         self.slot.watermark.set(|mark| mark.halted = None);
         self.slot.publish(&self.lane);
         if differed {
-            tracing::error!(projection = name, "the rows before did not come from this ledger");
+            tracing::error!(
+                projection = name,
+                "the rows before did not come from this ledger"
+            );
             self.slot.info.lock().last_error =
                 Some("a rebuild gave other rows; the old ones were set aside".to_owned());
             self.around.home.set_aside(name, old)?;
         } else {
             self.around.home.remove(name, old)?;
         }
-        Ok(Rebuilt { after, before, differed })
+        Ok(Rebuilt {
+            after,
+            before,
+            differed,
+        })
     }
 
     fn catch_up(&self, new: &mut Lane) -> Result<(), ViewError> {
-        let Surroundings { store, admission, runtime, .. } = &self.around;
+        let Surroundings {
+            store,
+            admission,
+            runtime,
+            ..
+        } = &self.around;
         while new.cursor() < self.taken {
             let from = new.cursor();
             let limit = usize::try_from(self.taken - from).unwrap_or(usize::MAX);
             let page = store.read_all(Position(from), limit.min(PAGE_RECORDS_MAX));
             let page = runtime.block_on(page)?;
             if page.is_empty() {
-                return Err(ViewError::damaged(new.name(), "the ledger has become shorter"));
+                return Err(ViewError::damaged(
+                    new.name(),
+                    "the ledger has become shorter",
+                ));
             }
             let batch = Batch::decode(from, &page, true, admission.as_deref());
             drive(new, &batch, true).map_err(|halt| ViewError::Halted {

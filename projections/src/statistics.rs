@@ -35,9 +35,7 @@ const CHUNKS_MAX: usize = 10_000;
 pub const COUNTRY: AreaCode = AreaCode(0);
 
 /// Counts of accounts, each account once (spec 0.12).
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Default, SchemaRead, SchemaWrite, serde::Serialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, SchemaRead, SchemaWrite, serde::Serialize)]
 pub struct Counts {
     /// App accounts that are not identified; not among the issued ones.
     pub app_only: i64,
@@ -99,7 +97,15 @@ impl Statistics {
         let level1 = counts.level1_inactive + counts.level1_activated;
         let level2 = counts.level2_inactive + counts.level2_activated;
         let activated = counts.level1_activated + counts.level2_activated;
-        Self { area, as_of, accounts: level1 + level2, level1, level2, activated, counts }
+        Self {
+            area,
+            as_of,
+            accounts: level1 + level2,
+            level1,
+            level2,
+            activated,
+            counts,
+        }
     }
 }
 
@@ -162,7 +168,9 @@ impl Facts {
         for day in days {
             let now = self.at(day);
             for (counted, change) in [(before, -sign), (now, sign)] {
-                let Some((area, class)) = counted else { continue };
+                let Some((area, class)) = counted else {
+                    continue;
+                };
                 for level in areas_of(area) {
                     *into.entry((level, day)).or_default().of(class) += change;
                 }
@@ -179,14 +187,20 @@ impl Facts {
                 self.area = Some(facts.area);
             }
             Event::AppAccountCreated(_) if self.app.is_none() => {
-                self.app = Some(Since { day, area: self.area });
+                self.app = Some(Since {
+                    day,
+                    area: self.area,
+                });
             }
             Event::AccountIssued(facts) => {
                 let since = match facts.level {
                     Level::One => &mut self.level1,
                     Level::Two => &mut self.level2,
                 };
-                *since = since.or(Some(Since { day, area: Some(facts.area) }));
+                *since = since.or(Some(Since {
+                    day,
+                    area: Some(facts.area),
+                }));
             }
             Event::AccountActivated(_) => self.activated = earlier(self.activated),
             Event::AccountClosed(_) => self.closed = earlier(self.closed),
@@ -200,7 +214,13 @@ impl Facts {
 fn areas_of(area: Option<AreaCode>) -> impl Iterator<Item = AreaCode> {
     let province = area.map(|area| AreaCode(area.province() * 1000));
     let district = area.filter(|area| Some(*area) != province && *area != COUNTRY);
-    [district, province.filter(|province| *province != COUNTRY), Some(COUNTRY)].into_iter().flatten()
+    [
+        district,
+        province.filter(|province| *province != COUNTRY),
+        Some(COUNTRY),
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// Changes of one area on up to [`CHUNK_DAYS`] days, sorted; a day without changes is not there.
@@ -223,7 +243,13 @@ impl Chunk {
                     known.change.add(change);
                 }
             }
-            Err(at) => self.days.insert(at, DayChange { day, change: *change }),
+            Err(at) => self.days.insert(
+                at,
+                DayChange {
+                    day,
+                    change: *change,
+                },
+            ),
         }
         self.days.retain(|known| known.change != Counts::default());
     }
@@ -341,8 +367,15 @@ pub(crate) fn areas(view: &dyn ViewStore) -> Result<Vec<AreaCode>, ViewError> {
     let end = prefix_end(&[DAYS]);
     let mut start = vec![DAYS];
     let mut areas = Vec::new();
-    while let Some((key, _)) = view.scan(&start, &end, Order::Ascending, 1)?.into_iter().next() {
-        let area = key.get(1..5).and_then(|area| area.try_into().ok()).map(u32::from_be_bytes);
+    while let Some((key, _)) = view
+        .scan(&start, &end, Order::Ascending, 1)?
+        .into_iter()
+        .next()
+    {
+        let area = key
+            .get(1..5)
+            .and_then(|area| area.try_into().ok())
+            .map(u32::from_be_bytes);
         let area = area.ok_or_else(|| ViewError::damaged(NAME, "a key of another length"))?;
         areas.push(AreaCode(area));
         start = prefix_end(&area_prefix(AreaCode(area)));
@@ -359,8 +392,7 @@ fn days_until(
     end.push(0);
     let mut days = Vec::new();
     for (_, row) in view.scan(&area_prefix(area), &end, Order::Ascending, CHUNKS_MAX)? {
-        let chunk: Chunk =
-            bytes::decode(&row).map_err(|error| ViewError::damaged(NAME, &error))?;
+        let chunk: Chunk = bytes::decode(&row).map_err(|error| ViewError::damaged(NAME, &error))?;
         days.extend(chunk.days.into_iter().filter(|known| known.day <= day));
     }
     Ok(days)

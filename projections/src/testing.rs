@@ -68,8 +68,9 @@ impl World {
             Some((revision, link)) => (Revision(revision.0 + 1), *link),
             None => (Revision(0), Digest::ZERO),
         };
-        let parts: Vec<Vec<u8>> =
-            (0..step.sealed).map(|n| vec![n as u8 + 1; 40 + self.next as usize % 7]).collect();
+        let parts: Vec<Vec<u8>> = (0..step.sealed)
+            .map(|n| vec![n as u8 + 1; 40 + self.next as usize % 7])
+            .collect();
         let commitment = |part: &Vec<u8>| Commitment {
             subject: step.stream.id.0,
             class: RetentionClass::Permanent,
@@ -87,7 +88,11 @@ impl World {
             command: CommandId([1; 16]),
             causation: None,
             correlation: CorrelationId([2; 16]),
-            actor: Actor { role: step.role, principal: step.principal, key: None },
+            actor: Actor {
+                role: step.role,
+                principal: step.principal,
+                key: None,
+            },
             evidence: Evidence::None,
             policy: 0,
             catalogue: 0,
@@ -107,13 +112,22 @@ impl World {
 
     pub(crate) async fn append(&mut self, envelope: &Envelope, parts: &[Vec<u8>]) -> Position {
         let Signed { record, link } = sign(envelope, parts, &self.key).unwrap();
-        let record = NewRecord { event_id: envelope.event_id, link, bytes: Bytes::from(record) };
+        let record = NewRecord {
+            event_id: envelope.event_id,
+            link,
+            bytes: Bytes::from(record),
+        };
         let expected = match envelope.revision.0.checked_sub(1) {
             Some(last) => Expected::Revision(Revision(last)),
             None => Expected::NoStream,
         };
-        let done = self.store.append(envelope.stream, expected, vec![record]).await.unwrap();
-        self.heads.insert(envelope.stream, (envelope.revision, link));
+        let done = self
+            .store
+            .append(envelope.stream, expected, vec![record])
+            .await
+            .unwrap();
+        self.heads
+            .insert(envelope.stream, (envelope.revision, link));
         done.last
     }
 
@@ -134,8 +148,14 @@ impl World {
                 None => Expected::NoStream,
             };
             let bytes = Bytes::from(taken.redacted());
-            let new = NewRecord { event_id: envelope.event_id, link: taken.link(), bytes };
-            copy.append(record.stream, expected, vec![new]).await.unwrap();
+            let new = NewRecord {
+                event_id: envelope.event_id,
+                link: taken.link(),
+                bytes,
+            };
+            copy.append(record.stream, expected, vec![new])
+                .await
+                .unwrap();
         }
         copy
     }
@@ -158,14 +178,25 @@ fn account_event(kind: u8, n: u8, minutes: i64) -> Event {
     let deadline = Micros(START + minutes * 60_000_000);
     let day = deadline.local_day();
     let area = AreaCode([30_288, 30_290, 1_005, 30_000][usize::from(n) % 4]);
-    let level = if n.is_multiple_of(2) { Level::One } else { Level::Two };
+    let level = if n.is_multiple_of(2) {
+        Level::One
+    } else {
+        Level::Two
+    };
     let device = DeviceRef([n % 3 + 1; 16]);
     let document = DocumentId([n % 2 + 1; 16]);
     match kind % 20 {
-        0 => AppRegistrationSubmitted { method: RegistrationMethod::Manual }.into(),
+        0 => AppRegistrationSubmitted {
+            method: RegistrationMethod::Manual,
+        }
+        .into(),
         1 => RegistryCheckSucceeded {
             request: RequestId([1; 16]),
-            database: if n < 6 { Database::Population } else { Database::CitizenCard },
+            database: if n < 6 {
+                Database::Population
+            } else {
+                Database::CitizenCard
+            },
             area,
         }
         .into(),
@@ -176,32 +207,79 @@ fn account_event(kind: u8, n: u8, minutes: i64) -> Event {
             decide_by: day,
         }
         .into(),
-        4 => Level2Applied { case: case(n % 3), decide_by: day }.into(),
-        5 | 6 => AccountIssued { case: case(n % 3), level, area }.into(),
-        7 => ApplicationRefused { case: case(n % 3), reason: RefusalReason::Other }.into(),
+        4 => Level2Applied {
+            case: case(n % 3),
+            decide_by: day,
+        }
+        .into(),
+        5 | 6 => AccountIssued {
+            case: case(n % 3),
+            level,
+            area,
+        }
+        .into(),
+        7 => ApplicationRefused {
+            case: case(n % 3),
+            reason: RefusalReason::Other,
+        }
+        .into(),
         8 => ActivationWindowOpened { deadline }.into(),
         9 => ActivationWindowExpired { deadline }.into(),
-        10 => ActivationReopened { agent: officer(0), deadline }.into(),
+        10 => ActivationReopened {
+            agent: officer(0),
+            deadline,
+        }
+        .into(),
         11 | 12 => AccountActivated { level }.into(),
-        13 => DeviceBound { device, key: PublicKey([3; 32]) }.into(),
-        14 => DeviceUnbound { device, reason: UnbindReason::ByHolder }.into(),
-        15 => DocumentLinkRequested { document, kind: DocumentKind::TaxCode }.into(),
+        13 => DeviceBound {
+            device,
+            key: PublicKey([3; 32]),
+        }
+        .into(),
+        14 => DeviceUnbound {
+            device,
+            reason: UnbindReason::ByHolder,
+        }
+        .into(),
+        15 => DocumentLinkRequested {
+            document,
+            kind: DocumentKind::TaxCode,
+        }
+        .into(),
         16 => DocumentUnlinked { document }.into(),
         17 => SessionOpened { device: None }.into(),
-        18 if n == 0 => AccountClosed { reason: CloseReason::Death }.into(),
-        _ => PhoneChanged { old: LookupHash([1; 16]), new: LookupHash([2; 16]) }.into(),
+        18 if n == 0 => AccountClosed {
+            reason: CloseReason::Death,
+        }
+        .into(),
+        _ => PhoneChanged {
+            old: LookupHash([1; 16]),
+            new: LookupHash([2; 16]),
+        }
+        .into(),
     }
 }
 
 pub(crate) fn claim_stream(n: u8) -> StreamId {
-    let category = [Category::PersonalIdClaim, Category::PhoneClaim, Category::DeviceClaim]
-        [usize::from(n) % 3];
+    let category = [
+        Category::PersonalIdClaim,
+        Category::PhoneClaim,
+        Category::DeviceClaim,
+    ][usize::from(n) % 3];
     StreamId::claim(category, LookupHash([n % 6 + 1; 16]))
 }
 
 /// A random history. Claims name events that come up to five later, or never.
 pub(crate) fn history(length: usize) -> impl Strategy<Value = Vec<Step>> {
-    let step = (0u8..5, any::<u8>(), 0u8..8, 0u8..4, 0i64..400, 0i64..3000, 0usize..3);
+    let step = (
+        0u8..5,
+        any::<u8>(),
+        0u8..8,
+        0u8..4,
+        0i64..400,
+        0i64..3000,
+        0usize..3,
+    );
     proptest::collection::vec(step, 1..length).prop_map(|steps| {
         let steps = steps.into_iter().enumerate();
         steps.map(|(at, raw)| step_of(at as u64, raw)).collect()
@@ -214,26 +292,53 @@ fn step_of(at: u64, raw: (u8, u8, u8, u8, i64, i64, usize)) -> Step {
     let (stream, event): (StreamId, Event) = match (sort, kind % 5) {
         (0, 0 | 1) => (
             claim_stream(n),
-            Claimed { account: account(who), confirmed_by: claimed(kind) }.into(),
+            Claimed {
+                account: account(who),
+                confirmed_by: claimed(kind),
+            }
+            .into(),
         ),
         (0, 2) => (
             claim_stream(n),
-            ClaimReleased { account: account(who), reason: ClaimEnd::Changed }.into(),
+            ClaimReleased {
+                account: account(who),
+                reason: ClaimEnd::Changed,
+            }
+            .into(),
         ),
         (0, 3) => (
             StreamId::account(account(who)),
-            ClaimForfeited { claim: claim_stream(n), confirmed_by: claimed(kind) }.into(),
+            ClaimForfeited {
+                claim: claim_stream(n),
+                confirmed_by: claimed(kind),
+            }
+            .into(),
         ),
         (1, 0) => (
             StreamId::principal(officer(who)),
-            PrincipalRevoked { principal: officer(who), from: Micros(START) }.into(),
+            PrincipalRevoked {
+                principal: officer(who),
+                from: Micros(START),
+            }
+            .into(),
         ),
-        _ => (StreamId::account(account(who)), account_event(kind, n, later * 10)),
+        _ => (
+            StreamId::account(account(who)),
+            account_event(kind, n, later * 10),
+        ),
     };
     let (role, principal) = match n % 3 {
         0 => (Role::Citizen, PrincipalId(account(who).0)),
         1 => (Role::IntakeOfficer, officer(n)),
         _ => (Role::Ledger, PrincipalId::ZERO),
     };
-    Step { stream, event, role, principal, later: later % 90, late, sealed }
+    Step {
+        stream,
+        event,
+        role,
+        principal,
+        later: later % 90,
+        late,
+        sealed,
+    }
 }

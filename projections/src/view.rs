@@ -41,7 +41,10 @@ impl TryFrom<Vec<u8>> for Value {
 
     fn try_from(bytes: Vec<u8>) -> Result<Self, ViewError> {
         if bytes.len() > VALUE_BYTES_MAX {
-            return Err(ViewError::RowTooLarge { bytes: bytes.len(), limit: VALUE_BYTES_MAX });
+            return Err(ViewError::RowTooLarge {
+                bytes: bytes.len(),
+                limit: VALUE_BYTES_MAX,
+            });
         }
         Ok(Self(bytes))
     }
@@ -63,7 +66,10 @@ impl TryFrom<Vec<u8>> for Key {
 
     fn try_from(bytes: Vec<u8>) -> Result<Self, ViewError> {
         if bytes.is_empty() || bytes.len() > KEY_BYTES_MAX {
-            return Err(ViewError::RowTooLarge { bytes: bytes.len(), limit: KEY_BYTES_MAX });
+            return Err(ViewError::RowTooLarge {
+                bytes: bytes.len(),
+                limit: KEY_BYTES_MAX,
+            });
         }
         Ok(Self(bytes.into_boxed_slice()))
     }

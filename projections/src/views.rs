@@ -49,7 +49,12 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache_bytes: 192 << 20, admission: None, follow: true, progress: None }
+        Self {
+            cache_bytes: 192 << 20,
+            admission: None,
+            follow: true,
+            progress: None,
+        }
     }
 }
 
@@ -130,8 +135,13 @@ fn projections() -> Vec<Box<dyn Projection>> {
 
 impl Views {
     /// Names of all projections.
-    pub const NAMES: [&'static str; 5] =
-        [accounts::NAME, audit::NAME, lookups::NAME, statistics::NAME, deadlines::NAME];
+    pub const NAMES: [&'static str; 5] = [
+        accounts::NAME,
+        audit::NAME,
+        lookups::NAME,
+        statistics::NAME,
+        deadlines::NAME,
+    ];
 
     /// Opens the read models under `dir`, builds what is missing, damaged, outdated or of another
     /// history, and follows the ledger.
@@ -155,14 +165,21 @@ impl Views {
     /// How each projection is doing.
     pub async fn status(&self) -> Result<Vec<Status>, ViewError> {
         let length = self.inner.around.store.length().await?;
-        Ok(self.inner.slots.iter().map(|slot| status(slot, length)).collect())
+        Ok(self
+            .inner
+            .slots
+            .iter()
+            .map(|slot| status(slot, length))
+            .collect())
     }
 
     /// Events of a projection that are visible: the position of the next one. Cheap enough to ask
     /// with every read.
     pub fn visible(&self, name: &str) -> Result<u64, ViewError> {
         let slot = self.inner.slots.iter().find(|slot| slot.name == name);
-        let slot = slot.ok_or_else(|| ViewError::UnknownProjection { name: name.to_owned() })?;
+        let slot = slot.ok_or_else(|| ViewError::UnknownProjection {
+            name: name.to_owned(),
+        })?;
         Ok(slot.watermark.visible())
     }
 
@@ -234,7 +251,11 @@ impl Views {
 
     /// The digests of what is visible now.
     pub fn digests(&self) -> Vec<ProjectionDigest> {
-        self.inner.slots.iter().map(|slot| slot.info.lock().digest.clone()).collect()
+        self.inner
+            .slots
+            .iter()
+            .map(|slot| slot.info.lock().digest.clone())
+            .collect()
     }
 
     /// Resolves when the event at `position` is visible in every projection.
@@ -255,8 +276,12 @@ impl Views {
             }
             Ok(())
         };
-        let late = ViewError::Timeout { position: position.0 };
-        tokio::time::timeout(timeout, all).await.unwrap_or(Err(late))
+        let late = ViewError::Timeout {
+            position: position.0,
+        };
+        tokio::time::timeout(timeout, all)
+            .await
+            .unwrap_or(Err(late))
     }
 
     /// Builds projections again from the log, aside, and swaps them in; the old rows serve until
@@ -267,17 +292,26 @@ impl Views {
         progress: &(dyn Fn(Progress) + Send + Sync),
         cancel: &AtomicBool,
     ) -> Result<Vec<Rebuilt>, ViewError> {
-        let names = if names.is_empty() { &Self::NAMES } else { names };
+        let names = if names.is_empty() {
+            &Self::NAMES
+        } else {
+            names
+        };
         let _one_at_a_time = self.inner.rebuilding.lock().await;
         let mut slots = Vec::with_capacity(names.len());
         for name in names {
             let slot = self.slot(name)?;
-            if !slots.iter().any(|known: &Arc<Slot>| Arc::ptr_eq(known, &slot)) {
+            if !slots
+                .iter()
+                .any(|known: &Arc<Slot>| Arc::ptr_eq(known, &slot))
+            {
                 slots.push(slot);
             }
         }
         let result = self.rebuild_slots(&slots, progress, cancel).await;
-        slots.iter().for_each(|slot| slot.info.lock().rebuilding = None);
+        slots
+            .iter()
+            .for_each(|slot| slot.info.lock().rebuilding = None);
         result
     }
 
@@ -304,19 +338,32 @@ impl Views {
             }
         }
         let note = |reached: Progress| {
-            slots.iter().for_each(|slot| slot.info.lock().rebuilding = Some(reached));
+            slots
+                .iter()
+                .for_each(|slot| slot.info.lock().rebuilding = Some(reached));
             progress(reached);
         };
         let store = Arc::clone(&around.store);
         let admission = around.admission.clone();
         let on_halt = OnHalt::Fail;
-        let build_of = Build { store, admission, to, on_halt, progress: &note, cancel };
+        let build_of = Build {
+            store,
+            admission,
+            to,
+            on_halt,
+            progress: &note,
+            cancel,
+        };
         let built = build(lanes, build_of).await?;
         let mut rebuilt = Vec::with_capacity(built.len());
         for (lane, generation) in built.into_iter().zip(generations) {
             let slot = self.slot(lane.name())?;
             let (reply, answer) = oneshot::channel();
-            if !slot.inbox.order(Swap { lane, generation, reply }) {
+            if !slot.inbox.order(Swap {
+                lane,
+                generation,
+                reply,
+            }) {
                 return Err(ViewError::Closed);
             }
             rebuilt.push(answer.await.map_err(|_| ViewError::Closed)??);
@@ -341,7 +388,9 @@ impl Views {
 
     fn slot(&self, name: &str) -> Result<Arc<Slot>, ViewError> {
         let slot = self.inner.slots.iter().find(|slot| slot.name == name);
-        slot.cloned().ok_or_else(|| ViewError::UnknownProjection { name: name.to_owned() })
+        slot.cloned().ok_or_else(|| ViewError::UnknownProjection {
+            name: name.to_owned(),
+        })
     }
 
     fn view(&self, name: &str) -> Result<Arc<dyn ViewStore>, ViewError> {
@@ -352,7 +401,9 @@ impl Views {
 impl Inner {
     fn stop(&self) {
         self.feed.abort();
-        self.slots.iter().for_each(|slot| slot.inbox.end(End::Stopped));
+        self.slots
+            .iter()
+            .for_each(|slot| slot.inbox.end(End::Stopped));
         for thread in self.threads.lock().drain(..) {
             // A thread that panicked has said so already, and its view is found out of step at the
             // next start.
@@ -375,9 +426,15 @@ fn status(slot: &Slot, length: u64) -> Status {
         State::Rebuilding { done, total }
     } else if let Some(halt) = &info.halt {
         let (position, reason) = (halt.position, halt.reason.clone());
-        if halt.poison { State::Halted { position, reason } } else { State::Failed { reason } }
+        if halt.poison {
+            State::Halted { position, reason }
+        } else {
+            State::Failed { reason }
+        }
     } else if let Some(reason) = &info.failed {
-        State::Failed { reason: reason.clone() }
+        State::Failed {
+            reason: reason.clone(),
+        }
     } else if lag == 0 {
         State::Live
     } else {

@@ -25,7 +25,13 @@ pub(crate) struct Watermark {
 
 impl Watermark {
     pub(crate) fn new(name: &'static str, visible: u64) -> Self {
-        Self { name, mark: watch::Sender::new(Mark { visible, ..Mark::default() }) }
+        Self {
+            name,
+            mark: watch::Sender::new(Mark {
+                visible,
+                ..Mark::default()
+            }),
+        }
     }
 
     /// How many events are visible.
@@ -50,15 +56,21 @@ impl Watermark {
         let mark = match tokio::time::timeout(timeout, marks.wait_for(reached)).await {
             Ok(Ok(mark)) => mark.clone(),
             Ok(Err(_)) => return Err(ViewError::Closed),
-            Err(_) => return Err(ViewError::Timeout { position: position.0 }),
+            Err(_) => {
+                return Err(ViewError::Timeout {
+                    position: position.0,
+                });
+            }
         };
         if mark.visible > position.0 {
             return Ok(());
         }
         match mark.halted {
-            Some((position, reason)) => {
-                Err(ViewError::Halted { view: self.name.to_owned(), position, reason })
-            }
+            Some((position, reason)) => Err(ViewError::Halted {
+                view: self.name.to_owned(),
+                position,
+                reason,
+            }),
             None => Err(ViewError::Closed),
         }
     }
@@ -94,6 +106,9 @@ mod tests {
         };
         assert_eq!(watermark.wait(Position(9), LONG).await, Err(halted));
         watermark.set(|mark| (mark.halted, mark.closed) = (None, true));
-        assert_eq!(watermark.wait(Position(9), LONG).await, Err(ViewError::Closed));
+        assert_eq!(
+            watermark.wait(Position(9), LONG).await,
+            Err(ViewError::Closed)
+        );
     }
 }

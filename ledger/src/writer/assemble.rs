@@ -64,7 +64,11 @@ impl Draft {
             command: CommandId(first_event.0),
             causation: None,
             correlation: CorrelationId(first_event.0),
-            actor: Actor { role: Role::Ledger, principal: PrincipalId::ZERO, key: None },
+            actor: Actor {
+                role: Role::Ledger,
+                principal: PrincipalId::ZERO,
+                key: None,
+            },
             proven: Proven::none(),
             body_class: RetentionClass::Permanent,
             receipt: None,
@@ -97,13 +101,14 @@ pub struct Assembler {
 
 impl Assembler {
     /// Signs with `key`, seals under the vault's keys.
-    pub fn new(
-        key: SigningKey,
-        vault: Arc<Vault>,
-        ids: Arc<Ids>,
-    ) -> Self {
+    pub fn new(key: SigningKey, vault: Arc<Vault>, ids: Arc<Ids>) -> Self {
         let key_id = PublicKey(key.verifying_key().to_bytes()).id();
-        Self { key, key_id, vault, ids }
+        Self {
+            key,
+            key_id,
+            vault,
+            ids,
+        }
     }
 
     /// Where ids, nonces and the time come from.
@@ -145,15 +150,26 @@ impl Assembler {
         let mut signature = Signature::ZERO;
         for (number, event) in events.into_iter().enumerate() {
             let first = number == 0;
-            let event_id =
-                if first { draft.first_event } else { self.ids.event_id() };
+            let event_id = if first {
+                draft.first_event
+            } else {
+                self.ids.event_id()
+            };
             let signed = self.sign_one(draft, (event_id, revision, link), keys, event, first)?;
             link = signed.link;
             signature = Signature(*RecordRef::parse(&signed.record)?.signature);
-            records.push(NewRecord { event_id, link, bytes: Bytes::from(signed.record) });
+            records.push(NewRecord {
+                event_id,
+                link,
+                bytes: Bytes::from(signed.record),
+            });
             revision = Revision(revision.0 + 1);
         }
-        Ok(SignedEvents { records, link, signature })
+        Ok(SignedEvents {
+            records,
+            link,
+            signature,
+        })
     }
 
     fn sign_one(
@@ -210,7 +226,12 @@ impl Assembler {
         for (index, (class, personal)) in sealed.iter().enumerate() {
             let key = keys.get(&subject, *class).ok_or(VaultError::Destroyed)?;
             let nonce = self.ids.array();
-            let place = PartPlace { event, index: index as u8, subject, class: *class };
+            let place = PartPlace {
+                event,
+                index: index as u8,
+                subject,
+                class: *class,
+            };
             let (part, commitment) = seal::seal(personal, place, key, nonce)?;
             parts.push(part);
             commitments.push(commitment);

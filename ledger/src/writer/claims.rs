@@ -15,19 +15,19 @@
 //! rules settle. Nothing here trusts memory.
 
 use super::LedgerError;
+use super::assemble::{Assembler, Draft};
 use super::loaded::Loaded;
 use crate::ledger::Ledger;
-use super::assemble::{Assembler, Draft};
 use crate::store::{AppendError, EventStore, Expected, PAGE_RECORDS_MAX, StoredRecord};
 use crate::vault::DataKeys;
+use domain::account::Lifecycle;
 use domain::command::{Holder, NewEvent};
 use domain::envelope::Envelope;
 use domain::event::{ClaimForfeited, ClaimReleased, Claimed, Event};
+use domain::ids::Category;
 use domain::ids::{AccountId, EventId, Revision, StreamId};
 use domain::record::{RecordRef, open_event};
-use domain::account::Lifecycle;
 use domain::vocabulary::{ClaimEnd, CloseReason};
-use domain::ids::Category;
 
 /// What a claim stream says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -103,7 +103,9 @@ async fn standing(
     confirmed_by: EventId,
 ) -> Result<Standing, LedgerError> {
     let mut loaded = Loaded::default();
-    loaded.catch_up(ledger.store().as_ref(), ledger.vault(), account).await?;
+    loaded
+        .catch_up(ledger.store().as_ref(), ledger.vault(), account)
+        .await?;
     Ok(if !loaded.has_event(confirmed_by) {
         Standing::NeverConfirmed(loaded.head.map(|head| head.revision))
     } else if still_holds(ledger, &loaded, claim) {
@@ -120,13 +122,13 @@ async fn standing(
 fn still_holds(ledger: &Ledger, loaded: &Loaded, claim: StreamId) -> bool {
     let account = &loaded.account;
     match claim.category {
-        Category::DeviceClaim => {
-            account.device.as_ref().is_some_and(|bound| bound.device.0 == claim.id.0)
-        }
+        Category::DeviceClaim => account
+            .device
+            .as_ref()
+            .is_some_and(|bound| bound.device.0 == claim.id.0),
         Category::PhoneClaim => {
-            let begun = account.exists()
-                || account.registration.is_some()
-                || account.open_case().is_some();
+            let begun =
+                account.exists() || account.registration.is_some() || account.open_case().is_some();
             let same = loaded
                 .registered_phone()
                 .is_none_or(|phone| ledger.claim(Category::PhoneClaim, phone) == claim);
@@ -135,7 +137,10 @@ fn still_holds(ledger: &Ledger, loaded: &Loaded, claim: StreamId) -> bool {
         // A number is never nobody's again but where the account was revoked (spec B.4).
         _ => !matches!(
             account.lifecycle,
-            Lifecycle::Closed { reason: CloseReason::Revoked, .. }
+            Lifecycle::Closed {
+                reason: CloseReason::Revoked,
+                ..
+            }
         ),
     }
 }
@@ -160,7 +165,10 @@ pub async fn holder(
             Standing::Held => return Ok((Holder::Other(account), state)),
             Standing::GivenUp(reason) => reason,
             Standing::NeverConfirmed(last) => {
-                let forfeit = ClaimForfeited { claim, confirmed_by };
+                let forfeit = ClaimForfeited {
+                    claim,
+                    confirmed_by,
+                };
                 let expected = last.map_or(Expected::NoStream, Expected::Revision);
                 let stream = StreamId::account(account);
                 if !append_one(store, assembler, stream, expected, forfeit.into()).await? {
@@ -185,7 +193,10 @@ pub async fn take(
     confirmed_by: EventId,
 ) -> Result<bool, LedgerError> {
     let (store, assembler) = (ledger.store().as_ref(), ledger.assembler());
-    let claimed = Claimed { account, confirmed_by };
+    let claimed = Claimed {
+        account,
+        confirmed_by,
+    };
     append_one(store, assembler, claim, state.expected(), claimed.into()).await
 }
 
@@ -222,7 +233,10 @@ async fn append_one(
         },
     };
     let draft = Draft::of_ledger(assembler, stream);
-    let event = NewEvent { event, sealed: Vec::new() };
+    let event = NewEvent {
+        event,
+        sealed: Vec::new(),
+    };
     let keys = DataKeys::default();
     let signed = assembler.sign_all(&draft, expected, link, &keys, vec![event])?;
     match super::append_surely(store, stream, expected, signed.records).await {

@@ -3,9 +3,9 @@
 
 use crate::credentials::CredentialError;
 use crate::store::{AppendError, StoreError};
+use crate::vault::VaultError;
 use domain::envelope::Refused;
 use domain::ids::Revision;
-use crate::vault::VaultError;
 use domain::record::RecordError;
 use domain::seal::SealError;
 

@@ -60,7 +60,9 @@ impl Loaded {
 
     /// Whether an event is in the stream.
     pub fn has_event(&self, event: EventId) -> bool {
-        self.seen.values().any(|seen| seen.events.iter().any(|known| known.event_id == event))
+        self.seen
+            .values()
+            .any(|seen| seen.events.iter().any(|known| known.event_id == event))
     }
 
     /// Reads the stream from where this copy ends.
@@ -73,7 +75,9 @@ impl Loaded {
         let stream = StreamId::account(account);
         let now = store.stream_head(stream).await?;
         while self.head.map(|head| head.revision) < now.map(|head| head.revision) {
-            let from = self.head.map_or(Revision(0), |head| Revision(head.revision.0 + 1));
+            let from = self
+                .head
+                .map_or(Revision(0), |head| Revision(head.revision.0 + 1));
             let page = store.read_stream(stream, from, PAGE_RECORDS_MAX).await?;
             if page.is_empty() {
                 return Err(LedgerError::Contended);
@@ -106,14 +110,21 @@ impl Loaded {
             _ => {}
         }
         let (revision, position, link) = (record.revision, record.position, parsed.link());
-        self.head = Some(StreamHead { revision, position, link });
+        self.head = Some(StreamHead {
+            revision,
+            position,
+            link,
+        });
         Ok(())
     }
 
     fn learn_command(&mut self, record: &StoredRecord, envelope: &Envelope) {
         let seen = self.seen.entry(envelope.command).or_insert_with(|| Seen {
             kind: envelope.receipt.as_ref().map(|receipt| receipt.command),
-            refused: envelope.receipt.as_ref().and_then(|receipt| receipt.refused),
+            refused: envelope
+                .receipt
+                .as_ref()
+                .and_then(|receipt| receipt.refused),
             events: Vec::new(),
         });
         seen.events.push(RecordedEvent {
@@ -170,7 +181,12 @@ pub fn open_parts(
             continue;
         }
         let (subject, class) = (commitment.subject, commitment.class);
-        let place = PartPlace { event: envelope.event_id, index: index as u8, subject, class };
+        let place = PartPlace {
+            event: envelope.event_id,
+            index: index as u8,
+            subject,
+            class,
+        };
         opened.push(match vault.key(&subject, class)? {
             KeyState::Live(key) => Some(seal::open(part, place, &key)?),
             KeyState::Destroyed | KeyState::Unknown => None,
@@ -199,7 +215,11 @@ impl Cache {
         let mut accounts = self.accounts.lock();
         if accounts.len() >= CACHED_ACCOUNTS_MAX {
             // Half at random (the map's order): no bookkeeping on the hot path.
-            let drop: Vec<_> = accounts.keys().copied().take(CACHED_ACCOUNTS_MAX / 2).collect();
+            let drop: Vec<_> = accounts
+                .keys()
+                .copied()
+                .take(CACHED_ACCOUNTS_MAX / 2)
+                .collect();
             for account in drop {
                 accounts.remove(&account);
             }

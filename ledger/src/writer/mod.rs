@@ -23,8 +23,8 @@ mod submit;
 mod tests;
 
 pub use error::LedgerError;
-pub use loaded::open_parts;
 pub(crate) use loaded::Cache;
+pub use loaded::open_parts;
 pub(crate) use locks::Stripes;
 pub use submission::{Outcome, RecordedEvent, Secrets, Submission, Target};
 

@@ -14,9 +14,9 @@ use domain::command::{
     Claim, Command, Context, CredentialForm, Decision, DocumentAnswer, Holder, Needs, OfficerFacts,
     PhoneNeed, RegistryAnswer,
 };
+use domain::ids::Category;
 use domain::ids::{ChallengeId, LookupHash, StreamId, VerifierId};
 use domain::personal::Person;
-use domain::ids::Category;
 
 /// Everything observed for one attempt.
 #[derive(Default)]
@@ -69,9 +69,7 @@ pub(super) fn stream_of(
             .filter(|phone| !phone.is_empty())
             .map(|phone| ledger.claim(Category::PhoneClaim, phone)),
         Claim::PhoneHash(hash) => Some(StreamId::claim(Category::PhoneClaim, hash)),
-        Claim::Device(device) => {
-            Some(StreamId::claim(Category::DeviceClaim, LookupHash(device.0)))
-        }
+        Claim::Device(device) => Some(StreamId::claim(Category::DeviceClaim, LookupHash(device.0))),
     }
 }
 
@@ -116,7 +114,10 @@ impl Observed {
         if let (true, Command::LinkDocument { kind, number }, Some(person)) =
             (needs.document, &job.command, person)
         {
-            let answer = ledger.documents().check(&person.personal_id, *kind, number).await;
+            let answer = ledger
+                .documents()
+                .check(&person.personal_id, *kind, number)
+                .await;
             observed.document = Some(answer);
         }
         observed.secrets(job, loaded, needs.otp).await?;
@@ -141,8 +142,12 @@ impl Observed {
                 // An account without a password costs the same time as a wrong one.
                 let verifier = loaded.password.unwrap_or(VerifierId::ZERO);
                 let typed = secrets.password.as_deref().unwrap_or_default();
-                self.credential_right =
-                    Some(ledger.credentials().verify(verifier, Kind::Password, typed).await?);
+                self.credential_right = Some(
+                    ledger
+                        .credentials()
+                        .verify(verifier, Kind::Password, typed)
+                        .await?,
+                );
             }
             Command::SetPassword { .. } => {
                 let typed = secrets.password.as_deref().unwrap_or_default();
@@ -154,14 +159,22 @@ impl Observed {
             }
             Command::SetSecurityQuestions { .. } => {
                 let good = !secrets.answers.is_empty()
-                    && secrets.answers.iter().all(|answer| answer_form(answer).is_ok());
-                self.credential_form =
-                    Some(if good { CredentialForm::Good } else { CredentialForm::WrongForm });
+                    && secrets
+                        .answers
+                        .iter()
+                        .all(|answer| answer_form(answer).is_ok());
+                self.credential_form = Some(if good {
+                    CredentialForm::Good
+                } else {
+                    CredentialForm::WrongForm
+                });
             }
             _ => {
                 if let (Some(typed), Some(verifier)) = (&secrets.passcode, loaded.passcode) {
-                    let right =
-                        ledger.credentials().verify(verifier, Kind::Passcode, typed).await?;
+                    let right = ledger
+                        .credentials()
+                        .verify(verifier, Kind::Passcode, typed)
+                        .await?;
                     self.credential_right = Some(right);
                 }
             }
@@ -203,10 +216,13 @@ impl Observed {
             credential_right: self.credential_right,
             credential_form: self.credential_form,
             step_up: job.submission.secrets.step_up,
-            officer: ledger.principals().get(actor.principal).map(|principal| OfficerFacts {
-                active: principal.active(now),
-                sites: principal.sites.clone(),
-            }),
+            officer: ledger
+                .principals()
+                .get(actor.principal)
+                .map(|principal| OfficerFacts {
+                    active: principal.active(now),
+                    sites: principal.sites.clone(),
+                }),
             site_open_from: None,
             working_days_after: &|day, days| working_days_after(day, days, ledger.holidays()),
         };

@@ -11,12 +11,10 @@ use crate::vault::KeyState;
 use domain::command::{Command, Decision, NewEvent};
 use domain::decide::needs;
 use domain::event::Event;
-use domain::ids::{
-    AccountId, CorrelationId, Digest, EventId, Revision, Signature, StreamId,
-};
+use domain::ids::Category;
+use domain::ids::{AccountId, CorrelationId, Digest, EventId, Revision, Signature, StreamId};
 use domain::record::{RecordRef, open_event};
 use domain::vocabulary::{ClaimEnd, CommandKind, RetentionClass, Role};
-use domain::ids::Category;
 
 /// What one attempt came to.
 enum Attempt {
@@ -44,7 +42,10 @@ impl Ledger {
     pub async fn submit(&self, submission: Submission) -> Result<Outcome, LedgerError> {
         self.check_actor(&submission)?;
         let mut job = self.resolve(&submission).await?;
-        let _account = self.account_locks().lock(&[StreamId::account(job.account)]).await;
+        let _account = self
+            .account_locks()
+            .lock(&[StreamId::account(job.account)])
+            .await;
         for _ in 0..ATTEMPTS_MAX {
             let mut loaded = self.cache().take(job.account);
             job.attempts += 1;
@@ -90,9 +91,10 @@ impl Ledger {
             Target::New => {
                 let personal_id = match &command {
                     Command::RegisterAppAccount { person, .. }
-                    | Command::OpenLevel2Intake { person: Some(person), .. } => {
-                        person.personal_id.clone()
-                    }
+                    | Command::OpenLevel2Intake {
+                        person: Some(person),
+                        ..
+                    } => person.personal_id.clone(),
                     _ => return Err(LedgerError::BadSubmission("this command needs an account")),
                 };
                 let holder = self.holder_of(&personal_id, &mut fallback).await?;
@@ -118,13 +120,23 @@ impl Ledger {
             }
         };
         let first_event = self.assembler().ids().event_id();
-        Ok(Job { ledger: self, submission, command, account, fallback, first_event, attempts: 0 })
+        Ok(Job {
+            ledger: self,
+            submission,
+            command,
+            account,
+            fallback,
+            first_event,
+            attempts: 0,
+        })
     }
 
     /// Whether somebody has an account there, or only began one.
     async fn has_account(&self, account: AccountId) -> Result<bool, LedgerError> {
         let mut loaded = Loaded::default();
-        loaded.catch_up(self.store().as_ref(), self.vault(), account).await?;
+        loaded
+            .catch_up(self.store().as_ref(), self.vault(), account)
+            .await?;
         Ok(loaded.account.exists() || loaded.account.is_closed())
     }
 
@@ -137,7 +149,9 @@ impl Ledger {
         let stream = self.claim(Category::PersonalIdClaim, personal_id);
         *claim = Some(stream);
         let state = claims::read_claim(self.store().as_ref(), stream).await?;
-        let Some((account, _)) = state.open else { return Ok(None) };
+        let Some((account, _)) = state.open else {
+            return Ok(None);
+        };
         let head = self.store().stream_head(StreamId::account(account)).await?;
         Ok(head.map(|_| account))
     }
@@ -151,7 +165,9 @@ impl Job<'_> {
         self.finish_erasure(loaded).await?;
         if let Some(seen) = loaded.seen.get(&self.submission.command_id) {
             let stream = StreamId::account(self.account);
-            return Ok(Attempt::Done(Box::new(self.repeat(stream, seen.clone()).await?)));
+            return Ok(Attempt::Done(Box::new(
+                self.repeat(stream, seen.clone()).await?,
+            )));
         }
         if loaded.head.is_none() {
             if let Some(outcome) = self.repeated_on_claim().await? {
@@ -168,7 +184,12 @@ impl Job<'_> {
             }
         }
         self.check_holder(loaded)?;
-        if loaded.account.forfeited.iter().any(|gone| gone.confirmed_by == self.first_event) {
+        if loaded
+            .account
+            .forfeited
+            .iter()
+            .any(|gone| gone.confirmed_by == self.first_event)
+        {
             self.first_event = ledger.assembler().ids().event_id();
         }
         self.match_phone(loaded);
@@ -190,7 +211,9 @@ impl Job<'_> {
     /// P7 step 2: number **and** phone must be the account's. Compared as keyed hashes, so that how
     /// much of a number is right does not show in the time it takes.
     fn match_phone(&mut self, loaded: &Loaded) {
-        let Target::Find { phone, .. } = &self.submission.target else { return };
+        let Target::Find { phone, .. } = &self.submission.target else {
+            return;
+        };
         let ledger = self.ledger;
         let hash = |phone: &str| ledger.lookup(Category::PhoneClaim, phone);
         if let Command::RequestActivation { matched, .. } = &mut self.command {
@@ -226,7 +249,11 @@ impl Job<'_> {
             _ => pending_key(&loaded.account).map(|key| key.id()),
         };
         let key_good = actor.key.is_none() || actor.key == device || actor.key == introduced;
-        if own && key_good { Ok(()) } else { Err(LedgerError::Unauthorised) }
+        if own && key_good {
+            Ok(())
+        } else {
+            Err(LedgerError::Unauthorised)
+        }
     }
 
     async fn carry_out(
@@ -239,8 +266,9 @@ impl Job<'_> {
         let store = ledger.store().as_ref();
         let refused = decision.refused().is_some();
         let stream = StreamId::account(self.account);
-        let expected =
-            loaded.head.map_or(Expected::NoStream, |head| Expected::Revision(head.revision));
+        let expected = loaded
+            .head
+            .map_or(Expected::NoStream, |head| Expected::Revision(head.revision));
         let draft = self.draft(stream, &loaded.account.erased, &decision);
         if !refused {
             Observed::keep_credential(self).await?;
@@ -251,7 +279,9 @@ impl Job<'_> {
             return Ok(Attempt::Again);
         }
         let link = link_of(loaded.head);
-        let signed = ledger.assembler().sign_all(&draft, expected, link, &keys, events)?;
+        let signed = ledger
+            .assembler()
+            .sign_all(&draft, expected, link, &keys, events)?;
         let records = signed.records.clone();
         let appended = match append_surely(store, stream, expected, signed.records).await {
             Ok(appended) => appended,
@@ -291,7 +321,9 @@ impl Job<'_> {
     fn sealable(&self, loaded: &Loaded, decision: &Decision) -> Vec<NewEvent> {
         let mut events = decision.events.clone();
         for event in &mut events {
-            event.sealed.retain(|(class, _)| !loaded.account.erased.contains(class));
+            event
+                .sealed
+                .retain(|(class, _)| !loaded.account.erased.contains(class));
         }
         events
     }
@@ -345,7 +377,9 @@ impl Job<'_> {
         }
         for change in decision.claims.iter().filter(|change| change.take) {
             let Some((stream, mut state, own)) = observed.claim(change.claim) else {
-                return Err(LedgerError::BadSubmission("a claim was decided but not observed"));
+                return Err(LedgerError::BadSubmission(
+                    "a claim was decided but not observed",
+                ));
             };
             if own {
                 continue;
@@ -354,14 +388,7 @@ impl Job<'_> {
                 state = claims::read_claim(store, stream).await?;
             }
             let taken = state.open.is_none()
-                && claims::take(
-                    ledger,
-                    stream,
-                    state,
-                    self.account,
-                    self.first_event,
-                )
-                .await?;
+                && claims::take(ledger, stream, state, self.account, self.first_event).await?;
             if !taken {
                 return Ok(false);
             }
@@ -404,7 +431,9 @@ impl Job<'_> {
             attempts: 1,
         };
         let mut loaded = Loaded::default();
-        loaded.catch_up(ledger.store().as_ref(), ledger.vault(), other).await?;
+        loaded
+            .catch_up(ledger.store().as_ref(), ledger.vault(), other)
+            .await?;
         let observed = Observed::default();
         let decision = observed.decide(&job, &loaded);
         if decision.refused().is_some() || !decision.first.is_empty() {
@@ -425,8 +454,10 @@ impl Job<'_> {
                 _ => ClaimEnd::Changed,
             };
             for change in decision.claims.iter().filter(|change| !change.take) {
-                if let Some(stream) = super::observe::stream_of(ledger, change.claim, &self.command, loaded) {
-                        claims::release(ledger, stream, self.account, reason).await?;
+                if let Some(stream) =
+                    super::observe::stream_of(ledger, change.claim, &self.command, loaded)
+                {
+                    claims::release(ledger, stream, self.account, reason).await?;
                 }
             }
             self.finish_erasure(loaded).await?;
@@ -457,7 +488,10 @@ impl Job<'_> {
             .events
             .iter()
             .filter(|event| matches!(event.event, Event::CommandRejected(_)))
-            .map(|event| NewEvent { event: event.event.clone(), sealed: Vec::new() })
+            .map(|event| NewEvent {
+                event: event.event.clone(),
+                sealed: Vec::new(),
+            })
             .collect();
         let mut draft = self.draft(stream, &[], &decision);
         draft.actor.principal = self.submission.actor.principal;
@@ -500,7 +534,9 @@ impl Job<'_> {
 
     /// A refusal of the same command id in the claim stream.
     async fn repeated_on_claim(&self) -> Result<Option<Outcome>, LedgerError> {
-        let Some(stream) = self.fallback else { return Ok(None) };
+        let Some(stream) = self.fallback else {
+            return Ok(None);
+        };
         let store = self.ledger.store().as_ref();
         let mut seen: Option<Seen> = None;
         for (record, envelope, _) in claims::read_decoded(store, stream).await? {
@@ -527,12 +563,17 @@ impl Job<'_> {
 
     /// What became of this command the first time.
     async fn repeat(&self, stream: StreamId, seen: Seen) -> Result<Outcome, LedgerError> {
-        let kind_same = seen.kind.is_none_or(|kind: CommandKind| kind == self.command.kind());
+        let kind_same = seen
+            .kind
+            .is_none_or(|kind: CommandKind| kind == self.command.kind());
         if !kind_same {
             return Err(LedgerError::CommandIdReused);
         }
         let store = self.ledger.store().as_ref();
-        let from = seen.events.first().map_or(Revision(0), |event| event.revision);
+        let from = seen
+            .events
+            .first()
+            .map_or(Revision(0), |event| event.revision);
         let page = store.read_stream(stream, from, seen.events.len()).await?;
         let mut events = Vec::new();
         let mut last: Option<(Digest, Signature)> = None;
@@ -542,13 +583,21 @@ impl Job<'_> {
             if number == 0 {
                 self.same_body(&parsed, &envelope)?;
             }
-            events.push(NewEvent { event: open_event(&envelope)?, sealed: Vec::new() });
+            events.push(NewEvent {
+                event: open_event(&envelope)?,
+                sealed: Vec::new(),
+            });
             last = Some((parsed.link(), Signature(*parsed.signature)));
         }
         let (link, signature) = last.ok_or(LedgerError::Contended)?;
         let account = stream.as_account();
         let outcome = outcome_of(account, stream, &seen, &events);
-        Ok(Outcome { repeated: true, link, signature, ..outcome })
+        Ok(Outcome {
+            repeated: true,
+            link,
+            signature,
+            ..outcome
+        })
     }
 
     /// The same command id with another body is another command.
@@ -560,7 +609,11 @@ impl Job<'_> {
         let opened = super::open_parts(record, envelope, self.ledger.vault())?;
         for personal in opened.into_iter().flatten() {
             if let domain::personal::Personal::RequestBody(body) = &personal
-                && self.submission.proven.body().is_some_and(|new| new != body.as_slice())
+                && self
+                    .submission
+                    .proven
+                    .body()
+                    .is_some_and(|new| new != body.as_slice())
             {
                 return Err(LedgerError::CommandIdReused);
             }
@@ -635,6 +688,10 @@ impl Ids {
 
 /// The key of a device that is being introduced.
 fn pending_key(account: &domain::account::Account) -> Option<domain::ids::PublicKey> {
-    let attempt = account.activation.attempt.as_ref().map(|attempt| attempt.key);
+    let attempt = account
+        .activation
+        .attempt
+        .as_ref()
+        .map(|attempt| attempt.key);
     attempt.or(account.device_change.as_ref().map(|change| change.key))
 }

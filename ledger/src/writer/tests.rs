@@ -48,7 +48,11 @@ impl DocumentRegistry for Agreeable {
         _: DocumentKind,
         _: &'a str,
     ) -> BoxFuture<'a, DocumentAnswer> {
-        Box::pin(async { DocumentAnswer::Verified { data_as_of: Micros(1) } })
+        Box::pin(async {
+            DocumentAnswer::Verified {
+                data_as_of: Micros(1),
+            }
+        })
     }
 }
 
@@ -143,18 +147,29 @@ impl World {
         let mailbox = Arc::new(Mailbox::default());
         let clock = Arc::new(ManualClock::new(NOW));
         let ledger = start(&dir, store.clone(), &mailbox, &clock, 0).await;
-        let created =
-            LedgerCreated { ledger: LedgerId([1; 16]), format: 1, key: public(&key(99)) };
+        let created = LedgerCreated {
+            ledger: LedgerId([1; 16]),
+            format: 1,
+            key: public(&key(99)),
+        };
         ledger
             .record_own(Category::Ledger, created.into(), None, Proven::operator())
             .await
             .unwrap();
         let mut enrolled = Vec::new();
-        for (role, seed) in
-            [(Role::IntakeOfficer, 2), (Role::EidAuthority, 3), (Role::RegistryAdapter, 4)]
-        {
+        for (role, seed) in [
+            (Role::IntakeOfficer, 2),
+            (Role::EidAuthority, 3),
+            (Role::RegistryAdapter, 4),
+        ] {
             let id = ledger
-                .enrol(role, Some(public(&key(seed))), None, vec![7], Some("Cán bộ".into()))
+                .enrol(
+                    role,
+                    Some(public(&key(seed))),
+                    None,
+                    vec![7],
+                    Some("Cán bộ".into()),
+                )
                 .await
                 .unwrap();
             enrolled.push((id, key(seed)));
@@ -179,10 +194,16 @@ impl World {
         self.runs += 1;
         // The old vault's files are closed first.
         let spare = tempfile::tempdir().unwrap();
-        let idle = start(&spare, Arc::new(Memory::new()), &self.mailbox, &self.clock, 0).await;
+        let idle = start(
+            &spare,
+            Arc::new(Memory::new()),
+            &self.mailbox,
+            &self.clock,
+            0,
+        )
+        .await;
         drop(std::mem::replace(&mut self.ledger, idle));
-        self.ledger =
-            start(&self.dir, store, &self.mailbox, &self.clock, self.runs).await;
+        self.ledger = start(&self.dir, store, &self.mailbox, &self.clock, self.runs).await;
     }
 
     fn id(&mut self) -> CommandId {
@@ -196,7 +217,11 @@ impl World {
             target,
             command_id: self.id(),
             correlation: None,
-            actor: Actor { role: Role::Citizen, principal: PrincipalId::ZERO, key: None },
+            actor: Actor {
+                role: Role::Citizen,
+                principal: PrincipalId::ZERO,
+                key: None,
+            },
             proven: Proven::unproven(Some(vec![self.commands; 40])),
             expected: None,
             occurred_at: None,
@@ -204,12 +229,7 @@ impl World {
         }
     }
 
-    fn official(
-        &mut self,
-        role: Role,
-        target: Target,
-        command: Command,
-    ) -> Submission {
+    fn official(&mut self, role: Role, target: Target, command: Command) -> Submission {
         let (principal, key) = match role {
             Role::IntakeOfficer => &self.officer,
             Role::EidAuthority => &self.authority,
@@ -221,14 +241,22 @@ impl World {
             Target::Account(account) => Some(account),
             _ => None,
         };
-        let signed =
-            SignedCommand { salt: [9; 16], command_id, account, command: command.clone() };
+        let signed = SignedCommand {
+            salt: [9; 16],
+            command_id,
+            account,
+            command: command.clone(),
+        };
         Submission {
             command,
             target,
             command_id,
             correlation: None,
-            actor: Actor { role, principal, key: Some(public(&key).id()) },
+            actor: Actor {
+                role,
+                principal,
+                key: Some(public(&key).id()),
+            },
             proven: signed.sign(&key).unwrap(),
             expected: None,
             occurred_at: None,
@@ -253,28 +281,51 @@ impl World {
         let submission = self.official(Role::IntakeOfficer, Target::New, intake);
         let opened = self.done(submission).await;
         let (account, case) = (opened.account.unwrap(), opened.case.unwrap());
-        let capture = Some(Capture { digest: Digest([5; 32]), quality: 90 });
+        let capture = Some(Capture {
+            digest: Digest([5; 32]),
+            quality: 90,
+        });
         let mut steps = vec![
             (
                 Role::IntakeOfficer,
-                Command::RecordBiometrics { case, portrait: capture, fingerprints: capture },
+                Command::RecordBiometrics {
+                    case,
+                    portrait: capture,
+                    fingerprints: capture,
+                },
             ),
             (
                 Role::IntakeOfficer,
-                Command::RecordConsent { case, given: true, text_version: 1 },
+                Command::RecordConsent {
+                    case,
+                    given: true,
+                    text_version: 1,
+                },
             ),
             (Role::IntakeOfficer, Command::SubmitLevel2 { case }),
         ];
         for modality in [Modality::Portrait, Modality::Fingerprints] {
             let (database, result) = (Database::CitizenCard, MatchResult::Match);
-            let answer = Command::RecordRegistryResult { case, modality, database, result };
+            let answer = Command::RecordRegistryResult {
+                case,
+                modality,
+                database,
+                result,
+            };
             steps.push((Role::RegistryAdapter, answer));
         }
-        steps.push((Role::EidAuthority, Command::DecideApplication { case, refuse: None }));
+        steps.push((
+            Role::EidAuthority,
+            Command::DecideApplication { case, refuse: None },
+        ));
         let received_at = self.clock_now();
         steps.push((
             Role::EidAuthority,
-            Command::NotifyResult { case, channel: Channel::Sms, received_at },
+            Command::NotifyResult {
+                case,
+                channel: Channel::Sms,
+                received_at,
+            },
         ));
         for (role, command) in steps {
             let submission = self.official(role, Target::Account(account), command);
@@ -289,7 +340,11 @@ impl World {
 
     fn activation(&mut self, person: &Person, device: u8) -> Submission {
         let device = self.device(device);
-        let command = Command::RequestActivation { matched: false, device, step_up: None };
+        let command = Command::RequestActivation {
+            matched: false,
+            device,
+            step_up: None,
+        };
         let target = Target::Find {
             personal_id: person.personal_id.clone(),
             phone: Some(person.phone.clone()),
@@ -330,14 +385,19 @@ impl World {
     async fn questions(&mut self, account: AccountId) -> Outcome {
         let verifier = VerifierId(self.ledger.assembler().ids().id());
         let questions = vec![QuestionId::FirstSchool, QuestionId::FirstJob];
-        let command = Command::SetSecurityQuestions { questions, verifier };
+        let command = Command::SetSecurityQuestions {
+            questions,
+            verifier,
+        };
         let mut submission = self.citizen(Target::Account(account), command);
         submission.secrets.answers = vec!["Trường làng".into(), "Thợ mộc".into()];
         self.ledger.submit(submission).await.unwrap()
     }
 
     async fn events(&self, stream: StreamId) -> Vec<Event> {
-        let decoded = claims::read_decoded(self.store.as_ref(), stream).await.unwrap();
+        let decoded = claims::read_decoded(self.store.as_ref(), stream)
+            .await
+            .unwrap();
         decoded.into_iter().map(|(_, _, event)| event).collect()
     }
 
@@ -359,9 +419,16 @@ impl World {
         let mut phones = std::collections::HashMap::new();
         for stream in links.keys().filter_map(|stream| stream.as_account()) {
             let mut loaded = loaded::Loaded::default();
-            loaded.catch_up(self.store.as_ref(), self.ledger.vault(), stream).await.unwrap();
+            loaded
+                .catch_up(self.store.as_ref(), self.ledger.vault(), stream)
+                .await
+                .unwrap();
             if let (true, Some(phone)) = (loaded.account.exists(), loaded.registered_phone()) {
-                assert_eq!(phones.insert(phone.to_owned(), stream), None, "a phone held twice");
+                assert_eq!(
+                    phones.insert(phone.to_owned(), stream),
+                    None,
+                    "a phone held twice"
+                );
             }
         }
     }
@@ -374,7 +441,10 @@ async fn start(
     clock: &Arc<ManualClock>,
     run: u64,
 ) -> Ledger {
-    let ids = Arc::new(Ids::new(clock.clone(), Arc::new(SeededRandomness::new(run))));
+    let ids = Arc::new(Ids::new(
+        clock.clone(),
+        Arc::new(SeededRandomness::new(run)),
+    ));
     let keys = Keys::derive(&Secret32([3; 32]));
     let vault = Vault::open(dir.path(), &keys, ids.randomness().clone()).unwrap();
     let vault = Arc::new(vault);
@@ -417,7 +487,11 @@ fn person(number: u8) -> Person {
 }
 
 fn register(person: Person) -> Command {
-    Command::RegisterAppAccount { person, method: RegistrationMethod::Manual, qr: None }
+    Command::RegisterAppAccount {
+        person,
+        method: RegistrationMethod::Manual,
+        qr: None,
+    }
 }
 
 #[tokio::test]
@@ -440,10 +514,19 @@ async fn an_app_account_is_registered_and_a_repeated_command_answers_the_same() 
     let submission = world.citizen(Target::New, register(person(1)));
     let first = world.done(submission.clone()).await;
     let again = world.ledger.submit(submission.clone()).await.unwrap();
-    assert_eq!(again, Outcome { repeated: true, ..first.clone() });
+    assert_eq!(
+        again,
+        Outcome {
+            repeated: true,
+            ..first.clone()
+        }
+    );
     let mut other = submission;
     other.proven = Proven::unproven(Some(b"another body".to_vec()));
-    assert_eq!(world.ledger.submit(other).await, Err(LedgerError::CommandIdReused));
+    assert_eq!(
+        world.ledger.submit(other).await,
+        Err(LedgerError::CommandIdReused)
+    );
     let account = first.account.unwrap();
     let challenge = first.challenge.unwrap();
     let command = Command::ConfirmRegistrationOtp { challenge };
@@ -460,14 +543,24 @@ async fn an_app_account_is_registered_and_a_repeated_command_answers_the_same() 
 #[tokio::test]
 async fn a_mismatch_creates_nothing_and_is_recorded() {
     let mut world = World::new().await;
-    let stranger = Person { full_name: "Người Lạ".into(), ..person(1) };
+    let mut stranger = person(1);
+    stranger.full_name = "Người Lạ".into();
     let submission = world.citizen(Target::New, register(stranger));
     let outcome = world.ledger.submit(submission.clone()).await.unwrap();
-    assert_eq!(outcome.refused.unwrap().message, Some(Message::DataMismatch));
+    assert_eq!(
+        outcome.refused.unwrap().message,
+        Some(Message::DataMismatch)
+    );
     assert_eq!(outcome.account, None);
     assert_eq!(outcome.stream.category, Category::PersonalIdClaim);
     let again = world.ledger.submit(submission).await.unwrap();
-    assert_eq!(again, Outcome { repeated: true, ..outcome });
+    assert_eq!(
+        again,
+        Outcome {
+            repeated: true,
+            ..outcome
+        }
+    );
     // The number is still free.
     let submission = world.citizen(Target::New, register(person(1)));
     world.done(submission).await;
@@ -478,11 +571,15 @@ async fn a_mismatch_creates_nothing_and_is_recorded() {
 async fn a_wrong_phone_and_an_unknown_number_are_answered_alike() {
     let mut world = World::new().await;
     world.issue(person(1)).await;
-    let wrong_phone = Person { phone: "+84979999999".into(), ..person(1) };
+    let mut wrong_phone = person(1);
+    wrong_phone.phone = "+84979999999".into();
     for stranger in [wrong_phone, person(2)] {
         let submission = world.activation(&stranger, 1);
         let outcome = world.ledger.submit(submission).await.unwrap();
-        assert_eq!(outcome.refused.unwrap().code, RefusalCode::RequestNotAccepted);
+        assert_eq!(
+            outcome.refused.unwrap().code,
+            RefusalCode::RequestNotAccepted
+        );
     }
     world.check().await;
 }
@@ -491,21 +588,32 @@ async fn a_wrong_phone_and_an_unknown_number_are_answered_alike() {
 async fn nobody_acts_with_anothers_key() {
     let mut world = World::new().await;
     let account = world.issue(person(1)).await;
-    let command = Command::LockAccount { ground: LockGround::TermsBreached };
+    let command = Command::LockAccount {
+        ground: LockGround::TermsBreached,
+    };
     let mut submission = world.official(Role::EidAuthority, Target::Account(account), command);
     submission.actor.principal = world.officer.0;
-    assert_eq!(world.ledger.submit(submission).await, Err(LedgerError::Unauthorised));
-    let command = Command::UnlinkDevice { reason: UnbindReason::ByHolder };
+    assert_eq!(
+        world.ledger.submit(submission).await,
+        Err(LedgerError::Unauthorised)
+    );
+    let command = Command::UnlinkDevice {
+        reason: UnbindReason::ByHolder,
+    };
     let mut submission = world.citizen(Target::Account(account), command);
     submission.actor.principal = PrincipalId([8; 16]);
-    assert_eq!(world.ledger.submit(submission).await, Err(LedgerError::Unauthorised));
+    assert_eq!(
+        world.ledger.submit(submission).await,
+        Err(LedgerError::Unauthorised)
+    );
 }
 
 #[tokio::test]
 async fn one_phone_number_belongs_to_one_account() {
     let mut world = World::new().await;
     world.issue(person(1)).await;
-    let thief = Person { phone: person(1).phone, ..person(2) };
+    let mut thief = person(2);
+    thief.phone = person(1).phone.clone();
     let submission = world.citizen(Target::New, register(thief));
     let outcome = world.ledger.submit(submission).await.unwrap();
     assert_eq!(outcome.refused.unwrap().code, RefusalCode::PhoneInUse);
@@ -515,8 +623,9 @@ async fn one_phone_number_belongs_to_one_account() {
 #[tokio::test]
 async fn many_register_one_number_at_once_and_one_wins() {
     let mut world = World::new().await;
-    let submissions: Vec<_> =
-        (0..8).map(|_| world.citizen(Target::New, register(person(1)))).collect();
+    let submissions: Vec<_> = (0..8)
+        .map(|_| world.citizen(Target::New, register(person(1))))
+        .collect();
     let mut tasks = tokio::task::JoinSet::new();
     for submission in submissions {
         let ledger = world.ledger.clone();
@@ -558,7 +667,8 @@ async fn a_crash_between_any_two_writes_is_settled_by_whoever_comes_next() {
             let store = world.store.clone();
             world.restart(store).await;
             // Somebody else meets the phone number first.
-            let other = Person { phone: person(1).phone, ..person(2) };
+            let mut other = person(2);
+            other.phone = person(1).phone.clone();
             let submission = world.citizen(Target::New, register(other));
             let others = world.ledger.submit(submission).await.unwrap();
             // The officer's client repeats the same command.
@@ -569,7 +679,10 @@ async fn a_crash_between_any_two_writes_is_settled_by_whoever_comes_next() {
             }
             assert_eq!(repeated.refused, None, "{written} {survives}");
             // Whoever came first has the number; a registration holds it only once its code came.
-            assert!(others.refused.is_none() || repeated.repeated, "{written} {survives}");
+            assert!(
+                others.refused.is_none() || repeated.repeated,
+                "{written} {survives}"
+            );
             world.check().await;
         }
     }
@@ -610,7 +723,10 @@ async fn a_crash_while_a_device_is_bound_leaves_one_holder() {
             }
             let verifier = VerifierId([77; 16]);
             let questions = vec![QuestionId::FirstSchool, QuestionId::FirstJob];
-            let command = Command::SetSecurityQuestions { questions, verifier };
+            let command = Command::SetSecurityQuestions {
+                questions,
+                verifier,
+            };
             let mut last = world.citizen(target, command);
             last.secrets.answers = vec!["Trường làng".into(), "Thợ mộc".into()];
             let crashed = world.ledger.submit(last).await;
@@ -621,7 +737,9 @@ async fn a_crash_while_a_device_is_bound_leaves_one_holder() {
             let submission = world.activation(&person(2), 1);
             let wants = world.ledger.submit(submission).await.unwrap();
             let bound = world.events(StreamId::account(account)).await;
-            let bound = bound.iter().any(|event| matches!(event, Event::DeviceBound(_)));
+            let bound = bound
+                .iter()
+                .any(|event| matches!(event, Event::DeviceBound(_)));
             assert_eq!(wants.refused.is_some(), bound, "{written} {survives}");
             if crashed.is_ok() {
                 assert!(bound);
@@ -641,11 +759,17 @@ async fn a_crash_while_a_device_is_bound_leaves_one_holder() {
 async fn erased_data_are_gone_and_everything_still_verifies() {
     let mut world = World::new().await;
     let account = world.issue(person(1)).await;
-    let command = Command::RequestErasure { class: RetentionClass::Short };
+    let command = Command::RequestErasure {
+        class: RetentionClass::Short,
+    };
     let submission = world.official(Role::EidAuthority, Target::Account(account), command);
     let outcome = world.ledger.submit(submission).await.unwrap();
     assert_eq!(outcome.refused, None);
-    let state = world.ledger.vault().key(&account.0, RetentionClass::Short).unwrap();
+    let state = world
+        .ledger
+        .vault()
+        .key(&account.0, RetentionClass::Short)
+        .unwrap();
     assert!(matches!(state, crate::vault::KeyState::Destroyed));
     world.check().await;
 }

@@ -46,13 +46,17 @@ pub(crate) enum Block {
 impl Block {
     pub(crate) fn decode(row: &[u8]) -> Result<Self, ViewError> {
         let damaged = || ViewError::damaged(NAME, "a block of another form");
-        let Some((form, body)) = row.split_first() else { return Ok(Self::List(Vec::new())) };
+        let Some((form, body)) = row.split_first() else {
+            return Ok(Self::List(Vec::new()));
+        };
         match *form {
             LIST => {
                 let (pairs, rest) = body.as_chunks::<2>();
                 let list: Vec<u16> = pairs.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
                 let rising = list.is_sorted_by(|left, right| left < right);
-                let inside = list.last().is_none_or(|last| u64::from(*last) < BLOCK_POSITIONS);
+                let inside = list
+                    .last()
+                    .is_none_or(|last| u64::from(*last) < BLOCK_POSITIONS);
                 let form = rest.is_empty() && rising && inside && list.len() <= LIST_MAX;
                 form.then_some(Self::List(list)).ok_or_else(damaged)
             }

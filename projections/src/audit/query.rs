@@ -34,8 +34,16 @@ pub(crate) async fn run(
     };
     let more = positions.len() > query.limit;
     positions.truncate(query.limit);
-    let next = if more { positions.last().copied() } else { None };
-    Ok(AuditPage { positions, next, visible })
+    let next = if more {
+        positions.last().copied()
+    } else {
+        None
+    };
+    Ok(AuditPage {
+        positions,
+        next,
+        visible,
+    })
 }
 
 /// The positions that come into question, cursor taken in.
@@ -64,9 +72,13 @@ impl Range {
 
 fn matches(query: &AuditQuery, record: &Decoded) -> bool {
     let envelope = &record.envelope;
-    query.actor.is_none_or(|actor| actor == envelope.actor.principal)
+    query
+        .actor
+        .is_none_or(|actor| actor == envelope.actor.principal)
         && (query.kinds.is_empty() || query.kinds.contains(&envelope.kind))
-        && query.since.is_none_or(|since| envelope.recorded_at >= since)
+        && query
+            .since
+            .is_none_or(|since| envelope.recorded_at >= since)
         && query.until.is_none_or(|until| envelope.recorded_at < until)
 }
 
@@ -98,8 +110,12 @@ async fn read_stream(
 ) -> Result<(), ViewError> {
     let mut from = Revision(0);
     loop {
-        let page = store.read_stream(StreamId::account(account), from, PAGE_RECORDS_MAX).await?;
-        let Some(last) = page.last() else { return Ok(()) };
+        let page = store
+            .read_stream(StreamId::account(account), from, PAGE_RECORDS_MAX)
+            .await?;
+        let Some(last) = page.last() else {
+            return Ok(());
+        };
         from = Revision(last.revision.0 + 1);
         for record in &page {
             each(&read(record)?);
@@ -139,7 +155,9 @@ async fn by_blocks(
         Order::Descending => Box::new((first..=last).rev()),
     };
     for block in blocks {
-        let Some(mut bits) = candidates(view, query, block, &own)? else { continue };
+        let Some(mut bits) = candidates(view, query, block, &own)? else {
+            continue;
+        };
         cut(&mut bits, block, range);
         let doubtful = by_time(view, query, block, &mut bits)?;
         for span in doubtful {
@@ -192,12 +210,17 @@ fn candidates(
         for kind in &query.kinds {
             if let Some(row) = view.get(&kind_key(*kind, block))? {
                 let of_kind = Block::decode(&row)?.bits();
-                of_kinds.iter_mut().zip(of_kind.iter()).for_each(|(word, more)| *word |= more);
+                of_kinds
+                    .iter_mut()
+                    .zip(of_kind.iter())
+                    .for_each(|(word, more)| *word |= more);
             }
         }
         bits = Some(match bits {
             Some(mut bits) => {
-                bits.iter_mut().zip(of_kinds.iter()).for_each(|(word, mask)| *word &= mask);
+                bits.iter_mut()
+                    .zip(of_kinds.iter())
+                    .for_each(|(word, mask)| *word &= mask);
                 bits
             }
             None => of_kinds,
@@ -257,8 +280,13 @@ async fn check_span(
     let start = u64::from(block) * BLOCK_POSITIONS + (span * SPAN_POSITIONS) as u64;
     let page = store.read_all(Position(start), SPAN_POSITIONS).await?;
     for record in &page {
-        let offset = record.position.0.wrapping_sub(u64::from(block) * BLOCK_POSITIONS) as usize;
-        let wanted = bits.get(offset / 64).is_some_and(|word| word >> (offset % 64) & 1 == 1);
+        let offset = record
+            .position
+            .0
+            .wrapping_sub(u64::from(block) * BLOCK_POSITIONS) as usize;
+        let wanted = bits
+            .get(offset / 64)
+            .is_some_and(|word| word >> (offset % 64) & 1 == 1);
         if wanted
             && !matches(query, &read(record)?)
             && let Some(word) = bits.get_mut(offset / 64)

@@ -45,18 +45,26 @@ fn login(n: u8) -> Step {
 }
 
 async fn once(dir: &Path, store: Arc<dyn EventStore>) -> Views {
-    let options = Options { follow: false, ..Options::default() };
+    let options = Options {
+        follow: false,
+        ..Options::default()
+    };
     Views::open(dir, store, options).await.unwrap()
 }
 
 async fn in_memory(store: Arc<dyn EventStore>) -> Views {
-    let options = Options { follow: false, ..Options::default() };
+    let options = Options {
+        follow: false,
+        ..Options::default()
+    };
     Views::open_in_memory(store, options).await.unwrap()
 }
 
 async fn small_world() -> World {
     let mut world = World::new();
-    world.write_all(&[opened(0), opened(1), login(0), opened(2), login(1)]).await;
+    world
+        .write_all(&[opened(0), opened(1), login(0), opened(2), login(1)])
+        .await;
     world
 }
 
@@ -75,20 +83,32 @@ async fn an_unknown_kind_halts_every_projection_and_is_never_skipped() {
     world.write(&login(0)).await;
     for follow in [false, true] {
         let store: Arc<dyn EventStore> = world.store.clone();
-        let options = Options { follow, ..Options::default() };
+        let options = Options {
+            follow,
+            ..Options::default()
+        };
         let views = Views::open_in_memory(store, options).await.unwrap();
         for name in Views::NAMES {
             let waited = views.wait_for(&[name], Position(6), LONG).await;
-            assert!(matches!(waited, Err(ViewError::Halted { position: 5, .. })), "{waited:?}");
+            assert!(
+                matches!(waited, Err(ViewError::Halted { position: 5, .. })),
+                "{waited:?}"
+            );
         }
         for status in views.status().await.unwrap() {
             assert_eq!((status.cursor, status.lag), (5, 2), "{}", status.name);
-            assert!(matches!(&status.state, State::Halted { position: 5, reason }
-                if reason.contains("9999")), "{status:?}");
+            assert!(
+                matches!(&status.state, State::Halted { position: 5, reason }
+                if reason.contains("9999")),
+                "{status:?}"
+            );
             assert!(status.last_error.is_some());
         }
         // What was folded before is there, nothing after is.
-        assert_eq!(views.account(account(0)).unwrap().unwrap().head.position, Position(2));
+        assert_eq!(
+            views.account(account(0)).unwrap().unwrap().head.position,
+            Position(2)
+        );
         let rebuilt = views.rebuild(&[], &|_| {}, &NEVER).await;
         assert!(rebuilt.is_err());
     }
@@ -116,7 +136,11 @@ struct Refuses(u64);
 
 impl Admission for Refuses {
     fn admit(&self, at: Position, _: &RecordRef<'_>, _: &Envelope) -> Result<(), String> {
-        if at.0 == self.0 { Err("not signed by a key of the ledger".to_owned()) } else { Ok(()) }
+        if at.0 == self.0 {
+            Err("not signed by a key of the ledger".to_owned())
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -124,11 +148,19 @@ impl Admission for Refuses {
 async fn what_the_admission_refuses_halts() {
     let world = small_world().await;
     let admission: Option<Arc<dyn Admission>> = Some(Arc::new(Refuses(3)));
-    let options = Options { admission, ..Options::default() };
-    let views = Views::open_in_memory(world.store.clone(), options).await.unwrap();
+    let options = Options {
+        admission,
+        ..Options::default()
+    };
+    let views = Views::open_in_memory(world.store.clone(), options)
+        .await
+        .unwrap();
     assert_eq!(views.wait(Position(2), LONG).await, Ok(()));
     let waited = views.wait(Position(3), LONG).await;
-    assert!(matches!(waited, Err(ViewError::Halted { position: 3, .. })), "{waited:?}");
+    assert!(
+        matches!(waited, Err(ViewError::Halted { position: 3, .. })),
+        "{waited:?}"
+    );
 }
 
 #[tokio::test]
@@ -147,7 +179,9 @@ async fn a_gap_or_a_record_in_anothers_place_halts() {
     page[1].stream = StreamId::account(account(9));
     let elsewhere = Batch::decode(0, &page, true, None);
     let expected = Position(1);
-    assert!(matches!(&elsewhere.records[1], Err(Unreadable { position, .. }) if *position == expected));
+    assert!(
+        matches!(&elsewhere.records[1], Err(Unreadable { position, .. }) if *position == expected)
+    );
 }
 
 /// A projection that writes a row and then fails.
@@ -208,11 +242,16 @@ impl ViewStore for Dying {
         self.below.scan(start, end, order, limit)
     }
     fn apply(&self, writes: Vec<Write>) -> Result<(), ViewError> {
-        match self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)) {
+        match self
+            .left
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+                left.checked_sub(1)
+            }) {
             Ok(_) => self.below.apply(writes),
-            Err(_) => {
-                Err(ViewError::Io { operation: "write view", message: "switched off".to_owned() })
-            }
+            Err(_) => Err(ViewError::Io {
+                operation: "write view",
+                message: "switched off".to_owned(),
+            }),
         }
     }
     fn load(&self, writes: Vec<Write>) -> Result<(), ViewError> {
@@ -291,12 +330,23 @@ async fn a_directory_is_found_again_as_it_was_left() {
     let dir = tempfile::tempdir().unwrap();
     let mut world = small_world().await;
     let digests = once(dir.path(), world.store.clone()).await.digests();
-    let status = once(dir.path(), world.store.clone()).await.status().await.unwrap();
-    assert!(status.iter().all(|status| status.generation == 1 && status.state == State::Live));
+    let status = once(dir.path(), world.store.clone())
+        .await
+        .status()
+        .await
+        .unwrap();
+    assert!(
+        status
+            .iter()
+            .all(|status| status.generation == 1 && status.state == State::Live)
+    );
     world.write(&login(2)).await;
     let again = once(dir.path(), world.store.clone()).await;
     assert_ne!(again.digests(), digests);
-    assert_eq!(again.digests(), in_memory(world.store.clone()).await.digests());
+    assert_eq!(
+        again.digests(),
+        in_memory(world.store.clone()).await.digests()
+    );
 }
 
 #[tokio::test]
@@ -321,7 +371,14 @@ async fn damaged_missing_and_leftover_views_are_made_anew() {
         damage(dir.path());
         let views = once(dir.path(), world.store.clone()).await;
         assert_eq!(views.digests(), digests);
-        assert!(views.status().await.unwrap().iter().all(|status| status.state == State::Live));
+        assert!(
+            views
+                .status()
+                .await
+                .unwrap()
+                .iter()
+                .all(|status| status.state == State::Live)
+        );
         assert!(!dir.path().join("deadlines.9").exists());
     }
 }
@@ -334,12 +391,18 @@ async fn a_view_of_another_history_or_ahead_of_the_ledger_is_made_anew() {
     once(dir.path(), world.store.clone()).await;
     for other in [small_world().await, World::new()] {
         let views = once(dir.path(), other.store.clone()).await;
-        assert_eq!(views.digests(), in_memory(other.store.clone()).await.digests());
+        assert_eq!(
+            views.digests(),
+            in_memory(other.store.clone()).await.digests()
+        );
     }
     let mut fork = World::new();
     fork.write_all(&[opened(3), opened(4), login(3)]).await;
     let views = once(dir.path(), fork.store.clone()).await;
-    assert_eq!(views.digests(), in_memory(fork.store.clone()).await.digests());
+    assert_eq!(
+        views.digests(),
+        in_memory(fork.store.clone()).await.digests()
+    );
     assert_eq!(views.account(account(0)).unwrap(), None);
 }
 
@@ -355,18 +418,21 @@ async fn another_version_of_a_projection_is_made_anew() {
         fn version(&self) -> u32 {
             Accounts.version() + 1
         }
-        fn apply(
-            &mut self,
-            _: &mut crate::Changes,
-            _: &Decoded,
-        ) -> Result<(), crate::ApplyError> {
+        fn apply(&mut self, _: &mut crate::Changes, _: &Decoded) -> Result<(), crate::ApplyError> {
             Ok(())
         }
     }
     let view = Arc::new(SledView::open(dir.path(), options).unwrap());
     drop(Lane::create(Box::new(Accounts), view.clone(), Window::SERVING).unwrap());
     let error = Lane::open(Box::new(Newer), view).err().unwrap();
-    assert!(matches!(error, ViewError::Outdated { found: 1, wanted: 2, .. }));
+    assert!(matches!(
+        error,
+        ViewError::Outdated {
+            found: 1,
+            wanted: 2,
+            ..
+        }
+    ));
     assert!(error.cured_by_rebuild());
 }
 
@@ -374,8 +440,9 @@ async fn another_version_of_a_projection_is_made_anew() {
 async fn a_rebuild_swaps_while_events_go_on_and_the_old_rows_serve_until_then() {
     let dir = tempfile::tempdir().unwrap();
     let mut world = small_world().await;
-    let views =
-        Views::open(dir.path(), world.store.clone(), Options::default()).await.unwrap();
+    let views = Views::open(dir.path(), world.store.clone(), Options::default())
+        .await
+        .unwrap();
     for round in 2..5 {
         let writing = async {
             for _ in 0..40 {
@@ -387,7 +454,10 @@ async fn a_rebuild_swaps_while_events_go_on_and_the_old_rows_serve_until_then() 
         assert!(rebuilt.unwrap().iter().all(|rebuilt| !rebuilt.differed));
         let last = Position(world.store.length().await.unwrap() - 1);
         views.wait(last, LONG).await.unwrap();
-        assert_eq!(views.digests(), in_memory(world.store.clone()).await.digests());
+        assert_eq!(
+            views.digests(),
+            in_memory(world.store.clone()).await.digests()
+        );
         for status in views.status().await.unwrap() {
             assert_eq!((status.generation, status.state), (round, State::Live));
         }
@@ -395,7 +465,10 @@ async fn a_rebuild_swaps_while_events_go_on_and_the_old_rows_serve_until_then() 
     views.close().await.unwrap();
     drop(views);
     let again = once(dir.path(), world.store.clone()).await;
-    assert_eq!(again.digests(), in_memory(world.store.clone()).await.digests());
+    assert_eq!(
+        again.digests(),
+        in_memory(world.store.clone()).await.digests()
+    );
     let left = fs::read_dir(dir.path()).unwrap().count();
     assert_eq!(left, 6, "five views and CURRENT");
 }
@@ -432,14 +505,24 @@ async fn rows_that_did_not_come_from_the_log_are_found_by_a_rebuild_and_set_asid
         drive(&mut lane, &Batch::decode(5, &page, true, None), true).unwrap();
         lane.finish().unwrap();
     }
-    let views =
-        Views::open(dir.path(), world.store.clone(), Options::default()).await.unwrap();
+    let views = Views::open(dir.path(), world.store.clone(), Options::default())
+        .await
+        .unwrap();
     views.wait(Position(5), LONG).await.unwrap();
-    let rebuilt = views.rebuild(&[statistics::NAME], &|_| {}, &NEVER).await.unwrap();
+    let rebuilt = views
+        .rebuild(&[statistics::NAME], &|_| {}, &NEVER)
+        .await
+        .unwrap();
     assert!(rebuilt[0].differed);
     assert!(dir.path().join("statistics.aside").exists());
-    assert_eq!(views.digests(), in_memory(world.store.clone()).await.digests());
-    let again = views.rebuild(&[statistics::NAME], &|_| {}, &NEVER).await.unwrap();
+    assert_eq!(
+        views.digests(),
+        in_memory(world.store.clone()).await.digests()
+    );
+    let again = views
+        .rebuild(&[statistics::NAME], &|_| {}, &NEVER)
+        .await
+        .unwrap();
     assert!(!again[0].differed);
 }
 
@@ -447,8 +530,9 @@ async fn rows_that_did_not_come_from_the_log_are_found_by_a_rebuild_and_set_asid
 async fn a_cancelled_rebuild_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let world = small_world().await;
-    let views =
-        Views::open(dir.path(), world.store.clone(), Options::default()).await.unwrap();
+    let views = Views::open(dir.path(), world.store.clone(), Options::default())
+        .await
+        .unwrap();
     views.wait(Position(4), LONG).await.unwrap();
     let digests = views.digests();
     let cancelled = views.rebuild(&[], &|_| {}, &AtomicBool::new(true)).await;
@@ -466,7 +550,14 @@ async fn the_totals_of_an_area_and_day_in_one_look() {
     let mut world = World::new();
     let area = AreaCode(30_288);
     let issued = |n: u8, level| {
-        step(n, AccountIssued { case: CaseId([n; 16]), level, area })
+        step(
+            n,
+            AccountIssued {
+                case: CaseId([n; 16]),
+                level,
+                area,
+            },
+        )
     };
     for n in 0..5 {
         world.write(&issued(n, Level::One)).await;
@@ -474,21 +565,41 @@ async fn the_totals_of_an_area_and_day_in_one_look() {
     for n in 3..5 {
         // Recorded today, happened a day before: counts on that day.
         let late = 24 * 60;
-        world.write(&Step { late, ..issued(n, Level::Two) }).await;
-        world.write(&step(n, AccountActivated { level: Level::Two })).await;
+        world
+            .write(&Step {
+                late,
+                ..issued(n, Level::Two)
+            })
+            .await;
+        world
+            .write(&step(n, AccountActivated { level: Level::Two }))
+            .await;
     }
     let views = in_memory(world.store.clone()).await;
     let today = Micros(START).local_day();
     let totals = views.statistics(area, today).unwrap();
     assert_eq!(
-        (totals.accounts, totals.level1, totals.level2, totals.activated),
+        (
+            totals.accounts,
+            totals.level1,
+            totals.level2,
+            totals.activated
+        ),
         (5, 3, 2, 2)
     );
     let before = views.statistics(area, LocalDay(today.0 - 1)).unwrap();
-    assert_eq!((before.accounts, before.level2, before.activated), (2, 2, 0));
-    let days = views.statistics_by_day(area, LocalDay(i32::MIN), today).unwrap();
+    assert_eq!(
+        (before.accounts, before.level2, before.activated),
+        (2, 2, 0)
+    );
+    let days = views
+        .statistics_by_day(area, LocalDay(i32::MIN), today)
+        .unwrap();
     assert_eq!(days, [before, totals]);
-    assert_eq!(views.areas().unwrap(), [AreaCode(0), AreaCode(30_000), area]);
+    assert_eq!(
+        views.areas().unwrap(),
+        [AreaCode(0), AreaCode(30_000), area]
+    );
     let nothing = views.statistics(AreaCode(1), today).unwrap();
     assert_eq!(nothing.accounts, 0);
 }
@@ -501,21 +612,49 @@ async fn sealed_parts_are_referred_to_and_nothing_else_of_them_is_kept() {
     let document = DocumentId([4; 16]);
     world
         .write_all(&[
-            step(0, AppRegistrationSubmitted { method: RegistrationMethod::Manual }),
+            step(
+                0,
+                AppRegistrationSubmitted {
+                    method: RegistrationMethod::Manual,
+                },
+            ),
             step(0, ActivationRequested { device: one, key }),
-            Step { sealed: 0, ..step(0, DeviceBound { device: one, key }) },
-            step(0, DocumentLinkRequested { document, kind: DocumentKind::TaxCode }),
+            Step {
+                sealed: 0,
+                ..step(0, DeviceBound { device: one, key })
+            },
+            step(
+                0,
+                DocumentLinkRequested {
+                    document,
+                    kind: DocumentKind::TaxCode,
+                },
+            ),
             step(0, DeviceChangeRequested { device: two, key }),
-            step(0, PhoneChanged { old: LookupHash([5; 16]), new: LookupHash([6; 16]) }),
+            step(
+                0,
+                PhoneChanged {
+                    old: LookupHash([5; 16]),
+                    new: LookupHash([6; 16]),
+                },
+            ),
         ])
         .await;
     let at = |seen: &Option<accounts::SealedAt>| seen.as_ref().map(|at| at.position);
     let views = in_memory(world.store.clone()).await;
     let sealed = views.account(account(0)).unwrap().unwrap().sealed;
     assert_eq!((at(&sealed.person), at(&sealed.phone)), (Some(0), Some(5)));
-    let devices: Vec<_> = sealed.devices.iter().map(|d| (d.device, d.at.position)).collect();
+    let devices: Vec<_> = sealed
+        .devices
+        .iter()
+        .map(|d| (d.device, d.at.position))
+        .collect();
     assert_eq!(devices, [(one, 1), (two, 4)]);
-    let documents: Vec<_> = sealed.documents.iter().map(|d| (d.document, d.at.position)).collect();
+    let documents: Vec<_> = sealed
+        .documents
+        .iter()
+        .map(|d| (d.document, d.at.position))
+        .collect();
     assert_eq!(documents, [(document, 3)]);
     // The reference is the commitment of that very part.
     let page = world.store.read_all(Position(0), 1).await.unwrap();
@@ -523,7 +662,18 @@ async fn sealed_parts_are_referred_to_and_nothing_else_of_them_is_kept() {
     let part = record.parts().next().unwrap();
     let committed = sealed.person.unwrap().parts[0].commitment;
     assert_eq!(domain::record::commit(part), committed);
-    world.write(&step(0, DeviceUnbound { device: one, reason: UnbindReason::Changed })).await;
-    let moved = views.account_as_of(account(0), AsOf::Position(Position(6))).await.unwrap();
+    world
+        .write(&step(
+            0,
+            DeviceUnbound {
+                device: one,
+                reason: UnbindReason::Changed,
+            },
+        ))
+        .await;
+    let moved = views
+        .account_as_of(account(0), AsOf::Position(Position(6)))
+        .await
+        .unwrap();
     assert_eq!(moved.unwrap().sealed.devices.len(), 1);
 }

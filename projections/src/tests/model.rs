@@ -21,17 +21,24 @@ use std::sync::Arc;
 const ACCOUNTS: u8 = 4;
 
 async fn open(store: Arc<dyn EventStore>) -> Views {
-    let options = Options { follow: false, ..Options::default() };
+    let options = Options {
+        follow: false,
+        ..Options::default()
+    };
     Views::open_in_memory(store, options).await.unwrap()
 }
 
 async fn records(world: &World) -> Vec<Decoded> {
     let page = world.store.read_all(Position(0), 4096).await.unwrap();
-    page.iter().map(|record| decode(record, None).unwrap()).collect()
+    page.iter()
+        .map(|record| decode(record, None).unwrap())
+        .collect()
 }
 
 fn of(records: &[Decoded], id: AccountId) -> impl Iterator<Item = &Decoded> {
-    records.iter().filter(move |record| record.account() == Some(id))
+    records
+        .iter()
+        .filter(move |record| record.account() == Some(id))
 }
 
 fn fold<'a>(records: impl IntoIterator<Item = &'a Decoded>) -> Account {
@@ -137,10 +144,17 @@ fn held(records: &[Decoded], stream: StreamId) -> Option<Lookup> {
 fn open_deadlines(records: &[Decoded]) -> Vec<Deadline> {
     let mut open: BTreeMap<(AccountId, Option<CaseId>), Deadline> = BTreeMap::new();
     for record in records {
-        let Some(account) = record.account() else { continue };
+        let Some(account) = record.account() else {
+            continue;
+        };
         let mut set = |case: Option<CaseId>, due: Micros| {
             let what = case.map_or(Due::Activation, Due::Decision);
-            let deadline = Deadline { due, account, what, position: record.position };
+            let deadline = Deadline {
+                due,
+                account,
+                what,
+                position: record.position,
+            };
             open.insert((account, case), deadline);
         };
         let midnight_after =
@@ -174,9 +188,13 @@ fn found(records: &[Decoded], query: &AuditQuery) -> Vec<Position> {
         .filter(|record| {
             let envelope = &record.envelope;
             query.account.is_none_or(|id| record.account() == Some(id))
-                && query.actor.is_none_or(|actor| envelope.actor.principal == actor)
+                && query
+                    .actor
+                    .is_none_or(|actor| envelope.actor.principal == actor)
                 && (query.kinds.is_empty() || query.kinds.contains(&envelope.kind))
-                && query.since.is_none_or(|since| envelope.recorded_at >= since)
+                && query
+                    .since
+                    .is_none_or(|since| envelope.recorded_at >= since)
                 && query.until.is_none_or(|until| envelope.recorded_at < until)
                 && query.from.is_none_or(|from| record.position >= from)
                 && query.to.is_none_or(|to| record.position < to)
@@ -200,7 +218,10 @@ fn queries(length: u64) -> Vec<AuditQuery> {
         PrincipalId::ZERO,
     ];
     for actor in actors {
-        queries.push(AuditQuery { actor: Some(actor), ..AuditQuery::default() });
+        queries.push(AuditQuery {
+            actor: Some(actor),
+            ..AuditQuery::default()
+        });
         let order = Order::Descending;
         queries.push(AuditQuery {
             actor: Some(actor),
@@ -219,14 +240,25 @@ fn queries(length: u64) -> Vec<AuditQuery> {
         });
     }
     let (from, to) = (Some(Position(length / 4)), Some(Position(length * 3 / 4)));
-    queries.push(AuditQuery { from, to, since: middle, ..AuditQuery::default() });
-    queries.push(AuditQuery { kinds: vec![57, 40, 9, 9999], ..AuditQuery::default() });
+    queries.push(AuditQuery {
+        from,
+        to,
+        since: middle,
+        ..AuditQuery::default()
+    });
+    queries.push(AuditQuery {
+        kinds: vec![57, 40, 9, 9999],
+        ..AuditQuery::default()
+    });
     queries
 }
 
 /// Asks page by page, three positions each, and puts the pages together.
 async fn pages(views: &Views, query: &AuditQuery) -> Vec<Position> {
-    let mut query = AuditQuery { limit: 3, ..query.clone() };
+    let mut query = AuditQuery {
+        limit: 3,
+        ..query.clone()
+    };
     let mut positions = Vec::new();
     loop {
         let page = views.audit(&query).await.unwrap();
@@ -247,8 +279,17 @@ async fn check(views: &Views, world: &World) {
         assert_eq!(row.is_some(), last.is_some());
         if let (Some(row), Some(last)) = (row, last) {
             assert_eq!(row.account, fold(of(&records, id)));
-            assert_eq!((row.head.position, row.head.link), (last.position, last.link));
-            assert_eq!(views.account_as_of(id, AsOf::Position(last.position)).await.unwrap(), Some(row));
+            assert_eq!(
+                (row.head.position, row.head.link),
+                (last.position, last.link)
+            );
+            assert_eq!(
+                views
+                    .account_as_of(id, AsOf::Position(last.position))
+                    .await
+                    .unwrap(),
+                Some(row)
+            );
         }
         check_as_of(views, &records, id).await;
     }
@@ -264,24 +305,43 @@ async fn check(views: &Views, world: &World) {
     for area in [0, 30_000, 30_288, 30_290, 1_000, 1_005, 77_000] {
         for day in (first..first + 30).step_by(3).map(LocalDay) {
             let real = views.statistics(AreaCode(area), day).unwrap();
-            let real =
-                (real.accounts, real.level1, real.level2, real.activated, real.counts.app_only);
-            assert_eq!(real, totals(&records, AreaCode(area), day), "area {area}, day {day:?}");
+            let real = (
+                real.accounts,
+                real.level1,
+                real.level2,
+                real.activated,
+                real.counts.app_only,
+            );
+            assert_eq!(
+                real,
+                totals(&records, AreaCode(area), day),
+                "area {area}, day {day:?}"
+            );
         }
     }
     let all = open_deadlines(&records);
     assert_eq!(views.deadlines(Micros(i64::MAX - 1), 1000).unwrap(), all);
     if let Some(some) = all.get(all.len() / 2) {
-        let due: Vec<_> = all.iter().filter(|deadline| deadline.due <= some.due).copied().collect();
+        let due: Vec<_> = all
+            .iter()
+            .filter(|deadline| deadline.due <= some.due)
+            .copied()
+            .collect();
         assert_eq!(views.deadlines(some.due, 1000).unwrap(), due);
     }
     for query in queries(records.len() as u64) {
-        assert_eq!(pages(views, &query).await, found(&records, &query), "{query:?}");
+        assert_eq!(
+            pages(views, &query).await,
+            found(&records, &query),
+            "{query:?}"
+        );
     }
 }
 
 async fn check_as_of(views: &Views, records: &[Decoded], id: AccountId) {
-    let Some(middle) = of(records, id).nth(of(records, id).count() / 2) else { return };
+    let Some(middle) = of(records, id).nth(of(records, id).count() / 2) else {
+        return;
+    };
     let state = |view: Option<crate::accounts::AccountView>| view.map(|view| view.account);
     let at = middle.envelope.recorded_at;
     let known = of(records, id).take_while(|record| record.envelope.recorded_at <= at);
@@ -289,15 +349,23 @@ async fn check_as_of(views: &Views, records: &[Decoded], id: AccountId) {
         state(views.account_as_of(id, AsOf::Recorded(at)).await.unwrap()),
         Some(fold(known))
     );
-    let mut happened: Vec<&Decoded> =
-        of(records, id).filter(|record| record.envelope.occurred_at <= at).collect();
+    let mut happened: Vec<&Decoded> = of(records, id)
+        .filter(|record| record.envelope.occurred_at <= at)
+        .collect();
     happened.sort_by_key(|record| (record.envelope.occurred_at, record.envelope.revision));
     let expected = (!happened.is_empty()).then(|| fold(happened));
-    assert_eq!(state(views.account_as_of(id, AsOf::Occurred(at)).await.unwrap()), expected);
+    assert_eq!(
+        state(views.account_as_of(id, AsOf::Occurred(at)).await.unwrap()),
+        expected
+    );
 }
 
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap()
 }
 
 proptest! {
@@ -347,7 +415,10 @@ async fn digests_of_other_ledgers_differ() {
     let (mut one, mut other) = (World::new(), World::new());
     one.write_all(&[step(0), step(1)]).await;
     other.write_all(&[step(0), step(2)]).await;
-    let (one, other) = (open(one.store.clone()).await, open(other.store.clone()).await);
+    let (one, other) = (
+        open(one.store.clone()).await,
+        open(other.store.clone()).await,
+    );
     for (one, other) in one.digests().iter().zip(other.digests()) {
         assert_eq!(one.position, other.position);
         if ["accounts", "statistics"].contains(&one.projection) {

@@ -19,7 +19,10 @@ pub struct SledOptions {
 
 impl Default for SledOptions {
     fn default() -> Self {
-        Self { cache_bytes: 32 << 20, flush_every_ms: 500 }
+        Self {
+            cache_bytes: 32 << 20,
+            flush_every_ms: 500,
+        }
     }
 }
 
@@ -50,7 +53,8 @@ impl SledView {
             Ok(Err(error)) => return Err(damaged(error.to_string())),
             Err(_) => return Err(damaged("opening it panicked".to_owned())),
         };
-        let file = File::open(dir.join("db")).map_err(|error| ViewError::io("open view", &error))?;
+        let file =
+            File::open(dir.join("db")).map_err(|error| ViewError::io("open view", &error))?;
         Ok(Self { db, file })
     }
 }
@@ -83,7 +87,9 @@ fn remove_half_snapshots(dir: &Path) -> Result<(), ViewError> {
 }
 
 fn file_name(path: &Path) -> String {
-    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    path.file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default()
 }
 
 /// Runs a database call; a panic inside it is damage, not the end of the process.
@@ -152,6 +158,8 @@ impl ViewStore for SledView {
     fn sync(&self) -> Result<(), ViewError> {
         guarded("flush view", || self.db.flush())?;
         // sled's flush is `sync_file_range`, which is no promise; this is.
-        self.file.sync_data().map_err(|error| ViewError::io("sync view", &error))
+        self.file
+            .sync_data()
+            .map_err(|error| ViewError::io("sync view", &error))
     }
 }

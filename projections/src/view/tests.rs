@@ -11,7 +11,13 @@ fn write(key: &[u8], value: Option<&[u8]>) -> Write {
 }
 
 fn sled(dir: &std::path::Path) -> Result<SledView, ViewError> {
-    SledView::open(dir, SledOptions { cache_bytes: 4 << 20, flush_every_ms: 500 })
+    SledView::open(
+        dir,
+        SledOptions {
+            cache_bytes: 4 << 20,
+            flush_every_ms: 500,
+        },
+    )
 }
 
 #[test]
@@ -20,7 +26,10 @@ fn a_value_over_the_limit_does_not_exist() {
     let large = Value::try_from(vec![0; VALUE_BYTES_MAX + 1]);
     assert_eq!(
         large,
-        Err(ViewError::RowTooLarge { bytes: VALUE_BYTES_MAX + 1, limit: VALUE_BYTES_MAX })
+        Err(ViewError::RowTooLarge {
+            bytes: VALUE_BYTES_MAX + 1,
+            limit: VALUE_BYTES_MAX
+        })
     );
     assert!(Key::try_from(Vec::new()).is_err());
     assert!(Key::try_from(vec![0; KEY_BYTES_MAX + 1]).is_err());
@@ -41,7 +50,11 @@ fn a_walk_sees_every_row_of_a_prefix_across_pages() {
         key.extend(n.to_be_bytes());
         write(&key, Some(b"v"))
     });
-    view.apply(rows.chain([write(b"w", Some(b"")), write(b"y", Some(b""))]).collect()).unwrap();
+    view.apply(
+        rows.chain([write(b"w", Some(b"")), write(b"y", Some(b""))])
+            .collect(),
+    )
+    .unwrap();
     let mut seen = 0;
     for_each(&view, b"x", |_, _| {
         seen += 1;
@@ -55,13 +68,21 @@ fn a_walk_sees_every_row_of_a_prefix_across_pages() {
 fn what_was_synced_is_there_after_reopening() {
     let dir = tempfile::tempdir().unwrap();
     let view = sled(dir.path()).unwrap();
-    view.load(vec![write(b"a", Some(b"1")), write(b"b", Some(b"2"))]).unwrap();
-    view.apply(vec![write(b"b", None), write(b"c", Some(b"3"))]).unwrap();
+    view.load(vec![write(b"a", Some(b"1")), write(b"b", Some(b"2"))])
+        .unwrap();
+    view.apply(vec![write(b"b", None), write(b"c", Some(b"3"))])
+        .unwrap();
     view.sync().unwrap();
     drop(view);
     let view = sled(dir.path()).unwrap();
     let rows = view.scan(b"a", b"z", Order::Ascending, 10).unwrap();
-    assert_eq!(rows, [(b"a".to_vec(), b"1".to_vec()), (b"c".to_vec(), b"3".to_vec())]);
+    assert_eq!(
+        rows,
+        [
+            (b"a".to_vec(), b"1".to_vec()),
+            (b"c".to_vec(), b"3".to_vec())
+        ]
+    );
 }
 
 #[test]
@@ -83,9 +104,16 @@ fn a_half_written_snapshot_is_removed_before_opening() {
 fn without_that_rule_the_database_does_not_open() {
     let dir = tempfile::tempdir().unwrap();
     drop(sled(dir.path()).unwrap());
-    fs::write(dir.path().join("snap.FFFFFFFFFFFFFFFF.generating"), [0xab; 100]).unwrap();
+    fs::write(
+        dir.path().join("snap.FFFFFFFFFFFFFFFF.generating"),
+        [0xab; 100],
+    )
+    .unwrap();
     let opened = std::panic::catch_unwind(|| sled::Config::new().path(dir.path()).open());
-    assert!(!matches!(opened, Ok(Ok(_))), "the rule is no longer needed: take it out");
+    assert!(
+        !matches!(opened, Ok(Ok(_))),
+        "the rule is no longer needed: take it out"
+    );
 }
 
 #[test]
@@ -109,7 +137,8 @@ fn a_damaged_directory_is_an_error_that_a_rebuild_cures() {
         // the lane above finds its own rows missing.
         match sled(dir.path()) {
             Ok(view) => assert_ne!(
-                view.scan(&[0], &[255], Order::Ascending, 10_000).map(|rows| rows.len()),
+                view.scan(&[0], &[255], Order::Ascending, 10_000)
+                    .map(|rows| rows.len()),
                 Ok(2_000)
             ),
             Err(error) => assert!(error.cured_by_rebuild(), "{error}"),

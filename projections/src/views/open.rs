@@ -61,16 +61,23 @@ async fn usable(
     store: &dyn EventStore,
 ) -> Result<Option<(Lane, u64)>, ViewError> {
     let name = projection.name();
-    let Some((generation, view)) = home.open_current(name)? else { return Ok(None) };
+    let Some((generation, view)) = home.open_current(name)? else {
+        return Ok(None);
+    };
     let lane = Lane::open(projection, view)?;
     if lane.cursor() > store.length().await? {
         return Err(ViewError::damaged(name, "it is ahead of the ledger"));
     }
     if let Some(last) = lane.cursor().checked_sub(1) {
         let page = store.read_all(Position(last), 1).await?;
-        let link = page.first().and_then(|record| RecordRef::parse(&record.bytes).ok());
+        let link = page
+            .first()
+            .and_then(|record| RecordRef::parse(&record.bytes).ok());
         if link.map(|record| record.link()) != Some(lane.link()) {
-            return Err(ViewError::damaged(name, "it was folded from another history"));
+            return Err(ViewError::damaged(
+                name,
+                "it was folded from another history",
+            ));
         }
     }
     Ok(Some((lane, generation)))
@@ -104,7 +111,14 @@ async fn make(
     let never = AtomicBool::new(false);
     let (store, admission) = (Arc::clone(store), options.admission.clone());
     let on_halt = OnHalt::Keep;
-    let build_of = Build { store, admission, to, on_halt, progress: &note, cancel: &never };
+    let build_of = Build {
+        store,
+        admission,
+        to,
+        on_halt,
+        progress: &note,
+        cancel: &never,
+    };
     let built = build(lanes, build_of).await?;
     let made: Vec<(Lane, u64)> = built.into_iter().zip(generations).collect();
     for (lane, generation) in &made {
@@ -120,7 +134,11 @@ async fn serve(
     follow: bool,
 ) -> Result<Views, ViewError> {
     lanes.sort_by_key(|(lane, _)| Views::NAMES.iter().position(|name| *name == lane.name()));
-    let next = lanes.iter().map(|(lane, _)| lane.cursor()).min().unwrap_or(0);
+    let next = lanes
+        .iter()
+        .map(|(lane, _)| lane.cursor())
+        .min()
+        .unwrap_or(0);
     let mut slots = Vec::new();
     let mut threads = Vec::new();
     for (lane, generation) in lanes {
@@ -135,10 +153,23 @@ async fn serve(
     }
     let length = around.store.length().await?;
     let store = Arc::clone(&around.store);
-    let feed = Feed { store, admission: around.admission.clone(), next, until: None };
+    let feed = Feed {
+        store,
+        admission: around.admission.clone(),
+        next,
+        until: None,
+    };
     let feed = tokio::spawn(feed_all(feed, slots.clone())).abort_handle();
     let (threads, rebuilding) = (Mutex::new(threads), tokio::sync::Mutex::new(()));
-    let views = Views { inner: Arc::new(Inner { around, slots, feed, threads, rebuilding }) };
+    let views = Views {
+        inner: Arc::new(Inner {
+            around,
+            slots,
+            feed,
+            threads,
+            rebuilding,
+        }),
+    };
     if !follow {
         if let Some(last) = length.checked_sub(1) {
             views.caught_up(Position(last)).await;
@@ -159,7 +190,9 @@ async fn feed_all(mut feed: Feed, slots: Vec<Arc<Slot>>) {
             }
             true
         };
-        let Err(error) = feed.run(&inboxes, clear).await else { return };
+        let Err(error) = feed.run(&inboxes, clear).await else {
+            return;
+        };
         tracing::warn!(%error, next = feed.next, "the ledger cannot be read");
         for slot in &slots {
             let mut info = slot.info.lock();
