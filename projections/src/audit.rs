@@ -11,12 +11,14 @@ mod block;
 pub(crate) mod query;
 
 use crate::changes::Changes;
-use crate::error::ApplyError;
+use crate::error::{ApplyError, ViewError};
 use crate::projection::{Decoded, Projection};
 use crate::view::Order;
 use block::{Block, Times, place};
 use domain::ids::{AccountId, Micros, Position, PrincipalId};
 use domain::vocabulary::Role;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 /// Its name.
 pub const NAME: &str = "audit";
@@ -24,6 +26,9 @@ pub const NAME: &str = "audit";
 pub const VERSION: u32 = 1;
 /// Most positions of a page.
 pub const AUDIT_LIMIT_MAX: usize = 1_000;
+
+/// Bitmaps that stay in memory after a commit, at most 4 KB each.
+const HELD_SETS_MAX: usize = 250;
 
 const KIND: u8 = b'k';
 const ACTOR: u8 = b'a';
@@ -83,9 +88,31 @@ pub struct AuditPage {
     pub visible: u64,
 }
 
-/// Folds the index.
+/// What a bitmap is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Dimension {
+    Kind(u16),
+    Actor(PrincipalId),
+}
+
+/// A row held in memory, and whether it was changed since it was last handed over.
+#[derive(Debug)]
+struct Held<T> {
+    row: T,
+    changed: bool,
+}
+
+/// Folds the index. The rows of the window are held taken apart, since every event changes the
+/// same few of them; they are put into their encoding once per commit.
 #[derive(Debug, Default)]
-pub struct Audit;
+pub struct Audit {
+    sets: HashMap<(u32, Dimension), Held<Block>>,
+    times: HashMap<u32, Held<Times>>,
+    /// The block of the last event.
+    block: u32,
+    /// How many of them were changed since the last commit.
+    changed: usize,
+}
 
 impl Projection for Audit {
     fn name(&self) -> &'static str {
@@ -96,19 +123,72 @@ impl Projection for Audit {
         VERSION
     }
 
+    fn start(&mut self, _: &mut Changes) -> Result<(), ViewError> {
+        *self = Self::default();
+        Ok(())
+    }
+
     fn apply(&mut self, changes: &mut Changes, record: &Decoded) -> Result<(), ApplyError> {
         let (block, offset) = place(record.position)
             .ok_or_else(|| ApplyError::Poison("the position is beyond the index".to_owned()))?;
         let envelope = &record.envelope;
-        set(changes, &kind_key(envelope.kind, block), offset)?;
-        if !in_own_stream(record) {
-            set(changes, &actor_key(envelope.actor.principal, block), offset)?;
+        let kind = Some(Dimension::Kind(envelope.kind));
+        let actor = (!in_own_stream(record)).then_some(Dimension::Actor(envelope.actor.principal));
+        // First everything that can fail, then the changes: a failed event leaves nothing behind.
+        for dimension in [kind, actor].into_iter().flatten() {
+            if let Entry::Vacant(vacant) = self.sets.entry((block, dimension)) {
+                let row = changes.get(&set_key(dimension, block))?;
+                let row = Block::decode(row.as_deref().unwrap_or_default())?;
+                vacant.insert(Held {
+                    row,
+                    changed: false,
+                });
+            }
         }
-        let key = time_key(block);
-        let row = changes.get(&key)?;
-        let mut times = Times::decode(row.as_deref().unwrap_or_default())?;
-        times.note(offset, envelope.recorded_at);
-        Ok(changes.put(&key, times.encode())?)
+        if let Entry::Vacant(vacant) = self.times.entry(block) {
+            let row = changes.get(&time_key(block))?;
+            let row = Times::decode(row.as_deref().unwrap_or_default())?;
+            vacant.insert(Held {
+                row,
+                changed: false,
+            });
+        }
+        for dimension in [kind, actor].into_iter().flatten() {
+            if let Some(held) = self.sets.get_mut(&(block, dimension)) {
+                held.row.insert(offset);
+                self.changed += usize::from(!std::mem::replace(&mut held.changed, true));
+            }
+        }
+        if let Some(held) = self.times.get_mut(&block) {
+            held.row.note(offset, envelope.recorded_at);
+            self.changed += usize::from(!std::mem::replace(&mut held.changed, true));
+        }
+        self.block = block;
+        Ok(())
+    }
+
+    fn held_rows(&self) -> usize {
+        self.changed
+    }
+
+    fn before_commit(&mut self, changes: &mut Changes) -> Result<(), ViewError> {
+        for ((block, dimension), held) in self.sets.iter_mut().filter(|(_, held)| held.changed) {
+            changes.put(&set_key(*dimension, *block), held.row.encode())?;
+            held.changed = false;
+        }
+        for (block, held) in self.times.iter_mut().filter(|(_, held)| held.changed) {
+            changes.put(&time_key(*block), held.row.encode())?;
+            held.changed = false;
+        }
+        self.changed = 0;
+        // Blocks that are over are not touched again; neither are most actors.
+        let current = self.block;
+        self.times.retain(|block, _| *block == current);
+        if self.sets.len() > HELD_SETS_MAX {
+            self.sets.clear();
+        }
+        self.sets.retain(|(block, _), _| *block == current);
+        Ok(())
     }
 }
 
@@ -122,11 +202,11 @@ pub(crate) fn in_own_stream(record: &Decoded) -> bool {
             .is_some_and(|account| account.0 == actor.principal.0)
 }
 
-fn set(changes: &mut Changes, key: &[u8], offset: u16) -> Result<(), ApplyError> {
-    let row = changes.get(key)?;
-    let mut block = Block::decode(row.as_deref().unwrap_or_default())?;
-    block.insert(offset);
-    Ok(changes.put(key, block.encode())?)
+fn set_key(dimension: Dimension, block: u32) -> Vec<u8> {
+    match dimension {
+        Dimension::Kind(kind) => kind_key(kind, block),
+        Dimension::Actor(actor) => actor_key(actor, block),
+    }
 }
 
 fn kind_key(kind: u16, block: u32) -> Vec<u8> {

@@ -19,6 +19,9 @@ const POINTER_NEW: &str = "CURRENT.new";
 /// Largest pointer file read, in bytes.
 const POINTER_BYTES_MAX: u64 = 64 * 1024;
 
+/// A view and the number of its generation.
+pub(crate) type Generation = (u64, Arc<dyn ViewStore>);
+
 /// The place of all views.
 pub(crate) struct Home {
     /// `None`: in memory.
@@ -69,10 +72,7 @@ impl Home {
     }
 
     /// Opens the generation that serves; `None`: there is none.
-    pub(crate) fn open_current(
-        &self,
-        name: &str,
-    ) -> Result<Option<(u64, Arc<dyn ViewStore>)>, ViewError> {
+    pub(crate) fn open_current(&self, name: &str) -> Result<Option<Generation>, ViewError> {
         let (Some(generation), Some(dir)) = (self.current(name), &self.dir) else {
             return Ok(None);
         };
@@ -88,7 +88,7 @@ impl Home {
     }
 
     /// Makes an empty view beside the serving one; its generation is new.
-    pub(crate) fn create(&self, name: &str) -> Result<(u64, Arc<dyn ViewStore>), ViewError> {
+    pub(crate) fn create(&self, name: &str) -> Result<Generation, ViewError> {
         let generation = self.current(name).unwrap_or(0) + 1;
         let Some(dir) = &self.dir else {
             return Ok((generation, Arc::new(MemoryView::new())));
@@ -185,10 +185,13 @@ fn read_pointer(dir: &Path) -> Result<BTreeMap<String, u64>, ViewError> {
 }
 
 fn write_pointer(dir: &Path, current: &BTreeMap<String, u64>) -> std::io::Result<()> {
-    let text: String = current
-        .iter()
-        .map(|(name, generation)| format!("{name} {generation}\n"))
-        .collect();
+    let mut text = String::new();
+    for (name, generation) in current {
+        text.push_str(name);
+        text.push(' ');
+        text.push_str(&generation.to_string());
+        text.push('\n');
+    }
     let new = dir.join(POINTER_NEW);
     let mut file = File::create(&new)?;
     file.write_all(text.as_bytes())?;

@@ -108,6 +108,9 @@ impl Lookups {
         };
         changes.write(&claim_key(stream), &lookup)?;
         let key = pending_key(claimed.confirmed_by);
+        if !self.awaited.contains(&claimed.confirmed_by) {
+            changes.assume_absent(&key)?;
+        }
         let mut pending: Pending = changes.read(NAME, &key)?.unwrap_or_default();
         if !pending.claims.contains(&stream) {
             pending.claims.push(stream);

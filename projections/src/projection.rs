@@ -113,6 +113,18 @@ pub trait Projection: Send + 'static {
 
     /// Folds one record. On an error nothing of it is kept and the projection halts.
     fn apply(&mut self, changes: &mut Changes, record: &Decoded) -> Result<(), ApplyError>;
+
+    /// How many changed rows it holds in memory besides those in [`Changes`]; counted into the
+    /// window.
+    fn held_rows(&self) -> usize {
+        0
+    }
+
+    /// Hands what it holds in memory over as rows.
+    fn before_commit(&mut self, changes: &mut Changes) -> Result<(), ViewError> {
+        let _ = changes;
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -92,14 +92,14 @@ pub(crate) async fn build(lanes: Vec<Lane>, build: Build<'_>) -> Result<Vec<Lane
         results.push((name, receiver));
     }
     let total = build.to;
-    let mut feed = Feed {
+    let mut reader = Feed {
         store: build.store,
         admission: build.admission,
         next: 0,
         until: Some(total),
     };
     let mut cancelled = false;
-    let fed = feed
+    let outcome = reader
         .run(&inboxes, |done| {
             (build.progress)(Progress { done, total });
             cancelled = build.cancel.load(Ordering::Relaxed);
@@ -110,12 +110,14 @@ pub(crate) async fn build(lanes: Vec<Lane>, build: Build<'_>) -> Result<Vec<Lane
     if cancelled {
         return Err(ViewError::Cancelled);
     }
-    inboxes.iter().for_each(|inbox| inbox.end(End::Drained));
-    let mut built = Vec::with_capacity(results.len());
+    for inbox in &inboxes {
+        inbox.end(End::Drained);
+    }
+    let mut finished = Vec::with_capacity(results.len());
     let mut halted = None;
     for (name, receiver) in results {
         match receiver.await.map_err(|_| ViewError::Closed)? {
-            Ok(Some(lane)) => built.push(lane),
+            Ok(Some(lane)) => finished.push(lane),
             // Stopped because another lane halted.
             Ok(None) => {}
             Err(Halt {
@@ -129,11 +131,11 @@ pub(crate) async fn build(lanes: Vec<Lane>, build: Build<'_>) -> Result<Vec<Lane
             }
         }
     }
-    fed?;
+    outcome?;
     drop(stop);
     match halted {
         Some(error) => Err(error),
-        None => Ok(built),
+        None => Ok(finished),
     }
 }
 

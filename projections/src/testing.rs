@@ -57,11 +57,6 @@ impl World {
         EventId(id)
     }
 
-    /// The id that the `n`th event from now will have (0: the next).
-    pub(crate) fn id_ahead(&self, n: u64) -> EventId {
-        Self::event_id(self.next + n)
-    }
-
     pub(crate) fn envelope(&mut self, step: &Step) -> (Envelope, Vec<Vec<u8>>) {
         self.now += step.later * 60_000_000;
         let (revision, link) = match self.heads.get(&step.stream) {
@@ -174,6 +169,7 @@ fn case(n: u8) -> CaseId {
 }
 
 /// What happens in an account's stream, loosely: the fold is total, so order need not make sense.
+#[expect(clippy::too_many_lines, reason = "one arm per kind")]
 fn account_event(kind: u8, n: u8, minutes: i64) -> Event {
     let deadline = Micros(START + minutes * 60_000_000);
     let day = deadline.local_day();

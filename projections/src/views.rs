@@ -4,6 +4,9 @@
 //! rows (a few microseconds warm) and belong into the handler, not into another thread.
 
 mod open;
+mod status;
+
+pub use status::{State, Status};
 
 use crate::accounts::AccountView;
 use crate::as_of::AsOf;
@@ -58,55 +61,6 @@ impl Default for Options {
     }
 }
 
-/// How a projection is doing.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
-pub enum State {
-    /// Everything that is safe in the ledger is visible.
-    Live,
-    /// Behind, and working on it.
-    CatchingUp,
-    /// Being built aside; the old rows serve until then.
-    Rebuilding {
-        /// Events read.
-        done: u64,
-        /// Events to read.
-        total: u64,
-    },
-    /// Halted at an event it cannot take (INV-6).
-    Halted {
-        /// The event's position.
-        position: u64,
-        /// Why.
-        reason: String,
-    },
-    /// Stopped by an error of the machine or the store.
-    Failed {
-        /// Which.
-        reason: String,
-    },
-}
-
-/// Status of one projection.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Status {
-    /// Its name.
-    pub name: &'static str,
-    /// Its version.
-    pub version: u32,
-    /// The generation that serves: raised by every rebuild.
-    pub generation: u64,
-    /// How many events are visible: the position of the next one.
-    pub cursor: u64,
-    /// How many events the ledger has beyond that.
-    pub lag: u64,
-    /// How it is doing.
-    #[serde(flatten)]
-    pub state: State,
-    /// The last error, also one that was cured since.
-    pub last_error: Option<String>,
-}
-
 /// The read models. Cheap to clone; the last one dropped stops them.
 #[derive(Clone)]
 pub struct Views {
@@ -126,7 +80,7 @@ struct Inner {
 fn projections() -> Vec<Box<dyn Projection>> {
     vec![
         Box::new(accounts::Accounts),
-        Box::new(audit::Audit),
+        Box::new(audit::Audit::default()),
         Box::new(lookups::Lookups::default()),
         Box::new(statistics::StatisticsProjection),
         Box::new(deadlines::Deadlines),
@@ -162,6 +116,16 @@ impl Views {
         open::open(Home::memory(), store, options).await
     }
 
+    /// Events of a projection that are visible: the position of the next one. Cheap enough to ask
+    /// with every read.
+    pub fn visible(&self, name: &str) -> Result<u64, ViewError> {
+        let slot = self.inner.slots.iter().find(|slot| slot.name == name);
+        let slot = slot.ok_or_else(|| ViewError::UnknownProjection {
+            name: name.to_owned(),
+        })?;
+        Ok(slot.watermark.visible())
+    }
+
     /// How each projection is doing.
     pub async fn status(&self) -> Result<Vec<Status>, ViewError> {
         let length = self.inner.around.store.length().await?;
@@ -169,7 +133,7 @@ impl Views {
             .inner
             .slots
             .iter()
-            .map(|slot| status(slot, length))
+            .map(|slot| status::of(slot, length))
             .collect())
     }
 
@@ -309,9 +273,9 @@ impl Views {
             }
         }
         let result = self.rebuild_slots(&slots, progress, cancel).await;
-        slots
-            .iter()
-            .for_each(|slot| slot.info.lock().rebuilding = None);
+        for slot in &slots {
+            slot.info.lock().rebuilding = None;
+        }
         result
     }
 
@@ -338,9 +302,9 @@ impl Views {
             }
         }
         let note = |reached: Progress| {
-            slots
-                .iter()
-                .for_each(|slot| slot.info.lock().rebuilding = Some(reached));
+            for slot in slots {
+                slot.info.lock().rebuilding = Some(reached);
+            }
             progress(reached);
         };
         let store = Arc::clone(&around.store);
@@ -401,9 +365,9 @@ impl Views {
 impl Inner {
     fn stop(&self) {
         self.feed.abort();
-        self.slots
-            .iter()
-            .for_each(|slot| slot.inbox.end(End::Stopped));
+        for slot in &self.slots {
+            slot.inbox.end(End::Stopped);
+        }
         for thread in self.threads.lock().drain(..) {
             // A thread that panicked has said so already, and its view is found out of step at the
             // next start.
@@ -415,38 +379,5 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.stop();
-    }
-}
-
-fn status(slot: &Slot, length: u64) -> Status {
-    let info = slot.info.lock();
-    let cursor = info.digest.position;
-    let lag = length.saturating_sub(cursor);
-    let state = if let Some(Progress { done, total }) = info.rebuilding {
-        State::Rebuilding { done, total }
-    } else if let Some(halt) = &info.halt {
-        let (position, reason) = (halt.position, halt.reason.clone());
-        if halt.poison {
-            State::Halted { position, reason }
-        } else {
-            State::Failed { reason }
-        }
-    } else if let Some(reason) = &info.failed {
-        State::Failed {
-            reason: reason.clone(),
-        }
-    } else if lag == 0 {
-        State::Live
-    } else {
-        State::CatchingUp
-    };
-    Status {
-        name: slot.name,
-        version: slot.version,
-        generation: info.generation,
-        cursor,
-        lag,
-        state,
-        last_error: info.last_error.clone(),
     }
 }

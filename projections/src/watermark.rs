@@ -80,7 +80,7 @@ impl Watermark {
 mod tests {
     use super::*;
 
-    const LONG: Duration = Duration::from_secs(60);
+    const LONG: Duration = Duration::from_mins(1);
 
     #[tokio::test]
     async fn it_resolves_when_the_position_is_visible_and_not_before() {

@@ -308,7 +308,7 @@ fn collect(bits: &Bits, block: u32, order: Order, limit: usize, positions: &mut 
         while word != 0 && positions.len() < limit {
             let bit = match order {
                 Order::Ascending => word.trailing_zeros(),
-                Order::Descending => 63 - word.leading_zeros(),
+                Order::Descending => word.ilog2(),
             };
             word &= !(1 << bit);
             positions.push(Position(start + index as u64 * 64 + u64::from(bit)));

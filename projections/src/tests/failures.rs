@@ -265,7 +265,7 @@ impl ViewStore for Dying {
 fn lanes() -> Vec<Box<dyn Projection>> {
     vec![
         Box::new(Accounts),
-        Box::new(audit::Audit),
+        Box::new(audit::Audit::default()),
         Box::new(lookups::Lookups::default()),
         Box::new(statistics::StatisticsProjection),
         Box::new(deadlines::Deadlines),
@@ -410,18 +410,6 @@ async fn a_view_of_another_history_or_ahead_of_the_ledger_is_made_anew() {
 async fn another_version_of_a_projection_is_made_anew() {
     let dir = tempfile::tempdir().unwrap();
     let options = SledOptions::default();
-    struct Newer;
-    impl Projection for Newer {
-        fn name(&self) -> &'static str {
-            Accounts.name()
-        }
-        fn version(&self) -> u32 {
-            Accounts.version() + 1
-        }
-        fn apply(&mut self, _: &mut crate::Changes, _: &Decoded) -> Result<(), crate::ApplyError> {
-            Ok(())
-        }
-    }
     let view = Arc::new(SledView::open(dir.path(), options).unwrap());
     drop(Lane::create(Box::new(Accounts), view.clone(), Window::SERVING).unwrap());
     let error = Lane::open(Box::new(Newer), view).err().unwrap();
@@ -478,23 +466,6 @@ async fn rows_that_did_not_come_from_the_log_are_found_by_a_rebuild_and_set_asid
     let dir = tempfile::tempdir().unwrap();
     let world = small_world().await;
     drop(once(dir.path(), world.store.clone()).await);
-    // A row changed through the lane itself, so that its own digest is consistent.
-    struct Forged;
-    impl Projection for Forged {
-        fn name(&self) -> &'static str {
-            statistics::NAME
-        }
-        fn version(&self) -> u32 {
-            statistics::VERSION
-        }
-        fn apply(
-            &mut self,
-            changes: &mut crate::Changes,
-            _: &Decoded,
-        ) -> Result<(), crate::ApplyError> {
-            Ok(changes.put(b"d-forged", vec![1])?)
-        }
-    }
     let mut world = world;
     world.write(&login(0)).await;
     {
@@ -676,4 +647,36 @@ async fn sealed_parts_are_referred_to_and_nothing_else_of_them_is_kept() {
         .await
         .unwrap();
     assert_eq!(moved.unwrap().sealed.devices.len(), 1);
+}
+
+/// The next version of a projection.
+struct Newer;
+impl Projection for Newer {
+    fn name(&self) -> &'static str {
+        Accounts.name()
+    }
+    fn version(&self) -> u32 {
+        Accounts.version() + 1
+    }
+    fn apply(&mut self, _: &mut crate::Changes, _: &Decoded) -> Result<(), crate::ApplyError> {
+        Ok(())
+    }
+}
+
+/// Changes a row through the lane itself, so that the rows' own digest is consistent.
+struct Forged;
+impl Projection for Forged {
+    fn name(&self) -> &'static str {
+        statistics::NAME
+    }
+    fn version(&self) -> u32 {
+        statistics::VERSION
+    }
+    fn apply(
+        &mut self,
+        changes: &mut crate::Changes,
+        _: &Decoded,
+    ) -> Result<(), crate::ApplyError> {
+        Ok(changes.put(b"d-forged", vec![1])?)
+    }
 }

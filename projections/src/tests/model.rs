@@ -64,10 +64,8 @@ fn totals(records: &[Decoded], area: AreaCode, day: LocalDay) -> Totals {
         for record in of(records, account(n)) {
             let on = record.envelope.occurred_at.local_day();
             match &record.event {
-                Event::RegistryCheckSucceeded(facts) => {
-                    if facts.database == Database::Population {
-                        registry = Some(facts.area);
-                    }
+                Event::RegistryCheckSucceeded(facts) if facts.database == Database::Population => {
+                    registry = Some(facts.area);
                 }
                 Event::AppAccountCreated(_) => app = app.or(Some((on, registry))),
                 Event::AccountIssued(facts) => {
