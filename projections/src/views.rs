@@ -137,16 +137,6 @@ impl Views {
             .collect())
     }
 
-    /// Events of a projection that are visible: the position of the next one. Cheap enough to ask
-    /// with every read.
-    pub fn visible(&self, name: &str) -> Result<u64, ViewError> {
-        let slot = self.inner.slots.iter().find(|slot| slot.name == name);
-        let slot = slot.ok_or_else(|| ViewError::UnknownProjection {
-            name: name.to_owned(),
-        })?;
-        Ok(slot.watermark.visible())
-    }
-
     /// An account as it is now.
     pub fn account(&self, account: AccountId) -> Result<Option<AccountView>, ViewError> {
         accounts::find(&*self.view(accounts::NAME)?, account)
