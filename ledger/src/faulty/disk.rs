@@ -234,12 +234,11 @@ impl World {
         let injected = || io::Error::other("injected fault");
         match self.fault {
             Some((at, fault)) if at == number => match fault {
-                Fault::NotDone => Err(injected()),
                 Fault::Done => Ok((1000, Err(injected()))),
                 Fault::Partly(share) if operation == Operation::Write => {
                     Ok((share, Err(injected())))
                 }
-                Fault::Partly(_) => Err(injected()),
+                Fault::NotDone | Fault::Partly(_) => Err(injected()),
                 Fault::Full => {
                     self.full = true;
                     Ok((1000, Ok(())))

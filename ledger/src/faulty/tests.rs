@@ -87,7 +87,7 @@ async fn who_asks_again_does_not_notice_the_faults() {
 
 #[tokio::test]
 async fn the_same_seed_makes_the_same_faults_and_each_is_what_it_says() {
-    let faults = Faults {
+    let chosen = Faults {
         fails: 200,
         uncertain_written: 200,
         uncertain_lost: 200,
@@ -97,7 +97,7 @@ async fn the_same_seed_makes_the_same_faults_and_each_is_what_it_says() {
     let mut runs = Vec::new();
     for _ in 0..2 {
         let memory: Arc<dyn EventStore> = Arc::new(Memory::new());
-        let faulty = Faulty::new(Arc::clone(&memory), 42, faults);
+        let faulty = Faulty::new(Arc::clone(&memory), 42, chosen);
         let mut outcomes = Vec::new();
         for n in 0..300 {
             let before = memory.length().await.unwrap();

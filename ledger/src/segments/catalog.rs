@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 /// Sealed segments whose files are kept open: two files each.
 const OPEN_SEGMENTS_MAX: usize = 128;
-/// Bytes of records after which a page ends.
+/// Bytes of records after which a page of a stream ends; pages of the whole ledger end sooner.
 pub const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Read at once when one record is wanted: most records are smaller.
 const RECORD_READ_BYTES: usize = 1536;
@@ -167,8 +167,8 @@ impl Catalog {
     pub(crate) fn page(&self, from: u64, limit: usize) -> Result<Vec<StoredRecord>, StoreError> {
         let limit = limit.min(PAGE_RECORDS_MAX);
         let mut records = Vec::with_capacity(limit.min(self.left(from)));
-        let mut bytes = 0;
-        while records.len() < limit && bytes < PAGE_BYTES_MAX {
+        let mut more = true;
+        while more && records.len() < limit {
             let position = from.saturating_add(records.len() as u64);
             let Some(mut place) = self.locate(position)? else {
                 break;
@@ -176,14 +176,7 @@ impl Catalog {
             if place.sealed && read_frame(&place, position, false).is_err() {
                 place = self.relocate(position)?;
             }
-            let wanted = limit - records.len();
-            bytes += read_run(
-                &place,
-                position,
-                wanted,
-                PAGE_BYTES_MAX - bytes,
-                &mut records,
-            )?;
+            more = read_run(&place, position, limit, &mut records)?;
         }
         Ok(records)
     }
@@ -199,10 +192,10 @@ impl Catalog {
         let limit = limit.min(PAGE_RECORDS_MAX) as u64;
         let wanted = from.0..from.0.saturating_add(limit);
         let mut found = Vec::new();
-        let mut held = 0;
+        let mut bytes_held = 0;
         let mut at = head.position;
         for revision in (from.0..=head.revision.0).rev() {
-            let hold = wanted.contains(&revision) && held < PAGE_BYTES_MAX;
+            let hold = wanted.contains(&revision) && bytes_held < PAGE_BYTES_MAX;
             let frame = self.frame(at.0, hold)?;
             let header = &frame.header;
             if header.revision.0 != revision || header.stream != stream {
@@ -210,7 +203,7 @@ impl Catalog {
             }
             if wanted.contains(&revision) {
                 let record = hold.then(|| stored(header, frame.record()));
-                held += record.as_ref().map_or(0, |record| record.bytes.len());
+                bytes_held += record.as_ref().map_or(0, |record| record.bytes.len());
                 found.push((at, record));
             }
             match header.previous {
@@ -222,12 +215,11 @@ impl Catalog {
         let mut records = Vec::with_capacity(found.len());
         let mut bytes = 0;
         for (position, record) in found.into_iter().rev() {
-            let record = match record {
-                Some(record) => record,
-                None => {
-                    let frame = self.frame(position.0, true)?;
-                    stored(&frame.header, frame.record())
-                }
+            let record = if let Some(record) = record {
+                record
+            } else {
+                let frame = self.frame(position.0, true)?;
+                stored(&frame.header, frame.record())
             };
             bytes += record.bytes.len();
             records.push(record);
@@ -429,27 +421,29 @@ fn read_frame(place: &Place, position: u64, body: bool) -> Result<Frame, StoreEr
     frame_at(&mut window, place, place.offset, position, body)
 }
 
-/// Reads records from `place` on until the file, `wanted` or `budget` bytes end; at least one.
+/// Reads records from `place` on, at least one, until there are `limit` or the file ends. `false`:
+/// one chunk is full. (More at once would be slower: the system would have to find new memory for
+/// every page.)
 fn read_run(
     place: &Place,
     position: u64,
-    wanted: usize,
-    budget: usize,
+    limit: usize,
     records: &mut Vec<StoredRecord>,
-) -> Result<usize, StoreError> {
+) -> Result<bool, StoreError> {
+    let wanted = limit.saturating_sub(records.len());
     let ahead = (wanted * 1024).clamp(4096, CHUNK_BYTES);
     let mut window = Window::new(Arc::clone(&place.file), place.limit, ahead);
-    let (mut offset, mut bytes) = (place.offset, 0);
+    let mut offset = place.offset;
     for position in (position..place.end).take(wanted) {
+        let long = offset - place.offset >= CHUNK_BYTES as u64 / 2;
+        if long && !window.holds_frame(offset) {
+            return Ok(false);
+        }
         let frame = frame_at(&mut window, place, offset, position, true)?;
         offset += frame.header.frame_bytes() as u64;
-        bytes += frame.header.length as usize;
         records.push(stored(&frame.header, frame.record()));
-        if bytes >= budget {
-            break;
-        }
     }
-    Ok(bytes.max(1))
+    Ok(true)
 }
 
 fn frame_at(

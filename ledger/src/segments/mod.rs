@@ -60,7 +60,6 @@ use disk::{Disk, Lock, RealDisk, io_error};
 use domain::ids::{EventId, Position, Revision, StreamId};
 use parking_lot::Mutex;
 use queue::{Ending, Queue, Request};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -123,15 +122,12 @@ impl Segments {
         disk.create_dir(dir)
             .map_err(|error| io_error("making the data directory", &error))?;
         let _lock = take_lock(&**disk, dir)?;
-        match disk.list(&log) {
-            Ok(names) if names.iter().any(|name| name.ends_with(".seg")) => Err(
-                StoreError::Unusable("there is a ledger here already".to_owned()),
-            ),
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(io_error("listing the log", &error))
-            }
-            _ => create_log(disk, dir, &log, options.segment_bytes),
+        if scan::is_made(&**disk, &log)? {
+            return Err(StoreError::Unusable(
+                "there is a ledger here already".to_owned(),
+            ));
         }
+        create_log(disk, dir, &log, options.segment_bytes)
     }
 
     /// Opens the log in `dir` for writing and says what was found.
@@ -314,7 +310,7 @@ impl Drop for Segments {
 impl Options {
     fn check(&self) -> Result<(), StoreError> {
         if (SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX).contains(&self.segment_bytes)
-            && self.segment_bytes % 4096 == 0
+            && self.segment_bytes.is_multiple_of(4096)
         {
             Ok(())
         } else {

@@ -106,10 +106,10 @@ impl Queue {
     pub(crate) fn take(&self, into: &mut Vec<Request>) -> Option<Ending> {
         let mut waiting = self.waiting.lock();
         loop {
-            if waiting.ending == Some(Ending::Crash) || waiting.requests.is_empty() {
-                if let Some(ending) = waiting.ending {
-                    return Some(ending);
-                }
+            if let Some(ending) = waiting.ending
+                && (ending == Ending::Crash || waiting.requests.is_empty())
+            {
+                return Some(ending);
             }
             if !waiting.requests.is_empty() {
                 std::mem::swap(&mut waiting.requests, into);

@@ -245,6 +245,15 @@ pub fn segment_name(first: u64) -> String {
     format!("{first:020}.seg")
 }
 
+/// Whether there is any segment file.
+pub(crate) fn is_made(disk: &dyn Disk, log: &Path) -> Result<bool, StoreError> {
+    match disk.list(log) {
+        Ok(names) => Ok(names.iter().any(|name| name.strip_suffix(".seg").is_some())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(io_error("listing the log", &error)),
+    }
+}
+
 /// First positions of the segment files in a directory, in order.
 pub(crate) fn segment_files(disk: &dyn Disk, log: &Path) -> Result<Vec<u64>, StoreError> {
     let names = match disk.list(log) {

@@ -6,7 +6,7 @@
 use super::disk::{DiskFile, io_error};
 use super::frame::{
     FRAME_HEADER_BYTES, FrameHeader, MARK_BYTES, MarkKind, Parsed, SEGMENT_HEADER_BYTES,
-    SegmentHeader, advance_chain, parse,
+    SegmentHeader, advance_chain, frame_bytes, parse,
 };
 use super::tail::{self, Tail};
 use crate::store::StoreError;
@@ -55,6 +55,19 @@ impl Window {
         self.chunk = Bytes::from(chunk);
         self.base = offset;
         Ok(self.chunk.clone())
+    }
+
+    /// Whether the whole frame at `offset` has been read, as far as its length can be believed.
+    pub(crate) fn holds_frame(&self, offset: u64) -> bool {
+        let from = offset
+            .checked_sub(self.base)
+            .and_then(|from| usize::try_from(from).ok());
+        let Some(bytes) = from.and_then(|from| self.chunk.get(from..)) else {
+            return false;
+        };
+        let length = bytes.get(8..).and_then(|rest| rest.first_chunk::<4>());
+        length
+            .is_some_and(|length| frame_bytes(u32::from_le_bytes(*length) as usize) <= bytes.len())
     }
 
     /// Forgets what was read, so that it is read again.

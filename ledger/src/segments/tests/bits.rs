@@ -2,8 +2,10 @@
 
 use super::*;
 
+type File = (PathBuf, Vec<u8>);
+
 /// A log with a sealed segment and a last one, and its files.
-fn small_log(clean: bool) -> (SimDisk, Vec<(PathBuf, Vec<u8>)>, Vec<Bytes>) {
+fn small_log(clean: bool) -> (SimDisk, Vec<File>, Vec<Bytes>) {
     let (disk, store) = fresh();
     let mut script = script(40);
     let sealed = |disk: &SimDisk| scan::segment_files(disk, &log_dir(dir())).unwrap().len() > 1;
@@ -13,9 +15,9 @@ fn small_log(clean: bool) -> (SimDisk, Vec<(PathBuf, Vec<u8>)>, Vec<Bytes>) {
         left > 0 && append(&store, step).is_ok()
     });
     if clean {
-        store.close()
+        store.close();
     } else {
-        store.crash()
+        store.crash();
     }
     let files: Vec<_> = scan::segment_files(&disk, &log_dir(dir()))
         .unwrap()

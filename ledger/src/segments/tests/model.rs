@@ -65,9 +65,8 @@ proptest! {
                     let head = block_on(model.stream_head(name)).unwrap();
                     let expected = match head {
                         Some(head) if !stale => Expected::Revision(head.revision),
-                        Some(_) => Expected::NoStream,
                         None if stale => Expected::Revision(Revision(3)),
-                        None => Expected::NoStream,
+                        _ => Expected::NoStream,
                     };
                     let records: Vec<_> = sizes.iter().zip(number as u64 * 10..)
                         .map(|(size, id)| record(id, *size))
