@@ -40,6 +40,7 @@ pub struct DeviceInfo {
 #[derive(Clone, PartialEq, Eq, SchemaRead, SchemaWrite)]
 #[non_exhaustive]
 #[wincode(tag_encoding = "u8")]
+#[allow(missing_docs, reason = "a variant's text says what its fields are")]
 pub enum Command {
     /// P1 steps 1–4. `qr`: the raw QR text where the card was scanned.
     RegisterAppAccount {
@@ -167,6 +168,7 @@ pub enum Command {
 
 /// A registry's answer to declared data, asked before deciding.
 #[derive(Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "a variant's text says what its fields are")]
 pub enum RegistryAnswer {
     /// Confirmed. Where the registry says the person resides, and the birth date it knows.
     Confirmed {
@@ -180,6 +182,7 @@ pub enum RegistryAnswer {
 
 /// A sector registry's answer to a declared document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "a variant's text says what its fields are")]
 pub enum DocumentAnswer {
     /// Verified; the instant its data are of.
     Verified { data_as_of: Micros },

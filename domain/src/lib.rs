@@ -16,5 +16,7 @@ pub mod personal;
 pub mod policy;
 pub mod record;
 pub mod seal;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod upcast;
 pub mod vocabulary;

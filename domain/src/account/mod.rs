@@ -3,6 +3,7 @@
 //! Owns the regions of spec A.8 and nothing personal: no number, name or phone, in no encoding. It
 //! must never refuse an event: what is in the ledger has happened ([`Account::evolve`] is total).
 
+mod change;
 mod evolve;
 mod state;
 #[cfg(test)]

@@ -1,0 +1,214 @@
+//! The changes to an account's regions that events are made of.
+
+use super::state::{
+    ActivationPhase, Case, CaseState, Challenge, Document, EventRef, Match, RegistrationStep,
+};
+use super::{Account, CLOSED_CASES_MAX, DOCUMENTS_MAX, HOUR, MATCHES_MAX, Recorded};
+use crate::event::{
+    AccountIssued, BiometricMatchRecorded, CommandRejected, DocumentLinked, OtpChallengeIssued,
+};
+use crate::ids::{CaseId, ChallengeId, DeviceRef, LocalDay, Micros};
+use crate::vocabulary::{
+    CommandKind, Guard, Level, MatchResult, Modality, OtpPurpose, RefusalCode,
+};
+
+/// What more than one event does.
+impl Account {
+    pub(super) fn registration_step(&mut self, step: RegistrationStep) {
+        if let Some(registration) = &mut self.registration {
+            registration.step = step;
+        }
+    }
+
+    /// A check at an officer's desk is no answer to a registration that is further on.
+    pub(super) fn registry_answered(&mut self, step: RegistrationStep) {
+        if let Some(registration) = &mut self.registration
+            && registration.step == RegistrationStep::Submitted
+        {
+            registration.step = step;
+        }
+    }
+
+    pub(super) fn challenge_issued(&mut self, facts: &OtpChallengeIssued) {
+        self.drop_challenge(facts.purpose);
+        self.challenges.push(Challenge {
+            id: facts.challenge,
+            purpose: facts.purpose,
+            expires_at: facts.expires_at,
+            resend_after: facts.resend_after,
+            attempts_max: facts.attempts_max,
+            wrong: 0,
+            verified: false,
+        });
+    }
+
+    pub(super) fn challenge_verified(&mut self, id: ChallengeId) {
+        for challenge in self
+            .challenges
+            .iter_mut()
+            .filter(|challenge| challenge.id == id)
+        {
+            challenge.verified = true;
+        }
+    }
+
+    pub(super) fn drop_challenge(&mut self, purpose: OtpPurpose) {
+        self.challenges
+            .retain(|challenge| challenge.purpose != purpose);
+    }
+
+    pub(super) fn phase(&mut self, phase: ActivationPhase, recorded: &Recorded<'_>) {
+        self.activation.phase = phase;
+        self.activation.by = Some(recorded.as_ref());
+    }
+
+    /// Opens a dossier. One of the same id is begun again, so that no id stands twice.
+    pub(super) fn case_opened(&mut self, case: Case) {
+        self.cases.retain(|known| known.id != case.id);
+        keep_last(&mut self.cases, CLOSED_CASES_MAX);
+        self.cases.push(case);
+    }
+
+    pub(super) fn on_case(&mut self, id: CaseId, change: impl FnOnce(&mut Case)) {
+        if let Some(case) = self.cases.iter_mut().find(|case| case.id == id) {
+            change(case);
+        }
+    }
+
+    pub(super) fn case_closed(&mut self, id: CaseId, state: CaseState) {
+        self.on_case(id, |case| case.state = state);
+    }
+
+    pub(super) fn issued(&mut self, facts: &AccountIssued, recorded: &Recorded<'_>) {
+        self.case_closed(facts.case, CaseState::Approved);
+        let identification = &mut self.identification;
+        identification.stage = identification.stage.max(facts.level.into());
+        identification.area = Some(facts.area);
+        match facts.level {
+            Level::One => identification.level_1 = Some(recorded.as_ref()),
+            Level::Two => identification.level_2 = Some(recorded.as_ref()),
+        }
+    }
+
+    pub(super) fn unbound(&mut self, device: DeviceRef) {
+        if self
+            .device
+            .as_ref()
+            .is_some_and(|bound| bound.device == device)
+        {
+            self.device = None;
+            // A code shown on a device that is gone can no longer be read.
+            self.drop_challenge(OtpPurpose::DeviceChange);
+        }
+    }
+
+    pub(super) fn linked(&mut self, facts: &DocumentLinked, recorded: &Recorded<'_>) {
+        self.documents
+            .retain(|document| document.id != facts.document);
+        self.documents.push(Document {
+            id: facts.document,
+            kind: facts.kind,
+            database: facts.database,
+            data_as_of: facts.data_as_of,
+            by: recorded.as_ref(),
+        });
+        keep_last(&mut self.documents, DOCUMENTS_MAX);
+    }
+
+    pub(super) fn rejected(&mut self, facts: &CommandRejected, at: Micros) {
+        let hour = at.0.div_euclid(HOUR);
+        if self.refusals.hour != hour {
+            self.refusals.hour = hour;
+            self.refusals.count = 0;
+        }
+        self.refusals.count = self.refusals.count.saturating_add(1);
+        if facts.code == RefusalCode::OtpWrong {
+            for challenge in self
+                .challenges
+                .iter_mut()
+                .filter(|open| Some(open.id) == facts.challenge)
+            {
+                challenge.wrong = challenge.wrong.saturating_add(1);
+            }
+        }
+        // A login's wrong password is counted by its own event, `LoginFailed`.
+        if facts.guard == Guard::CredentialRight && facts.command != CommandKind::LogIn {
+            let wrong = &mut self.credentials.wrong_passcodes;
+            *wrong = wrong.saturating_add(1);
+        }
+    }
+}
+
+impl Case {
+    pub(super) fn new(id: CaseId, level: Level, by: EventRef) -> Self {
+        Self {
+            id,
+            level,
+            state: CaseState::Draft,
+            by,
+            with_card_issue: false,
+            portrait: false,
+            fingerprints: false,
+            consent: false,
+            decide_by: None,
+            deadline_missed: false,
+            notified: false,
+            matches: Vec::new(),
+        }
+    }
+
+    pub(super) fn handed_in(&mut self, decide_by: LocalDay) {
+        self.decide_by = Some(decide_by);
+        if self.state.is_open() {
+            self.state = CaseState::AwaitingBiometric;
+            self.settle();
+        }
+    }
+
+    /// Keeps the last answer of each database about each biometric.
+    pub(super) fn answered(&mut self, facts: &BiometricMatchRecorded) {
+        self.matches
+            .retain(|known| (known.modality, known.database) != (facts.modality, facts.database));
+        let (modality, database, result) = (facts.modality, facts.database, facts.result);
+        self.matches.push(Match {
+            modality,
+            database,
+            result,
+        });
+        keep_last(&mut self.matches, MATCHES_MAX);
+        self.settle();
+    }
+
+    /// Every biometric that was taken has an answer: the authority's turn.
+    pub(super) fn settle(&mut self) {
+        let answered = |modality: Modality| {
+            self.matches
+                .iter()
+                .any(|m| m.modality == modality && m.result != MatchResult::Unavailable)
+        };
+        let done = (!self.portrait || answered(Modality::Portrait))
+            && (!self.fingerprints || answered(Modality::Fingerprints));
+        if self.state == CaseState::AwaitingBiometric && done {
+            self.state = CaseState::AwaitingDecision;
+        }
+    }
+
+    /// Whether a registry found this biometric to be the same person's.
+    pub fn is_matched(&self, modality: Modality) -> bool {
+        self.matches
+            .iter()
+            .any(|m| m.modality == modality && m.result == MatchResult::Match)
+    }
+
+    /// Whether a registry found this biometric to be somebody else's.
+    pub fn is_mismatched(&self, modality: Modality) -> bool {
+        self.matches
+            .iter()
+            .any(|m| m.modality == modality && m.result == MatchResult::NoMatch)
+    }
+}
+
+pub(super) fn keep_last<T>(list: &mut Vec<T>, max: usize) {
+    let over = list.len().saturating_sub(max);
+    list.drain(..over);
+}

@@ -1,0 +1,275 @@
+//! Given events, when a command, then events or a refusal; and random events, commands and
+//! surroundings for properties. For tests only (feature `testing`).
+
+mod random;
+
+pub use random::{any_command, any_event, any_surroundings, build_command};
+
+use crate::account::{Account, Recorded};
+use crate::command::{
+    Command, Context, CredentialForm, Decision, DeviceInfo, DocumentAnswer, Holder, OfficerFacts,
+    RegistryAnswer,
+};
+use crate::decide::decide;
+use crate::envelope::Actor;
+use crate::event::Event;
+use crate::ids::{
+    AreaCode, DeviceRef, EventId, KeyId, LocalDay, LookupHash, Micros, Position, PrincipalId,
+    PublicKey,
+};
+use crate::personal::Person;
+use crate::policy::Policy;
+use crate::vocabulary::{Guard, RefusalCode, Role};
+
+/// 2024-03-05 09:00 in Viet Nam, a Tuesday: the day of letter S004's figures.
+pub const NOON: Micros = Micros(1_709_604_000_000_000);
+
+/// The chip-card QR of [`person`].
+pub const CARD_QR: &str =
+    "030099000001|123456789|Nguyễn Thị An|01021990|Nữ|Thanh Bình, Hải Dương|01012022";
+
+/// A synthetic person of Hải Dương.
+pub fn person() -> Person {
+    Person {
+        personal_id: "030099000001".into(),
+        full_name: "Nguyễn Thị An".into(),
+        birth_date: "1990-02-01".into(),
+        sex: "Nữ".into(),
+        residence: "Thanh Bình, Hải Dương".into(),
+        phone: "+84912345678".into(),
+        email: String::new(),
+        old_id: "123456789".into(),
+        card_issued: "2022-01-01".into(),
+    }
+}
+
+/// A device by number.
+pub fn device(number: u8) -> DeviceInfo {
+    DeviceInfo {
+        device: DeviceRef([number; 16]),
+        key: PublicKey([number; 32]),
+        identifier: format!("device {number}"),
+        model: "model".into(),
+    }
+}
+
+/// Everything a [`Context`] says, owned, with answers that let a command pass.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// When.
+    pub now: Micros,
+    /// By which values.
+    pub policy: Policy,
+    /// The key the actor signed with.
+    pub key: Option<KeyId>,
+    /// The holder's data.
+    pub person: Option<Person>,
+    /// The population registry's answer.
+    pub registry: Option<RegistryAnswer>,
+    /// The sector registry's answer.
+    pub document: Option<DocumentAnswer>,
+    /// Who holds the personal number.
+    pub personal_id_holder: Holder,
+    /// Who holds the phone number.
+    pub phone_holder: Holder,
+    /// Who holds the device.
+    pub device_holder: Holder,
+    /// The number of a pending change.
+    pub new_phone: Option<String>,
+    /// Whether the code is right.
+    pub otp_right: Option<bool>,
+    /// Whether password or passcode is right.
+    pub credential_right: Option<bool>,
+    /// The form of a chosen password or passcode.
+    pub credential_form: Option<CredentialForm>,
+    /// Whether the second proof succeeded.
+    pub step_up: Option<bool>,
+    /// The officer.
+    pub officer: Option<OfficerFacts>,
+    /// First day of the site.
+    pub site_open_from: Option<LocalDay>,
+}
+
+impl Default for Surroundings {
+    fn default() -> Self {
+        Self {
+            now: NOON,
+            policy: Policy::default(),
+            key: None,
+            person: Some(person()),
+            registry: Some(RegistryAnswer::Confirmed {
+                area: AreaCode(30_288),
+                birth_date: "1990-02-01".into(),
+                has_chip_card: true,
+            }),
+            document: Some(DocumentAnswer::Verified { data_as_of: NOON }),
+            personal_id_holder: Holder::Free,
+            phone_holder: Holder::Free,
+            device_holder: Holder::Free,
+            new_phone: Some("+84987654321".into()),
+            otp_right: Some(true),
+            credential_right: None,
+            credential_form: Some(CredentialForm::Good),
+            step_up: None,
+            officer: Some(OfficerFacts { active: true, sites: vec![7] }),
+            site_open_from: None,
+        }
+    }
+}
+
+impl core::fmt::Debug for Surroundings {
+    /// Nothing personal, though it is made up: the habit is what counts.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Surroundings")
+            .field("now", &self.now)
+            .field("holders", &(self.personal_id_holder, self.phone_holder, self.device_holder))
+            .field("otp_right", &self.otp_right)
+            .field("step_up", &self.step_up)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A decision under surroundings. `seed` makes the ids it asks for.
+pub fn decide_under(
+    account: &Account,
+    role: Role,
+    command: &Command,
+    surroundings: &Surroundings,
+    seed: &mut u64,
+) -> Decision {
+    let mut new_id = || {
+        *seed += 1;
+        let mut id = [0xee; 16];
+        id[..8].copy_from_slice(&seed.to_be_bytes());
+        id
+    };
+    let s = surroundings;
+    let mut context = Context {
+        now: s.now,
+        occurred_at: s.now,
+        policy: &s.policy,
+        actor: Actor { role, principal: PrincipalId([role as u8 + 1; 16]), key: s.key },
+        new_id: &mut new_id,
+        person: s.person.as_ref(),
+        registry: s.registry.clone(),
+        document: s.document,
+        personal_id_holder: s.personal_id_holder,
+        phone_holder: s.phone_holder,
+        device_holder: s.device_holder,
+        phone_hash: Some(LookupHash([1; 16])),
+        new_phone: s.new_phone.as_deref(),
+        otp_right: s.otp_right,
+        credential_right: s.credential_right,
+        credential_form: s.credential_form,
+        step_up: s.step_up,
+        officer: s.officer.clone(),
+        site_open_from: s.site_open_from,
+        working_days_after: &|day, days| {
+            crate::calendar::working_days_after(day, days, &crate::calendar::default_holidays())
+        },
+    };
+    decide(account, command, &mut context)
+}
+
+/// Folds events after those an account has, one microsecond apart.
+pub fn fold(account: &mut Account, events: &[Event], at: Micros) {
+    for event in events {
+        let revision = account.next_revision();
+        let mut id = [0; 16];
+        id[8..].copy_from_slice(&revision.0.to_be_bytes());
+        account.evolve(&Recorded {
+            event,
+            event_id: EventId(id),
+            revision,
+            position: Some(Position(revision.0)),
+            recorded_at: at,
+            occurred_at: at,
+        });
+    }
+}
+
+/// One account and what surrounds it. Commands change it as their decisions say.
+#[derive(Clone, Default)]
+pub struct Scenario {
+    /// The account.
+    pub account: Account,
+    /// What surrounds the next command.
+    pub world: Surroundings,
+    /// Every event so far.
+    pub history: Vec<Event>,
+    seed: u64,
+}
+
+impl Scenario {
+    /// Nothing has happened.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// These events have happened.
+    #[must_use]
+    pub fn given(mut self, events: &[Event]) -> Self {
+        self.happened(events);
+        self
+    }
+
+    /// Records events.
+    pub fn happened(&mut self, events: &[Event]) {
+        fold(&mut self.account, events, self.world.now);
+        self.history.extend_from_slice(events);
+    }
+
+    /// Somebody asks; what comes of it is folded in.
+    pub fn when(&mut self, role: Role, command: &Command) -> Then {
+        let decision =
+            decide_under(&self.account, role, command, &self.world, &mut self.seed);
+        let events: Vec<Event> = decision.events.iter().map(|new| new.event.clone()).collect();
+        self.happened(&events);
+        Then { decision }
+    }
+
+    /// Time passes.
+    pub fn later(&mut self, micros: i64) {
+        self.world.now = self.world.now.plus(micros);
+    }
+}
+
+/// What came of a command.
+pub struct Then {
+    /// The decision.
+    pub decision: Decision,
+}
+
+impl Then {
+    /// Names of the events.
+    pub fn events(&self) -> Vec<&'static str> {
+        self.decision.events.iter().map(|new| new.event.name()).collect()
+    }
+
+    /// It was accepted, with exactly these events.
+    #[track_caller]
+    pub fn accepted(self, events: &[&str]) -> Self {
+        assert_eq!(self.decision.refused(), None, "refused after {:?}", self.decision.receipt);
+        assert_eq!(self.events(), events);
+        self
+    }
+
+    /// It was refused by this guard; before `CommandRejected` came exactly these events.
+    #[track_caller]
+    pub fn refused(self, guard: Guard, code: RefusalCode, before: &[&str]) -> Self {
+        let refused = self.decision.refused();
+        assert_eq!(refused.map(|r| (r.guard, r.code)), Some((guard, code)));
+        let mut expected = before.to_vec();
+        expected.push("CommandRejected");
+        assert_eq!(self.events(), expected);
+        assert!(self.decision.claims.is_empty() && self.decision.send.is_empty());
+        self
+    }
+
+    /// Exactly these guards passed, in this order.
+    #[track_caller]
+    pub fn passed(self, guards: &[Guard]) -> Self {
+        assert_eq!(self.decision.receipt.passed, guards);
+        self
+    }
+}
