@@ -150,8 +150,24 @@ pub fn generate_file(path: &Path, randomness: &dyn Randomness) -> Result<Secret3
     Ok(secret)
 }
 
-/// Writes a secret to a new file.
+/// Makes a directory for its owner only, and makes its entry durable.
+fn make_directory(path: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
+        made => made?,
+    }
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+    File::open(above.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// Writes a secret to a new file, in a directory that is made if it is not there (mode 0700).
 pub fn write_file(path: &Path, secret: &Secret32) -> Result<(), SecretError> {
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        make_directory(parent).map_err(io(path, "making the directory of"))?;
+    }
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

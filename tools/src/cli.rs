@@ -2,7 +2,10 @@
 //!
 //! Owns nothing but the words. What a command does stands in the module of its name.
 
-use crate::commands::{account, log, show, verify};
+use crate::commands::{
+    account, demo, doctor, export, import, init, keys, log, projections, registry, replay, serve,
+    show, stats, verify,
+};
 use crate::exit::EXIT_CODES;
 use crate::output::{Format, When};
 use crate::times::Zone;
@@ -24,15 +27,9 @@ pub struct Cli {
 /// Flags of every command.
 #[derive(Args, Clone)]
 pub struct Global {
-    /// The ledger's directory
-    #[arg(
-        long,
-        global = true,
-        env = "LEDGER_DIR",
-        value_name = "DIR",
-        default_value = "ledger"
-    )]
-    pub dir: PathBuf,
+    /// The ledger's directory (default: `ledger`; of the demo: `demo-ledger`)
+    #[arg(long = "dir", global = true, env = "LEDGER_DIR", value_name = "DIR")]
+    pub dir_named: Option<PathBuf>,
     /// File with the ledger's signing key (default: DIR/secrets)
     #[arg(
         long,
@@ -83,6 +80,13 @@ pub struct Global {
 }
 
 impl Global {
+    /// The ledger's directory.
+    pub fn dir(&self) -> PathBuf {
+        self.dir_named
+            .clone()
+            .unwrap_or_else(|| PathBuf::from("ledger"))
+    }
+
     /// The zone times are printed in.
     pub const fn zone(&self) -> Zone {
         if self.local { Zone::Local } else { Zone::Utc }
@@ -92,6 +96,12 @@ impl Global {
 /// Every command.
 #[derive(Subcommand)]
 pub enum Command {
+    /// Make an empty ledger with fresh keys, the default policy and the service catalogue
+    Init(init::InitArgs),
+    /// Serve the HTTP API
+    Serve(serve::ServeArgs),
+    /// Take a synthetic city through the real thing, verify it, and serve it on loopback
+    Demo(demo::DemoArgs),
     /// List events
     Log(log::LogArgs),
     /// Show one event: in words, decoded, or as stored
@@ -100,8 +110,24 @@ pub enum Command {
     Account(account::AccountArgs),
     /// Which services an account may use, and by which event
     Entitlements(account::EntitlementsArgs),
+    /// Statistics by area, level, activation and day
+    Stats(stats::StatsArgs),
     /// Check the log with nothing but public keys: framing, links, signatures, commitments
     Verify(verify::VerifyArgs),
+    /// Rebuild read models up to a position or a time
+    Replay(replay::ReplayArgs),
+    /// The read models: status, rebuild, digest
+    Projections(projections::ProjectionsArgs),
+    /// Write events out as JSON lines, CSV or an archive that verifies on its own
+    Export(export::ExportArgs),
+    /// Make a new directory from an archive: a copy to read, verify and replay
+    Import(import::ImportArgs),
+    /// The embedded population registry
+    Registry(registry::RegistryArgs),
+    /// Keys and principals: list, generate, enrol, revoke, tokens
+    Keys(keys::KeysArgs),
+    /// Look for what could go wrong: disk, clock, keys, log
+    Doctor(doctor::DoctorArgs),
     /// Shell completions
     Completions {
         /// Which shell

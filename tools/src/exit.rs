@@ -2,8 +2,12 @@
 //!
 //! Owns the table and the way from an error to its number, its message and its hint. Never prints.
 
+use ledger::archive::ArchiveError;
+use ledger::open::OpenError;
+use ledger::secrets::SecretError;
 use ledger::store::{AppendError, StoreError};
 use ledger::writer::LedgerError;
+use projections::ViewError;
 use std::process::ExitCode;
 
 /// How a run ended.
@@ -100,6 +104,23 @@ pub fn classify(error: &anyhow::Error) -> (Exit, Option<String>) {
         if let Some(error) = cause.downcast_ref::<StoreError>() {
             return of_store(error);
         }
+        if let Some(error) = cause.downcast_ref::<OpenError>() {
+            return of_open(error);
+        }
+        if let Some(ViewError::Store(error)) = cause.downcast_ref::<ViewError>() {
+            return of_store(error);
+        }
+        match cause.downcast_ref::<ArchiveError>() {
+            Some(ArchiveError::Store(error)) => return of_store(error),
+            Some(ArchiveError::Damaged { .. }) => {
+                let hint = "take another copy of the archive; throw away what was imported";
+                return (Exit::Integrity, Some(hint.to_owned()));
+            }
+            _ => {}
+        }
+        if let Some(error) = cause.downcast_ref::<SecretError>() {
+            return (Exit::Key, Some(error.hint()));
+        }
         match cause.downcast_ref::<AppendError>() {
             Some(AppendError::Failed(error) | AppendError::Uncertain(error)) => {
                 return of_store(error);
@@ -116,6 +137,28 @@ pub fn classify(error: &anyhow::Error) -> (Exit, Option<String>) {
         }
     }
     (Exit::Failed, None)
+}
+
+fn of_open(error: &OpenError) -> (Exit, Option<String>) {
+    let (exit, hint) = match error {
+        OpenError::Store(error) | OpenError::Ledger(LedgerError::Store(error)) => {
+            return of_store(error);
+        }
+        OpenError::Secret(error) => return (Exit::Key, Some(error.hint())),
+        OpenError::NotInitialised => return of_store(&StoreError::NotInitialised),
+        OpenError::WrongKey { .. } => (
+            Exit::Key,
+            "name the right file with `--kek-file` or `--signing-key-file`; nothing was changed",
+        ),
+        OpenError::Exists => (Exit::Failed, "name another place with `--dir`"),
+        OpenError::HalfMade => (
+            Exit::Failed,
+            "`idledger init` on the same directory finishes it",
+        ),
+        OpenError::NewerFormat { .. } => (Exit::Failed, "use the program version that made it"),
+        _ => return (Exit::Failed, None),
+    };
+    (exit, Some(hint.to_owned()))
 }
 
 fn of_store(error: &StoreError) -> (Exit, Option<String>) {

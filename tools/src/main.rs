@@ -5,6 +5,7 @@
 
 mod cli;
 mod commands;
+mod demo;
 mod exit;
 mod interrupt;
 mod output;
@@ -39,11 +40,22 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
     let Cli { global, command } = cli;
     let mut out = Out::stdout(global.format);
     match command {
+        Command::Init(args) => commands::init::run(&global, &args, &mut out),
+        Command::Serve(args) => commands::serve::run(&global, &args),
+        Command::Demo(args) => commands::demo::run(&global, &args, &mut out),
         Command::Log(args) => commands::log::run(&global, &args, &mut out),
         Command::Show(args) => commands::show::run(&global, &args, &mut out),
         Command::Account(args) => commands::account::run(&global, &args, &mut out),
         Command::Entitlements(args) => commands::account::entitlements(&global, &args, &mut out),
+        Command::Stats(args) => commands::stats::run(&global, &args, &mut out),
         Command::Verify(args) => commands::verify::run(&global, &args, &mut out),
+        Command::Replay(args) => commands::replay::run(&global, &args, &mut out),
+        Command::Projections(args) => commands::projections::run(&global, &args, &mut out),
+        Command::Export(args) => commands::export::run(&global, &args, &mut out),
+        Command::Import(args) => commands::import::run(&global, &args, &mut out),
+        Command::Registry(args) => commands::registry::run(&global, &args, &mut out),
+        Command::Keys(args) => commands::keys::run(&global, &args, &mut out),
+        Command::Doctor(args) => commands::doctor::run(&global, &args, &mut out),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "idledger", &mut text);

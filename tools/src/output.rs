@@ -108,6 +108,11 @@ impl<W: Write> Out<W> {
         Ok(())
     }
 
+    /// The writer itself, for what is neither a list nor a report.
+    pub fn writer(&mut self) -> &mut W {
+        &mut self.writer
+    }
+
     /// Raw bytes or text, whatever the format.
     pub fn raw(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.writer.write_all(bytes)?;

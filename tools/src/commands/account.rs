@@ -71,7 +71,7 @@ fn not_found(as_of: AsOf) -> Stop {
 
 /// Runs `account`.
 pub fn run(global: &Global, args: &AccountArgs, out: &mut Out) -> anyhow::Result<Exit> {
-    let log = reading::open(&global.dir)?;
+    let log = reading::open(&global.dir())?;
     let as_of = as_of(args.as_of, args.valid_at);
     let (account, events) =
         reading::runtime()?.block_on(reading::account(log.as_ref(), args.id, as_of))?;
@@ -191,7 +191,7 @@ pub fn entitlements(
     args: &EntitlementsArgs,
     out: &mut Out,
 ) -> anyhow::Result<Exit> {
-    let log = reading::open(&global.dir)?;
+    let log = reading::open(&global.dir())?;
     let as_of = as_of(args.as_of, None);
     let (account, version, catalogue, at) = reading::runtime()?.block_on(async {
         let (account, events) = reading::account(log.as_ref(), args.id, as_of).await?;

@@ -80,7 +80,7 @@ pub struct LogArgs {
 
 /// Runs it.
 pub fn run(global: &Global, args: &LogArgs, out: &mut Out) -> anyhow::Result<Exit> {
-    let log = reading::open(&global.dir)?;
+    let log = reading::open(&global.dir())?;
     let mut rows = out.rows("log");
     let mut listing = Listing {
         global,

@@ -1,7 +1,20 @@
 //! One module a command. Those that read the log use `ledger` and `domain` alone.
 
 pub mod account;
+pub mod demo;
+pub mod doctor;
+pub mod export;
+pub mod import;
+pub mod init;
+pub mod keys;
 pub mod log;
+pub mod opening;
+pub mod projections;
 pub mod reading;
+pub mod registry;
+pub mod replay;
+pub mod serve;
 pub mod show;
+pub mod stats;
 pub mod verify;
+pub mod views;

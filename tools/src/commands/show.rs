@@ -42,7 +42,7 @@ enum Which {
 
 /// Runs it.
 pub fn run(global: &Global, args: &ShowArgs, out: &mut Out) -> anyhow::Result<Exit> {
-    let log = reading::open(&global.dir)?;
+    let log = reading::open(&global.dir())?;
     reading::runtime()?.block_on(async {
         let record = find(&log, args.which)
             .await?

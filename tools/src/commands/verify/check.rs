@@ -7,9 +7,9 @@ use super::links::Place;
 use super::report::Finding;
 use domain::envelope::{Envelope, Evidence};
 use domain::event::Event;
-use domain::ids::{Category, KeyId, Position, PrincipalId};
+use domain::ids::{Category, CommandId, EventId, KeyId, Position, PrincipalId};
 use domain::record::{RecordRef, open_event};
-use domain::vocabulary::Role;
+use domain::vocabulary::{CommandKind, Role};
 use ledger::evidence;
 use ledger::keyring::KeyRing;
 use ledger::segments::{ScannedRecord, segment_name};
@@ -84,6 +84,14 @@ pub struct Checked {
     pub place: Place,
     /// Signatures verified for it.
     pub signatures: u32,
+    /// Its id.
+    pub event: EventId,
+    /// The command it came from.
+    pub command: CommandId,
+    /// Whether it is the first of its command: the one that carries receipt and proof.
+    pub first: bool,
+    /// Its proof is that of the first event of its command, and (where it says so) of this one.
+    pub follows: Option<Option<EventId>>,
 }
 
 /// Checks one record.
@@ -107,7 +115,7 @@ pub fn check(
     )?;
     at.same("event id", &scanned.event_id, &envelope.event_id)?;
     at.same("link of the record", &scanned.link, &link)?;
-    let mut signatures = 0;
+    let (mut signatures, mut follows) = (0, None);
     if depth >= Depth::Signatures {
         at.ledger_signature(&record, &envelope, known)?;
         signatures += 1;
@@ -117,7 +125,11 @@ pub fn check(
         record
             .verify_parts(&envelope)
             .map_err(|error| at.finding("sealed parts", "as committed to", &error))?;
-        signatures += at.actor(&envelope, known)?;
+        match at.actor(&envelope, known)? {
+            Proof::Signed => signatures += 1,
+            Proof::Other => {}
+            Proof::Follows(event) => follows = Some(event),
+        }
     }
     let place = Place {
         stream: envelope.stream,
@@ -125,7 +137,14 @@ pub fn check(
         previous: envelope.link,
         link,
     };
-    Ok(Checked { place, signatures })
+    Ok(Checked {
+        place,
+        signatures,
+        event: envelope.event_id,
+        command: envelope.command,
+        first: envelope.receipt.is_some(),
+        follows,
+    })
 }
 
 struct At<'a> {
@@ -198,7 +217,7 @@ impl At<'_> {
     }
 
     /// The actor's own signature, and that the key is the one they were enrolled with.
-    fn actor(&self, envelope: &Envelope, known: &Known) -> Result<u32, Box<Finding>> {
+    fn actor(&self, envelope: &Envelope, known: &Known) -> Result<Proof, Box<Finding>> {
         let signed = evidence::verify_stored(envelope)
             .map_err(|error| self.finding("actor's signature", "good", &error))?;
         if !signed {
@@ -219,26 +238,58 @@ impl At<'_> {
                 ));
             }
         }
-        Ok(1)
+        Ok(Proof::Signed)
     }
 
     /// Without a signature: only where the format allows it.
-    fn unsigned(&self, envelope: &Envelope) -> Result<u32, Box<Finding>> {
+    fn unsigned(&self, envelope: &Envelope) -> Result<Proof, Box<Finding>> {
         let role = envelope.actor.role;
-        let allowed = match envelope.evidence {
-            Evidence::None => matches!(role, Role::Ledger | Role::Clock),
-            Evidence::Session(_) => matches!(role, Role::Citizen | Role::Guardian),
-            Evidence::Operator => role == Role::Operator,
-            Evidence::Carried(_) => true,
-            Evidence::HttpRequest { .. } | Evidence::Command { .. } => false,
+        let first = envelope.receipt.is_some();
+        let proof = match envelope.evidence {
+            Evidence::None if matches!(role, Role::Ledger | Role::Clock) => Some(Proof::Other),
+            Evidence::None if role == Role::Citizen && first => {
+                opens_session(envelope).then_some(Proof::Other)
+            }
+            Evidence::None if role == Role::Citizen => Some(Proof::Follows(None)),
+            Evidence::Session(_) => {
+                matches!(role, Role::Citizen | Role::Guardian).then_some(Proof::Other)
+            }
+            Evidence::Operator => (role == Role::Operator).then_some(Proof::Other),
+            Evidence::Carried(event) => Some(Proof::Follows(Some(event))),
+            Evidence::None | Evidence::HttpRequest { .. } | Evidence::Command { .. } => None,
         };
-        if allowed {
-            return Ok(0);
-        }
-        Err(self.finding(
-            "actor's evidence",
-            "a signature",
-            &format!("none, of a {role:?}"),
-        ))
+        proof.ok_or_else(|| {
+            self.finding(
+                "actor's evidence",
+                "a signature",
+                &format!("none, of a {role:?}"),
+            )
+        })
     }
+}
+
+/// How a record's actor proved themselves.
+enum Proof {
+    /// By a signature that verified.
+    Signed,
+    /// As the format allows without one.
+    Other,
+    /// By the first event of the same command, which may be named.
+    Follows(Option<EventId>),
+}
+
+/// A citizen whom nothing binds yet proves themselves by what these commands ask for: a code, a
+/// password, the registry's answer. Everything after needs the session they open, or a key.
+fn opens_session(envelope: &Envelope) -> bool {
+    envelope.receipt.as_ref().is_some_and(|receipt| {
+        matches!(
+            receipt.command,
+            CommandKind::RegisterAppAccount
+                | CommandKind::ConfirmRegistrationOtp
+                | CommandKind::ResendOtp
+                | CommandKind::LogIn
+                | CommandKind::RequestActivation
+                | CommandKind::ConfirmActivationOtp
+        )
+    })
 }

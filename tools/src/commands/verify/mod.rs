@@ -17,7 +17,7 @@ use crate::output::Out;
 use crate::{interrupt, progress};
 use check::{Depth, Known};
 use clap::Args;
-use domain::ids::{Digest, LedgerId, Position, PublicKey};
+use domain::ids::{CommandId, Digest, EventId, LedgerId, Position, PublicKey, StreamId};
 use indicatif::ProgressBar;
 use ledger::segments::LogReader;
 use ledger::store::StoreError;
@@ -124,6 +124,8 @@ struct Walk {
     records: u64,
     signatures: u64,
     links: LinkPass,
+    /// The first event of the command under way, whose proof the others lean on.
+    leader: Option<(StreamId, CommandId, EventId)>,
 }
 
 impl Verification {
@@ -144,7 +146,7 @@ impl Verification {
     }
 
     fn run(&mut self, global: &Global, args: &VerifyArgs) -> anyhow::Result<Exit> {
-        let log = match LogReader::open(&global.dir) {
+        let log = match LogReader::open(&global.dir()) {
             Ok(log) => log,
             Err(error) => return self.unreadable(error),
         };
@@ -205,6 +207,7 @@ impl Verification {
             records: 0,
             signatures: 0,
             links: LinkPass::new(Class::ALL, STREAMS_MAX),
+            leader: None,
         };
         let bar = self.bar.clone().unwrap_or_else(ProgressBar::hidden);
         let deep = remembered.and_then(|remembered| remembered.deep);
@@ -367,6 +370,7 @@ impl Walk {
         self.links
             .push(&checked.place)
             .map_err(|broken| Box::new(broken.at(position)))?;
+        self.led(position, checked)?;
         self.head = next_head(self.head, checked.place.link);
         self.records += 1;
         self.signatures += u64::from(checked.signatures);
@@ -374,8 +378,40 @@ impl Walk {
     }
 }
 
+impl Walk {
+    /// The events of one append stand together: what leans on the first event of its command must
+    /// find it just before.
+    fn led(&mut self, position: u64, checked: &check::Checked) -> Result<(), Box<Finding>> {
+        let stream = checked.place.stream;
+        if checked.first {
+            self.leader = Some((stream, checked.command, checked.event));
+            return Ok(());
+        }
+        let Some(named) = checked.follows else {
+            return Ok(());
+        };
+        let leads = self.leader.is_some_and(|(of, command, event)| {
+            (of, command) == (stream, checked.command) && named.is_none_or(|named| named == event)
+        });
+        if leads {
+            return Ok(());
+        }
+        let leader = self
+            .leader
+            .map_or_else(|| "none".to_owned(), |(.., event)| event.to_string());
+        Err(Box::new(Finding {
+            position,
+            place: String::new(),
+            check: "actor's evidence".to_owned(),
+            expected: "the first event of the same command just before it".to_owned(),
+            found: leader,
+            reason: None,
+        }))
+    }
+}
+
 /// The head after one more record: `BLAKE3("idledger-head/v1\0" ‖ head ‖ link)`.
-pub fn next_head(head: Digest, link: Digest) -> Digest {
+fn next_head(head: Digest, link: Digest) -> Digest {
     let mut hasher = blake3::Hasher::new();
     hasher.update(HEAD_PREFIX);
     hasher.update(&head.0);

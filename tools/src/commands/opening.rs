@@ -1,0 +1,60 @@
+//! Opening a ledger for writing, with its keys. Only for commands that append or serve.
+
+use crate::cli::Global;
+use crate::interrupt;
+use anyhow::Context;
+use ledger::ledger::Ledger;
+use ledger::open::{Options, open as open_ledger};
+use ledger::secrets::KeySource;
+use ledger::segments::OpenReport;
+
+/// Value of the signing key itself; wins over any file.
+const SIGNING_KEY: &str = "LEDGER_SIGNING_KEY";
+/// Value of the key-encryption key itself.
+const KEK: &str = "LEDGER_KEK";
+
+/// Where the ledger is and where its keys come from.
+pub fn options(global: &Global) -> Options {
+    let mut options = Options::new(global.dir());
+    let default = |source: &KeySource| match source {
+        KeySource::File(path) => path.clone(),
+        KeySource::Value(_) | KeySource::Bytes(_) => std::path::PathBuf::new(),
+    };
+    let value = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let (signing, kek) = (default(&options.signing_key), default(&options.kek));
+    options.signing_key =
+        KeySource::choose(value(SIGNING_KEY), global.signing_key_file.clone(), signing);
+    options.kek = KeySource::choose(value(KEK), global.kek_file.clone(), kek);
+    options
+}
+
+/// A runtime for servers and the demo: as many threads as cores.
+pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime")
+}
+
+/// Opens it and says on stderr what was found, where that is worth saying.
+pub async fn open(global: &Global) -> anyhow::Result<Ledger> {
+    interrupt::check()?;
+    let (ledger, report) = open_ledger(&options(global)).await?;
+    if !global.quiet {
+        tell(&report);
+    }
+    Ok(ledger)
+}
+
+/// What the last process left behind.
+pub fn tell(report: &OpenReport) {
+    if let Some(torn) = &report.cut {
+        eprintln!(
+            "note: cut {} bytes of an append that was never acknowledged, at position {} ({}:{})",
+            torn.bytes, torn.position, torn.file, torn.offset
+        );
+    }
+    if let ledger::segments::IndexState::Rebuilt { reason } = &report.index {
+        eprintln!("note: the stream index was rebuilt: {reason}");
+    }
+}

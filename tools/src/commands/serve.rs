@@ -1,0 +1,112 @@
+//! `idledger serve`: the HTTP API until Ctrl-C or a termination signal.
+
+use super::{opening, views};
+use crate::cli::Global;
+use crate::exit::Exit;
+use crate::interrupt;
+use anyhow::Context;
+use api::{Config, Server};
+use clap::Args;
+use core::net::SocketAddr;
+use ledger::ledger::Ledger;
+use ledger::messenger::Mailbox;
+use projections::{Options as ViewOptions, Views};
+use std::sync::Arc;
+use std::time::Duration;
+use tracing_subscriber::EnvFilter;
+
+/// How often a server looks whether it should stop.
+const POLL: Duration = Duration::from_millis(100);
+
+/// `idledger serve`
+#[derive(Args)]
+pub struct ServeArgs {
+    /// Where to listen; TLS and the outside belong to a proxy in front
+    #[arg(long, env = "LEDGER_LISTEN", value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// Let anybody who reaches the address read account states, events and statistics (nothing
+    /// personal)
+    #[arg(long, env = "LEDGER_OPEN_READS")]
+    open_reads: bool,
+    /// Keep SMS in memory and show them under `/v1/simulation`: for trials, never for people
+    #[arg(long, env = "LEDGER_SIMULATE_SMS")]
+    simulate_sms: bool,
+    /// Logs as JSON
+    #[arg(long, env = "LEDGER_LOG_JSON")]
+    log_json: bool,
+}
+
+/// Runs it.
+pub fn run(global: &Global, args: &ServeArgs) -> anyhow::Result<Exit> {
+    logs(global, args.log_json);
+    let mut config = Config {
+        open_reads: args.open_reads,
+        ..Config::default()
+    };
+    if let Some(listen) = args.listen {
+        config.listen = listen;
+    }
+    opening::runtime()?.block_on(async {
+        let mut options = opening::options(global);
+        let mailbox = args.simulate_sms.then(|| Arc::new(Mailbox::default()));
+        if let Some(mailbox) = &mailbox {
+            options.messenger = mailbox.clone();
+        }
+        let (ledger, report) = ledger::open::open(&options).await?;
+        if !global.quiet {
+            opening::tell(&report);
+        }
+        serve(global, config, ledger, mailbox).await
+    })
+}
+
+/// Serves an open ledger until somebody asks to stop.
+pub async fn serve(
+    global: &Global,
+    config: Config,
+    ledger: Ledger,
+    mailbox: Option<Arc<Mailbox>>,
+) -> anyhow::Result<Exit> {
+    let store = Arc::clone(ledger.store());
+    let options = ViewOptions {
+        follow: true,
+        ..views::options(global.progress)
+    };
+    let views = Views::open(&views::dir(global), store, options).await?;
+    let server = Server::bind(config, ledger, views.clone(), mailbox).await?;
+    let address = server.address().context("asking for the address")?;
+    if !global.quiet {
+        eprintln!("listening on http://{address} (Ctrl-C ends)");
+    }
+    let served = server.run(asked_to_stop()).await;
+    views.close().await?;
+    served?;
+    Ok(Exit::Ok)
+}
+
+/// Ctrl-C or a termination signal.
+async fn asked_to_stop() {
+    while !interrupt::requested() {
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// Logs to stderr: warnings, or what `LEDGER_LOG` or `-v` asks for.
+fn logs(global: &Global, json: bool) {
+    let level = match (global.quiet, global.verbose) {
+        (true, _) => "error",
+        (false, 0) => "warn",
+        (false, 1) => "info",
+        (false, _) => "debug",
+    };
+    let filter = EnvFilter::try_from_env("LEDGER_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    // A second initialisation can only be a test's; the first one serves.
+    let _ = if json {
+        builder.json().try_init()
+    } else {
+        builder.try_init()
+    };
+}
