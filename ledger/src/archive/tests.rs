@@ -2,6 +2,7 @@ use super::*;
 use crate::conformance::{read_everything, record, stream};
 use crate::memory::Memory;
 use crate::segments::{LogReader, Options, Segments};
+use crate::store::{EventStore, Expected, NewRecord};
 use tempfile::TempDir;
 
 const OPTIONS: Options = Options {

@@ -3,6 +3,7 @@ use crate::conformance::{read_everything, record, stream};
 use crate::segments::{OpenReport, Options, Segments};
 use crate::store::{EventStore, Expected};
 use domain::ids::Revision;
+use std::path::PathBuf;
 use tempfile::TempDir;
 
 const OPTIONS: Options = Options {

@@ -4,10 +4,11 @@
 //! shows what is durable and nothing else: the writer tells it after each sync.
 
 use super::disk::{Disk, DiskFile, io_error};
-use super::frame::{FRAME_HEADER_BYTES, FrameHeader, Parsed, parse};
+use super::frame::FrameHeader;
 use super::offsets::Offsets;
+use super::read::{Place, broken_link, read_frame, read_run, stored};
 use super::scan::{open_walk, read_header, segment_name};
-use super::walk::{CHUNK_BYTES, Frame, Window};
+use super::walk::Frame;
 use crate::store::{PAGE_RECORDS_MAX, StoreError, StoredRecord, StreamHead};
 use domain::ids::{EventId, Position, Revision, StreamId};
 use parking_lot::{Mutex, RwLock};
@@ -18,8 +19,6 @@ use std::sync::Arc;
 const OPEN_SEGMENTS_MAX: usize = 128;
 /// Bytes of records after which a page of a stream ends; pages of the whole ledger end sooner.
 pub const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Read at once when one record is wanted: most records are smaller.
-const RECORD_READ_BYTES: usize = 1536;
 
 /// The segments and what is durable in them.
 pub(crate) struct Catalog {
@@ -52,18 +51,6 @@ struct Sealed {
     file: Arc<dyn DiskFile>,
     size: u64,
     offsets: Offsets,
-}
-
-/// Where a record stands, and how far its file may be read.
-struct Place {
-    file: Arc<dyn DiskFile>,
-    first: u64,
-    offset: u64,
-    /// Read no further than this offset.
-    limit: u64,
-    /// The first position that is not in this file.
-    end: u64,
-    sealed: bool,
 }
 
 impl Active {
@@ -408,96 +395,5 @@ impl Sealed {
             end,
             sealed: true,
         }
-    }
-}
-
-fn read_frame(place: &Place, position: u64, body: bool) -> Result<Frame, StoreError> {
-    let ahead = if body {
-        RECORD_READ_BYTES
-    } else {
-        FRAME_HEADER_BYTES
-    };
-    let mut window = Window::new(Arc::clone(&place.file), place.limit, ahead);
-    frame_at(&mut window, place, place.offset, position, body)
-}
-
-/// Reads records from `place` on, at least one, until there are `limit` or the file ends. `false`:
-/// one chunk is full. (More at once would be slower: the system would have to find new memory for
-/// every page.)
-fn read_run(
-    place: &Place,
-    position: u64,
-    limit: usize,
-    records: &mut Vec<StoredRecord>,
-) -> Result<bool, StoreError> {
-    let wanted = limit.saturating_sub(records.len());
-    let ahead = (wanted * 1024).clamp(4096, CHUNK_BYTES);
-    let mut window = Window::new(Arc::clone(&place.file), place.limit, ahead);
-    let mut offset = place.offset;
-    for position in (position..place.end).take(wanted) {
-        let long = offset - place.offset >= CHUNK_BYTES as u64 / 2;
-        if long && !window.holds_frame(offset) {
-            return Ok(false);
-        }
-        let frame = frame_at(&mut window, place, offset, position, true)?;
-        offset += frame.header.frame_bytes() as u64;
-        records.push(stored(&frame.header, frame.record()));
-    }
-    Ok(true)
-}
-
-fn frame_at(
-    window: &mut Window,
-    place: &Place,
-    offset: u64,
-    position: u64,
-    body: bool,
-) -> Result<Frame, StoreError> {
-    let corrupt = |reason: &str| StoreError::Corrupt {
-        position,
-        place: format!("{}:{offset}", segment_name(place.first)),
-        reason: reason.to_owned(),
-    };
-    let bytes = window.at(offset, FRAME_HEADER_BYTES)?;
-    let header = match parse(&bytes, place.first, offset) {
-        Parsed::Frame(header) if header.position == position => header,
-        Parsed::Frame(_) => return Err(corrupt("another record stands here")),
-        Parsed::Bad(reason) => return Err(corrupt(reason)),
-        Parsed::Mark(_) | Parsed::Nothing => return Err(corrupt("no record stands here")),
-    };
-    if !body {
-        return Ok(Frame {
-            header,
-            offset,
-            bytes: bytes.slice(..0),
-        });
-    }
-    let length = header.frame_bytes();
-    if length as u64 > place.limit.saturating_sub(offset) {
-        return Err(corrupt("the record reaches past the end"));
-    }
-    let bytes = window.at(offset, length)?;
-    header.check_body(&bytes).map_err(corrupt)?;
-    Ok(Frame {
-        header,
-        offset,
-        bytes: bytes.slice(..length),
-    })
-}
-
-fn stored(header: &FrameHeader, bytes: bytes::Bytes) -> StoredRecord {
-    StoredRecord {
-        position: Position(header.position),
-        stream: header.stream,
-        revision: header.revision,
-        bytes,
-    }
-}
-
-fn broken_link(position: Position) -> StoreError {
-    StoreError::Corrupt {
-        position: position.0,
-        place: "stream links".to_owned(),
-        reason: "the record does not belong where the stream's links lead".to_owned(),
     }
 }

@@ -34,6 +34,7 @@ pub mod frame;
 mod offsets;
 mod open;
 mod queue;
+mod read;
 mod reader;
 mod scan;
 mod tail;
