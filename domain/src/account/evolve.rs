@@ -102,6 +102,12 @@ impl Account {
                 let mut case = Case::new(facts.case, Level::Two, recorded.as_ref());
                 case.with_card_issue = facts.with_card_issue;
                 self.case_opened(case);
+                if !self.exists() {
+                    // The officer's data take the place of a registration left unfinished: whoever
+                    // began it may have given another phone, and must not set the password.
+                    self.registration = None;
+                    self.drop_challenge(OtpPurpose::Registration);
+                }
             }
             Event::FingerprintsCaptured(facts) => {
                 self.on_case(facts.case, |case| case.fingerprints = true);

@@ -152,7 +152,10 @@ pub(super) fn set_questions(
         _ => None,
     };
     // Answers that were found wanting count as not given.
-    let answered = judge.context.credential_form.is_none_or(|form| form == CredentialForm::Good);
+    let answered = judge
+        .context
+        .credential_form
+        .is_none_or(|form| form == CredentialForm::Good);
     let two = two.filter(|_| answered);
     let (first, second) = judge.require(Guard::QuestionCount, two, RefusalCode::QuestionCount)?;
     let known = [first, second]

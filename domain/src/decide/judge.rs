@@ -200,7 +200,7 @@ impl<'d, 'c> Judge<'d, 'c> {
     }
 
     /// One more sealed part for the last event.
-    pub fn seal_more(&mut self, class: RetentionClass, part: Personal) {
+    pub fn seal(&mut self, class: RetentionClass, part: Personal) {
         if let Some(last) = self.events.last_mut() {
             last.sealed.push((class, part));
         }

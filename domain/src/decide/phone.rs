@@ -39,7 +39,11 @@ pub(super) fn request(
     // Kept only while it is being changed (`PhoneChanged` keeps the number changed to). Where
     // short-lived data were erased, nothing can be sealed under their key any more.
     let short = !account.erased.contains(&RetentionClass::Short);
-    let class = if short { RetentionClass::Short } else { RetentionClass::Permanent };
+    let class = if short {
+        RetentionClass::Short
+    } else {
+        RetentionClass::Permanent
+    };
     judge.record_with(asked, class, Personal::Phone(phone.to_owned()));
     judge.step_up_satisfied(method);
     judge.send_code(OtpPurpose::PhoneChange, Message::OtpSent, true);

@@ -35,11 +35,9 @@ pub(super) fn register(
     )?;
     let phone = Phone::try_from(person.phone.as_str()).is_ok();
     judge.guard(Guard::PhoneFormat, phone, RefusalCode::PhoneFormat)?;
-    let free = match judge.context.personal_id_holder {
-        Holder::Free | Holder::NotAsked => !judge.account.exists(),
-        Holder::Own => !judge.account.exists(),
-        Holder::Other(_) => false,
-    };
+    let held = matches!(judge.context.personal_id_holder, Holder::Other(_));
+    // What an officer has entered is not replaced by somebody at home.
+    let free = !held && !judge.account.exists() && judge.account.open_case().is_none();
     judge.guard(
         Guard::PersonalIdFree,
         free,
@@ -58,7 +56,8 @@ pub(super) fn register(
     Ok(())
 }
 
-/// P1 step 3. What was declared and not confirmed is kept a short time only: nothing was created.
+/// P1 step 3. What was declared and not confirmed is not kept: nothing was created, and it must never
+/// pass for the holder's data.
 fn ask_registry(
     judge: &mut Judge<'_, '_>,
     person: &Person,
@@ -68,14 +67,12 @@ fn ask_registry(
     let request = RequestId(judge.new_id());
     let database = Database::Population;
     let answer = judge.context.registry.clone();
-    let class = match answer {
-        Some(RegistryAnswer::Confirmed { .. }) => RetentionClass::Permanent,
-        _ => RetentionClass::Short,
-    };
-    let declared = Personal::Person(person.clone());
-    judge.record_with(AppRegistrationSubmitted { method }, class, declared);
-    if let Some(text) = qr {
-        judge.seal_more(class, Personal::CardQr(text.to_owned()));
+    judge.record(AppRegistrationSubmitted { method });
+    if let Some(RegistryAnswer::Confirmed { .. }) = answer {
+        judge.seal(RetentionClass::Permanent, Personal::Person(person.clone()));
+        if let Some(text) = qr {
+            judge.seal(RetentionClass::Permanent, Personal::CardQr(text.to_owned()));
+        }
     }
     judge.record(RegistryCheckRequested { request, database });
     let outcome = match answer {

@@ -111,7 +111,10 @@ impl Default for Surroundings {
             credential_right: None,
             credential_form: Some(CredentialForm::Good),
             step_up: None,
-            officer: Some(OfficerFacts { active: true, sites: vec![7] }),
+            officer: Some(OfficerFacts {
+                active: true,
+                sites: vec![7],
+            }),
             site_open_from: None,
         }
     }
@@ -122,7 +125,14 @@ impl core::fmt::Debug for Surroundings {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Surroundings")
             .field("now", &self.now)
-            .field("holders", &(self.personal_id_holder, self.phone_holder, self.device_holder))
+            .field(
+                "holders",
+                &(
+                    self.personal_id_holder,
+                    self.phone_holder,
+                    self.device_holder,
+                ),
+            )
             .field("otp_right", &self.otp_right)
             .field("step_up", &self.step_up)
             .finish_non_exhaustive()
@@ -148,7 +158,11 @@ pub fn decide_under(
         now: s.now,
         occurred_at: s.now,
         policy: &s.policy,
-        actor: Actor { role, principal: PrincipalId([role as u8 + 1; 16]), key: s.key },
+        actor: Actor {
+            role,
+            principal: PrincipalId([role as u8 + 1; 16]),
+            key: s.key,
+        },
         new_id: &mut new_id,
         person: s.person.as_ref(),
         registry: s.registry.clone(),
@@ -221,9 +235,12 @@ impl Scenario {
 
     /// Somebody asks; what comes of it is folded in.
     pub fn when(&mut self, role: Role, command: &Command) -> Then {
-        let decision =
-            decide_under(&self.account, role, command, &self.world, &mut self.seed);
-        let events: Vec<Event> = decision.events.iter().map(|new| new.event.clone()).collect();
+        let decision = decide_under(&self.account, role, command, &self.world, &mut self.seed);
+        let events: Vec<Event> = decision
+            .events
+            .iter()
+            .map(|new| new.event.clone())
+            .collect();
         self.happened(&events);
         Then { decision }
     }
@@ -243,13 +260,22 @@ pub struct Then {
 impl Then {
     /// Names of the events.
     pub fn events(&self) -> Vec<&'static str> {
-        self.decision.events.iter().map(|new| new.event.name()).collect()
+        self.decision
+            .events
+            .iter()
+            .map(|new| new.event.name())
+            .collect()
     }
 
     /// It was accepted, with exactly these events.
     #[track_caller]
     pub fn accepted(self, events: &[&str]) -> Self {
-        assert_eq!(self.decision.refused(), None, "refused after {:?}", self.decision.receipt);
+        assert_eq!(
+            self.decision.refused(),
+            None,
+            "refused after {:?}",
+            self.decision.receipt
+        );
         assert_eq!(self.events(), events);
         self
     }

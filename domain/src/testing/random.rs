@@ -12,7 +12,7 @@ use crate::ids::{
 use crate::policy::{BiometricRule, BoundDeviceActivation, ContactRequired, Policy};
 use crate::vocabulary as v;
 use crate::vocabulary::{
-    Capture, ChipEvidence, Channel, CloseReason, Database, DocumentKind, Level, LinkOutcome,
+    Capture, Channel, ChipEvidence, CloseReason, Database, DocumentKind, Level, LinkOutcome,
     LockGround, MatchResult, Modality, OtpPurpose, QuestionId, RetentionClass, Role,
 };
 use proptest::prelude::*;
@@ -22,7 +22,9 @@ struct Dice<'a>(&'a [u8]);
 
 impl Dice<'_> {
     fn roll(&mut self, sides: usize) -> usize {
-        let Some((first, rest)) = self.0.split_first() else { return 0 };
+        let Some((first, rest)) = self.0.split_first() else {
+            return 0;
+        };
         self.0 = rest;
         usize::from(*first) % sides.max(1)
     }
@@ -50,7 +52,10 @@ impl Dice<'_> {
     }
 
     fn capture(&mut self) -> Capture {
-        Capture { digest: Digest([self.roll(2) as u8; 32]), quality: self.pick(&[0, 59, 60, 100]) }
+        Capture {
+            digest: Digest([self.roll(2) as u8; 32]),
+            quality: self.pick(&[0, 59, 60, 100]),
+        }
     }
 
     fn chip(&mut self) -> ChipEvidence {
@@ -88,12 +93,25 @@ fn application(kind: usize, d: &mut Dice<'_>) -> Option<Event> {
     let (case, challenge, request) = (CaseId(d.id()), ChallengeId(d.id()), RequestId(d.id()));
     let database = d.pick(Database::ALL);
     Some(match kind {
-        0 => e::AppRegistrationSubmitted { method: d.pick(v::RegistrationMethod::ALL) }.into(),
+        0 => e::AppRegistrationSubmitted {
+            method: d.pick(v::RegistrationMethod::ALL),
+        }
+        .into(),
         1 => e::RegistryCheckRequested { request, database }.into(),
-        2 => e::RegistryCheckSucceeded { request, database, area: AreaCode(30_288) }.into(),
+        2 => e::RegistryCheckSucceeded {
+            request,
+            database,
+            area: AreaCode(30_288),
+        }
+        .into(),
         3 => {
             let outcome = d.pick(v::RegistryOutcome::ALL);
-            e::RegistryCheckFailed { request, database, outcome }.into()
+            e::RegistryCheckFailed {
+                request,
+                database,
+                outcome,
+            }
+            .into()
         }
         4 => e::OtpChallengeIssued {
             challenge,
@@ -103,19 +121,42 @@ fn application(kind: usize, d: &mut Dice<'_>) -> Option<Event> {
             attempts_max: d.roll(6) as u8,
         }
         .into(),
-        5 => e::OtpVerified { challenge, purpose: d.pick(OtpPurpose::ALL) }.into(),
+        5 => e::OtpVerified {
+            challenge,
+            purpose: d.pick(OtpPurpose::ALL),
+        }
+        .into(),
         6 => e::PhoneVerified { challenge }.into(),
-        7 => e::PasswordSet { verifier: VerifierId(d.id()) }.into(),
+        7 => e::PasswordSet {
+            verifier: VerifierId(d.id()),
+        }
+        .into(),
         8 => e::AppAccountCreated {}.into(),
         9 => e::SessionOpened { device: None }.into(),
-        10 => e::LoginFailed { outcome: d.pick(v::LoginOutcome::ALL) }.into(),
+        10 => e::LoginFailed {
+            outcome: d.pick(v::LoginOutcome::ALL),
+        }
+        .into(),
         11 => {
             let strength = d.pick(v::EvidenceStrength::ALL);
-            e::Level1Applied { case, strength, decide_by: d.instant().local_day() }.into()
+            e::Level1Applied {
+                case,
+                strength,
+                decide_by: d.instant().local_day(),
+            }
+            .into()
         }
-        12 => e::ChipEvidenceRecorded { case, evidence: d.chip() }.into(),
+        12 => e::ChipEvidenceRecorded {
+            case,
+            evidence: d.chip(),
+        }
+        .into(),
         13 => e::QrEvidenceRecorded { case }.into(),
-        14 => e::PortraitCaptured { case, capture: d.capture() }.into(),
+        14 => e::PortraitCaptured {
+            case,
+            capture: d.capture(),
+        }
+        .into(),
         15 => e::Level2IntakeOpened {
             case,
             officer: PrincipalId(d.id()),
@@ -123,22 +164,61 @@ fn application(kind: usize, d: &mut Dice<'_>) -> Option<Event> {
             with_card_issue: d.yes(),
         }
         .into(),
-        16 => e::FingerprintsCaptured { case, capture: d.capture() }.into(),
-        17 => e::ConsentRecorded { case, text_version: 1, witness: PrincipalId(d.id()) }.into(),
-        18 => e::Level2Applied { case, decide_by: LocalDay(19_790) }.into(),
-        19 => e::Level2Withdrawn { case, reason: d.pick(v::WithdrawReason::ALL) }.into(),
+        16 => e::FingerprintsCaptured {
+            case,
+            capture: d.capture(),
+        }
+        .into(),
+        17 => e::ConsentRecorded {
+            case,
+            text_version: 1,
+            witness: PrincipalId(d.id()),
+        }
+        .into(),
+        18 => e::Level2Applied {
+            case,
+            decide_by: LocalDay(19_790),
+        }
+        .into(),
+        19 => e::Level2Withdrawn {
+            case,
+            reason: d.pick(v::WithdrawReason::ALL),
+        }
+        .into(),
         20 => {
             let (modality, result) = (d.pick(Modality::ALL), d.pick(MatchResult::ALL));
-            e::BiometricMatchRecorded { case, modality, database, result }.into()
+            e::BiometricMatchRecorded {
+                case,
+                modality,
+                database,
+                result,
+            }
+            .into()
         }
-        21 => {
-            e::AccountIssued { case, level: d.pick(Level::ALL), area: AreaCode(30_288) }.into()
+        21 => e::AccountIssued {
+            case,
+            level: d.pick(Level::ALL),
+            area: AreaCode(30_288),
         }
-        22 => e::ApplicationRefused { case, reason: d.pick(v::RefusalReason::ALL) }.into(),
-        23 => e::ProcessingDeadlineMissed { case, due: LocalDay(19_790) }.into(),
+        .into(),
+        22 => e::ApplicationRefused {
+            case,
+            reason: d.pick(v::RefusalReason::ALL),
+        }
+        .into(),
+        23 => e::ProcessingDeadlineMissed {
+            case,
+            due: LocalDay(19_790),
+        }
+        .into(),
         24 => {
             let (channel, received_at) = (d.pick(Channel::ALL), d.instant());
-            e::ResultNotified { case, channel, received_at }.into()
+            e::ResultNotified {
+                case,
+                channel,
+                received_at,
+            }
+            .into()
         }
         _ => return None,
     })
@@ -151,7 +231,10 @@ fn usage(kind: usize, d: &mut Dice<'_>) -> Option<Event> {
     let document = DocumentId(d.id());
     let (doc_kind, verifier) = (d.pick(DocumentKind::ALL), VerifierId(d.id()));
     Some(match kind {
-        25 => e::ActivationWindowOpened { deadline: d.instant() }.into(),
+        25 => e::ActivationWindowOpened {
+            deadline: d.instant(),
+        }
+        .into(),
         26 => e::ActivationRequested { device, key }.into(),
         27 => e::DeviceCheckPassed { device }.into(),
         28 => e::ActivationCodeSent { challenge }.into(),
@@ -159,30 +242,82 @@ fn usage(kind: usize, d: &mut Dice<'_>) -> Option<Event> {
         30 => e::PasscodeSet { verifier }.into(),
         31 => {
             let (first, second) = (d.pick(QuestionId::ALL), d.pick(QuestionId::ALL));
-            e::SecurityQuestionsSet { first, second, verifier }.into()
+            e::SecurityQuestionsSet {
+                first,
+                second,
+                verifier,
+            }
+            .into()
         }
         32 => e::DeviceBound { device, key }.into(),
-        33 => e::AccountActivated { level: d.pick(Level::ALL) }.into(),
-        34 => e::ActivationWindowExpired { deadline: d.instant() }.into(),
-        35 => e::ActivationReopened { agent: PrincipalId(d.id()), deadline: d.instant() }.into(),
+        33 => e::AccountActivated {
+            level: d.pick(Level::ALL),
+        }
+        .into(),
+        34 => e::ActivationWindowExpired {
+            deadline: d.instant(),
+        }
+        .into(),
+        35 => e::ActivationReopened {
+            agent: PrincipalId(d.id()),
+            deadline: d.instant(),
+        }
+        .into(),
         36 => e::DeviceChangeRequested { device, key }.into(),
-        37 => e::StepUpSatisfied { method: d.pick(v::StepUpMethod::ALL) }.into(),
-        38 => e::DeviceUnbound { device, reason: d.pick(v::UnbindReason::ALL) }.into(),
-        39 => e::PhoneChangeRequested { phone: LookupHash(d.id()) }.into(),
-        40 => e::PhoneChanged { old: LookupHash(d.id()), new: LookupHash(d.id()) }.into(),
-        41 => e::DocumentLinkRequested { document, kind: doc_kind }.into(),
+        37 => e::StepUpSatisfied {
+            method: d.pick(v::StepUpMethod::ALL),
+        }
+        .into(),
+        38 => e::DeviceUnbound {
+            device,
+            reason: d.pick(v::UnbindReason::ALL),
+        }
+        .into(),
+        39 => e::PhoneChangeRequested {
+            phone: LookupHash(d.id()),
+        }
+        .into(),
+        40 => e::PhoneChanged {
+            old: LookupHash(d.id()),
+            new: LookupHash(d.id()),
+        }
+        .into(),
+        41 => e::DocumentLinkRequested {
+            document,
+            kind: doc_kind,
+        }
+        .into(),
         42 => {
             // More of them than an account keeps.
             let document = DocumentId([d.roll(16) as u8; 16]);
             let (database, data_as_of) = (d.pick(Database::ALL), d.instant());
-            e::DocumentLinked { document, kind: doc_kind, database, data_as_of }.into()
+            e::DocumentLinked {
+                document,
+                kind: doc_kind,
+                database,
+                data_as_of,
+            }
+            .into()
         }
         43 => {
             let outcome = d.pick(LinkOutcome::ALL);
-            e::DocumentLinkFailed { document, kind: doc_kind, outcome }.into()
+            e::DocumentLinkFailed {
+                document,
+                kind: doc_kind,
+                outcome,
+            }
+            .into()
         }
-        44 => e::DocumentRefreshed { document, data_as_of: d.instant() }.into(),
-        45 => e::DocumentLinkBroken { document, outcome: d.pick(LinkOutcome::ALL) }.into(),
+        44 => e::DocumentRefreshed {
+            document,
+            data_as_of: d.instant(),
+        }
+        .into(),
+        45 => e::DocumentLinkBroken {
+            document,
+            outcome: d.pick(LinkOutcome::ALL),
+        }
+        .into(),
         46 => e::DocumentUnlinked { document }.into(),
         _ => return None,
     })
@@ -191,20 +326,45 @@ fn usage(kind: usize, d: &mut Dice<'_>) -> Option<Event> {
 fn standing(kind: usize, d: &mut Dice<'_>) -> Event {
     let class = d.pick(RetentionClass::ALL);
     match kind {
-        47 | 48 => e::AccountLocked { ground: d.pick(LockGround::ALL) }.into(),
-        49 | 50 => e::LockGroundRemoved { ground: d.pick(LockGround::ALL) }.into(),
+        47 | 48 => e::AccountLocked {
+            ground: d.pick(LockGround::ALL),
+        }
+        .into(),
+        49 | 50 => e::LockGroundRemoved {
+            ground: d.pick(LockGround::ALL),
+        }
+        .into(),
         51 => e::AccountUnlocked {}.into(),
-        52 => e::AccountClosed { reason: d.pick(CloseReason::ALL) }.into(),
+        52 => e::AccountClosed {
+            reason: d.pick(CloseReason::ALL),
+        }
+        .into(),
         53 => e::ErasureApproved { class }.into(),
         54 => e::SubjectKeyDestroyed { class }.into(),
-        55 => e::ErasureRefused { class, basis: v::Message::KeptByLaw }.into(),
+        55 => e::ErasureRefused {
+            class,
+            basis: v::Message::KeptByLaw,
+        }
+        .into(),
         56 => {
             let claim = StreamId::claim(crate::ids::Category::PhoneClaim, LookupHash(d.id()));
-            e::ClaimForfeited { claim, confirmed_by: EventId(d.id()) }.into()
+            e::ClaimForfeited {
+                claim,
+                confirmed_by: EventId(d.id()),
+            }
+            .into()
         }
         // Of other streams: they change nothing here.
-        57 => e::Claimed { account: AccountId(d.id()), confirmed_by: EventId(d.id()) }.into(),
-        58 => e::PrincipalRevoked { principal: PrincipalId(d.id()), from: NOON }.into(),
+        57 => e::Claimed {
+            account: AccountId(d.id()),
+            confirmed_by: EventId(d.id()),
+        }
+        .into(),
+        58 => e::PrincipalRevoked {
+            principal: PrincipalId(d.id()),
+            from: NOON,
+        }
+        .into(),
         _ => e::CommandRejected {
             command: d.pick(v::CommandKind::ALL),
             guard: d.pick(v::Guard::ALL),
@@ -240,7 +400,11 @@ pub fn build_command(drawn: &(u8, Vec<u8>), account: &crate::account::Account) -
     };
     let command = build(usize::from(drawn.0) % 33, d, case, challenge, document);
     let roles = crate::decide::roles(command.kind());
-    let role = if d.roll(16) == 0 { d.pick(Role::ALL) } else { d.pick(roles) };
+    let role = if d.roll(16) == 0 {
+        d.pick(Role::ALL)
+    } else {
+        d.pick(roles)
+    };
     (role, command)
 }
 
@@ -259,9 +423,15 @@ fn build(
             qr: d.maybe(|_| CARD_QR.into()),
         },
         1 => Command::ConfirmRegistrationOtp { challenge },
-        2 => Command::ResendOtp { purpose: d.pick(OtpPurpose::ALL) },
-        3 => Command::SetPassword { verifier: VerifierId(d.id()) },
-        4 => Command::LogIn { device: d.maybe(|d| DeviceRef(d.id())) },
+        2 => Command::ResendOtp {
+            purpose: d.pick(OtpPurpose::ALL),
+        },
+        3 => Command::SetPassword {
+            verifier: VerifierId(d.id()),
+        },
+        4 => Command::LogIn {
+            device: d.maybe(|d| DeviceRef(d.id())),
+        },
         5 => Command::ApplyLevel1 {
             chip: d.maybe(Dice::chip),
             qr: d.maybe(|_| CARD_QR.into()),
@@ -278,7 +448,11 @@ fn build(
             portrait: d.maybe(Dice::capture),
             fingerprints: d.maybe(Dice::capture),
         },
-        8 => Command::RecordConsent { case, given: d.roll(4) != 0, text_version: 1 },
+        8 => Command::RecordConsent {
+            case,
+            given: d.roll(4) != 0,
+            text_version: 1,
+        },
         9 => Command::SubmitLevel2 { case },
         10 => Command::RecordRegistryResult {
             case,
@@ -290,27 +464,39 @@ fn build(
             case,
             refuse: (d.roll(4) == 0).then_some(v::RefusalReason::Other),
         },
-        12 => Command::NotifyResult { case, channel: Channel::Sms, received_at: d.instant() },
+        12 => Command::NotifyResult {
+            case,
+            channel: Channel::Sms,
+            received_at: d.instant(),
+        },
         13 => Command::RequestActivation {
             matched: d.roll(8) != 0,
             device: device(number),
             step_up: d.maybe(|d| d.pick(v::StepUpMethod::ALL)),
         },
         14 => Command::ConfirmActivationOtp { challenge },
-        15 => Command::SetPasscode { verifier: VerifierId(d.id()) },
+        15 => Command::SetPasscode {
+            verifier: VerifierId(d.id()),
+        },
         16 => Command::SetSecurityQuestions {
             questions: vec![QuestionId::FirstJob, d.pick(QuestionId::ALL)],
             verifier: VerifierId(d.id()),
         },
         17 => Command::ExpireActivationWindow,
         18 => Command::ExpireProcessingDeadline { case },
-        19 => Command::AssistActivation { proof_given: d.yes() },
-        20 => Command::RequestDeviceChange { device: device(number) },
+        19 => Command::AssistActivation {
+            proof_given: d.yes(),
+        },
+        20 => Command::RequestDeviceChange {
+            device: device(number),
+        },
         21 => Command::ConfirmDeviceChange {
             method: d.pick(v::StepUpMethod::ALL),
             challenge: d.maybe(|_| challenge),
         },
-        22 => Command::UnlinkDevice { reason: d.pick(v::UnbindReason::ALL) },
+        22 => Command::UnlinkDevice {
+            reason: d.pick(v::UnbindReason::ALL),
+        },
         23 => Command::RequestPhoneChange {
             phone: "+84987654321".into(),
             hash: LookupHash([number; 16]),
@@ -327,11 +513,22 @@ fn build(
             outcome: d.maybe(|d| d.pick(LinkOutcome::ALL)),
         },
         27 => Command::UnlinkDocument { document },
-        28 => Command::LockAccount { ground: d.pick(LockGround::ALL) },
-        29 => Command::UnlockAccount { ground: d.pick(LockGround::ALL) },
-        30 if d.roll(8) == 0 => Command::CloseAccount { reason: d.pick(CloseReason::ALL) },
-        31 => Command::WithdrawApplication { case, reason: d.pick(v::WithdrawReason::ALL) },
-        _ => Command::RequestErasure { class: d.pick(RetentionClass::ALL) },
+        28 => Command::LockAccount {
+            ground: d.pick(LockGround::ALL),
+        },
+        29 => Command::UnlockAccount {
+            ground: d.pick(LockGround::ALL),
+        },
+        30 if d.roll(8) == 0 => Command::CloseAccount {
+            reason: d.pick(CloseReason::ALL),
+        },
+        31 => Command::WithdrawApplication {
+            case,
+            reason: d.pick(v::WithdrawReason::ALL),
+        },
+        _ => Command::RequestErasure {
+            class: d.pick(RetentionClass::ALL),
+        },
     }
 }
 
@@ -359,10 +556,17 @@ fn surroundings(d: &mut Dice<'_>) -> Surroundings {
         },
         ..Policy::default()
     };
-    let base = Surroundings { policy, ..Surroundings::default() };
+    let base = Surroundings {
+        policy,
+        ..Surroundings::default()
+    };
     // One in four is out of the ordinary; the ordinary get through a whole procedure now and then.
     if d.roll(4) != 0 {
-        return Surroundings { credential_right: Some(true), step_up: Some(true), ..base };
+        return Surroundings {
+            credential_right: Some(true),
+            step_up: Some(true),
+            ..base
+        };
     }
     Surroundings {
         person: d.maybe(|_| person()),
@@ -385,10 +589,17 @@ fn surroundings(d: &mut Dice<'_>) -> Surroundings {
         otp_right: d.maybe(Dice::yes),
         credential_right: d.maybe(Dice::yes),
         credential_form: d.maybe(|d| {
-            d.pick(&[CredentialForm::Good, CredentialForm::WrongForm, CredentialForm::OnBlockList])
+            d.pick(&[
+                CredentialForm::Good,
+                CredentialForm::WrongForm,
+                CredentialForm::OnBlockList,
+            ])
         }),
         step_up: d.maybe(Dice::yes),
-        officer: d.maybe(|d| OfficerFacts { active: d.yes(), sites: vec![7] }),
+        officer: d.maybe(|d| OfficerFacts {
+            active: d.yes(),
+            sites: vec![7],
+        }),
         ..base
     }
 }

@@ -13,12 +13,22 @@ use crate::vocabulary::{
 
 fn confirmed(birth: &str, has_chip_card: bool) -> Option<RegistryAnswer> {
     let (area, birth_date) = (AreaCode(30_288), birth.to_owned());
-    Some(RegistryAnswer::Confirmed { area, birth_date, has_chip_card })
+    Some(RegistryAnswer::Confirmed {
+        area,
+        birth_date,
+        has_chip_card,
+    })
 }
 
 fn chip(strength: EvidenceStrength) -> ChipEvidence {
     let digest = Digest([1; 32]);
-    ChipEvidence { sod: digest, data_groups: digest, certificate: digest, strength, verifier: 1 }
+    ChipEvidence {
+        sod: digest,
+        data_groups: digest,
+        certificate: digest,
+        strength,
+        verifier: 1,
+    }
 }
 
 #[test]
@@ -39,19 +49,25 @@ fn p3_by_qr_and_by_chip() {
             G::CaptureQuality,
             G::ChannelKnown,
         ]);
-    assert!(matches!(&s.history[s.history.len() - 3], Event::Level1Applied(applied)
+    assert!(
+        matches!(&s.history[s.history.len() - 3], Event::Level1Applied(applied)
         if applied.strength == EvidenceStrength::QrUnsigned
             // Tuesday 5 March 2024, one working day.
-            && crate::calendar::day_text(applied.decide_by) == "2024-03-06"));
-    s.when(Role::Citizen, &apply_level1()).refused(G::NoOpenCase, C::CaseOpen, &[]);
+            && crate::calendar::day_text(applied.decide_by) == "2024-03-06")
+    );
+    s.when(Role::Citizen, &apply_level1())
+        .refused(G::NoOpenCase, C::CaseOpen, &[]);
     let by_chip = Command::ApplyLevel1 {
         chip: Some(chip(EvidenceStrength::ChipPassiveAuth)),
         qr: None,
         portrait: Some(capture()),
     };
     let mut s = app_account();
-    s.when(Role::Citizen, &by_chip)
-        .accepted(&["Level1Applied", "ChipEvidenceRecorded", "PortraitCaptured"]);
+    s.when(Role::Citizen, &by_chip).accepted(&[
+        "Level1Applied",
+        "ChipEvidenceRecorded",
+        "PortraitCaptured",
+    ]);
 }
 
 #[test]
@@ -64,44 +80,70 @@ fn p3_guards_in_order() {
     let none = ask(None, None, None);
     let mut s = app_account();
     s.world.registry = confirmed("2010-03-06", false);
-    s.when(Role::Citizen, &none).refused(G::Age, C::UnderAge, &[]);
+    s.when(Role::Citizen, &none)
+        .refused(G::Age, C::UnderAge, &[]);
     // Fourteen today.
     s.world.registry = confirmed("2010-03-05", false);
-    s.when(Role::Citizen, &none).refused(G::ChipCard, C::NoChipCard, &[]);
+    s.when(Role::Citizen, &none)
+        .refused(G::ChipCard, C::NoChipCard, &[]);
     s.world.registry = confirmed("2009", true);
     let foreign = crate::testing::CARD_QR.replace("030099000001", "030099000002");
     for bad in [
         none,
         ask(None, Some(&foreign), Some(capture())),
         ask(None, Some("a|b"), Some(capture())),
-        ask(Some(chip(EvidenceStrength::QrUnsigned)), None, Some(capture())),
+        ask(
+            Some(chip(EvidenceStrength::QrUnsigned)),
+            None,
+            Some(capture()),
+        ),
     ] {
-        s.when(Role::Citizen, &bad).refused(G::Evidence, C::EvidenceInvalid, &[]);
+        s.when(Role::Citizen, &bad)
+            .refused(G::Evidence, C::EvidenceInvalid, &[]);
     }
     let qr = Some(crate::testing::CARD_QR);
-    s.when(Role::Citizen, &ask(None, qr, None)).refused(G::Portrait, C::EvidenceMissing, &[]);
-    let blurred = Capture { quality: 59, ..capture() };
+    s.when(Role::Citizen, &ask(None, qr, None))
+        .refused(G::Portrait, C::EvidenceMissing, &[]);
+    let blurred = Capture {
+        quality: 59,
+        ..capture()
+    };
     s.when(Role::Citizen, &ask(None, qr, Some(blurred)))
         .refused(G::CaptureQuality, C::CaptureQuality, &[]);
     let mut nowhere = person();
     nowhere.phone = String::new();
     nowhere.email = "an@example.vn".into();
     s.world.person = Some(nowhere);
-    s.when(Role::Citizen, &apply_level1()).refused(G::ChannelKnown, C::NoChannel, &[]);
+    s.when(Role::Citizen, &apply_level1())
+        .refused(G::ChannelKnown, C::NoChannel, &[]);
     s.world.policy.contact_required = ContactRequired::PhoneOrEmail;
-    assert_eq!(s.when(Role::Citizen, &apply_level1()).decision.refused(), None);
+    assert_eq!(
+        s.when(Role::Citizen, &apply_level1()).decision.refused(),
+        None
+    );
     // A year alone counts as its last day.
     let mut s = app_account();
     s.world.registry = confirmed("2010", true);
-    s.when(Role::Citizen, &apply_level1()).refused(G::Age, C::UnderAge, &[]);
+    s.when(Role::Citizen, &apply_level1())
+        .refused(G::Age, C::UnderAge, &[]);
     Scenario::new()
         .when(Role::Citizen, &apply_level1())
         .refused(G::AppOnly, C::NotAppAccount, &[]);
-    level1().when(Role::Citizen, &apply_level1()).refused(G::AppOnly, C::AlreadyLevel1, &[]);
-    level2().when(Role::Citizen, &apply_level1()).refused(G::AppOnly, C::AlreadyLevel2, &[]);
+    level1()
+        .when(Role::Citizen, &apply_level1())
+        .refused(G::AppOnly, C::AlreadyLevel1, &[]);
+    level2()
+        .when(Role::Citizen, &apply_level1())
+        .refused(G::AppOnly, C::AlreadyLevel2, &[]);
     let mut s = app_account();
-    s.when(Role::Citizen, &Command::LockAccount { ground: LockGround::OwnRequest });
-    s.when(Role::Citizen, &apply_level1()).refused(G::Unlocked, C::Locked, &[]);
+    s.when(
+        Role::Citizen,
+        &Command::LockAccount {
+            ground: LockGround::OwnRequest,
+        },
+    );
+    s.when(Role::Citizen, &apply_level1())
+        .refused(G::Unlocked, C::Locked, &[]);
 }
 
 #[test]
@@ -154,19 +196,31 @@ fn the_desk_s_guards_in_order() {
     };
     let mut s = Scenario::new();
     s.world.site_open_from = Some(LocalDay(30_000));
-    s.when(Role::Citizen, &absent).refused(G::RoleAllowed, C::RoleNotAllowed, &[]);
-    s.when(Role::IntakeOfficer, &absent)
-        .refused(G::OfficerAuthorised, C::OfficerNotAuthorised, &[]);
-    s.when(Role::IntakeOfficer, &here(false, None)).refused(G::SiteOpen, C::SiteNotOpen, &[]);
-    s.world.site_open_from = None;
+    s.when(Role::Citizen, &absent)
+        .refused(G::RoleAllowed, C::RoleNotAllowed, &[]);
+    s.when(Role::IntakeOfficer, &absent).refused(
+        G::OfficerAuthorised,
+        C::OfficerNotAuthorised,
+        &[],
+    );
     s.when(Role::IntakeOfficer, &here(false, None))
-        .refused(G::PersonPresent, C::PersonNotPresent, &[]);
-    s.when(Role::IntakeOfficer, &here(true, None))
-        .refused(G::EvidenceComplete, C::EvidenceMissing, &[]);
+        .refused(G::SiteOpen, C::SiteNotOpen, &[]);
+    s.world.site_open_from = None;
+    s.when(Role::IntakeOfficer, &here(false, None)).refused(
+        G::PersonPresent,
+        C::PersonNotPresent,
+        &[],
+    );
+    s.when(Role::IntakeOfficer, &here(true, None)).refused(
+        G::EvidenceComplete,
+        C::EvidenceMissing,
+        &[],
+    );
     let mut child = person();
     child.birth_date = "2015-01-01".into();
     s.world.registry = None;
-    s.when(Role::IntakeOfficer, &here(true, Some(child))).refused(G::Age, C::UnderAge, &[]);
+    s.when(Role::IntakeOfficer, &here(true, Some(child)))
+        .refused(G::Age, C::UnderAge, &[]);
     s.world.registry = confirmed("1990-02-01", false);
     s.when(Role::IntakeOfficer, &here(true, Some(person())))
         .refused(G::ChipCard, C::NoChipCard, &[]);
@@ -176,16 +230,27 @@ fn the_desk_s_guards_in_order() {
         "RegistryCheckSucceeded",
         "Level2IntakeOpened",
     ]);
-    s.when(Role::IntakeOfficer, &intake(true)).refused(G::NoOpenCase, C::CaseOpen, &[]);
-    s.world.officer = Some(OfficerFacts { active: false, sites: vec![7] });
-    s.when(Role::IntakeOfficer, &here(true, None))
-        .refused(G::OfficerAuthorised, C::OfficerNotAuthorised, &[]);
+    s.when(Role::IntakeOfficer, &intake(true))
+        .refused(G::NoOpenCase, C::CaseOpen, &[]);
+    s.world.officer = Some(OfficerFacts {
+        active: false,
+        sites: vec![7],
+    });
+    s.when(Role::IntakeOfficer, &here(true, None)).refused(
+        G::OfficerAuthorised,
+        C::OfficerNotAuthorised,
+        &[],
+    );
     let mut early = Scenario::new();
     early.world.now = Micros(1_645_000_000_000_000);
-    early.when(Role::IntakeOfficer, &intake(false)).refused(G::SiteOpen, C::SiteNotOpen, &[]);
-    level2()
+    early
         .when(Role::IntakeOfficer, &intake(false))
-        .refused(G::LevelNotHeld, C::AlreadyLevel2, &[]);
+        .refused(G::SiteOpen, C::SiteNotOpen, &[]);
+    level2().when(Role::IntakeOfficer, &intake(false)).refused(
+        G::LevelNotHeld,
+        C::AlreadyLevel2,
+        &[],
+    );
 }
 
 #[test]
@@ -194,25 +259,41 @@ fn a_dossier_needs_consent_captures_and_quality() {
     s.when(Role::IntakeOfficer, &intake(false));
     let case = case(&s);
     let submit = Command::SubmitLevel2 { case };
-    s.when(Role::IntakeOfficer, &submit).refused(G::Consent, C::EvidenceMissing, &[]);
-    let consent = |given| Command::RecordConsent { case, given, text_version: 3 };
-    s.when(Role::IntakeOfficer, &consent(true)).accepted(&["ConsentRecorded"]);
+    s.when(Role::IntakeOfficer, &submit)
+        .refused(G::Consent, C::EvidenceMissing, &[]);
+    let consent = |given| Command::RecordConsent {
+        case,
+        given,
+        text_version: 3,
+    };
+    s.when(Role::IntakeOfficer, &consent(true))
+        .accepted(&["ConsentRecorded"]);
     let captures = |portrait, fingerprints| Command::RecordBiometrics {
         case,
         portrait,
         fingerprints,
     };
-    s.when(Role::IntakeOfficer, &captures(None, None))
-        .refused(G::EvidenceComplete, C::EvidenceMissing, &[]);
-    let blurred = Some(Capture { quality: 10, ..capture() });
+    s.when(Role::IntakeOfficer, &captures(None, None)).refused(
+        G::EvidenceComplete,
+        C::EvidenceMissing,
+        &[],
+    );
+    let blurred = Some(Capture {
+        quality: 10,
+        ..capture()
+    });
     s.when(Role::IntakeOfficer, &captures(Some(capture()), blurred))
         .refused(G::CaptureQuality, C::CaptureQuality, &[]);
-    s.when(Role::IntakeOfficer, &captures(Some(capture()), None)).accepted(&["PortraitCaptured"]);
+    s.when(Role::IntakeOfficer, &captures(Some(capture()), None))
+        .accepted(&["PortraitCaptured"]);
     let mut any = s.clone();
-    s.when(Role::IntakeOfficer, &submit).refused(G::EvidenceComplete, C::EvidenceMissing, &[]);
+    s.when(Role::IntakeOfficer, &submit)
+        .refused(G::EvidenceComplete, C::EvidenceMissing, &[]);
     any.world.policy.biometric_rule = BiometricRule::Any;
-    any.when(Role::IntakeOfficer, &submit).accepted(&["Level2Applied"]);
-    any.when(Role::IntakeOfficer, &submit).refused(G::CaseState, C::CaseNotOpen, &[]);
+    any.when(Role::IntakeOfficer, &submit)
+        .accepted(&["Level2Applied"]);
+    any.when(Role::IntakeOfficer, &submit)
+        .refused(G::CaseState, C::CaseNotOpen, &[]);
     s.when(Role::IntakeOfficer, &consent(false)).refused(
         G::Consent,
         C::ConsentRefused,
@@ -228,7 +309,10 @@ fn a_dossier_needs_consent_captures_and_quality() {
 fn both_values_of_the_biometric_rule() {
     let decide = |s: &mut Scenario| {
         let case = case(s);
-        s.when(Role::EidAuthority, &Command::DecideApplication { case, refuse: None })
+        s.when(
+            Role::EidAuthority,
+            &Command::DecideApplication { case, refuse: None },
+        )
     };
     let mut s = level2_submitted(Scenario::new());
     decide(&mut s).refused(G::ChecksComplete, C::ChecksIncomplete, &[]);
@@ -263,41 +347,69 @@ fn decisions_have_a_day_and_a_reason() {
     let due = s.account.cases[0].decide_by.unwrap();
     assert_eq!(crate::calendar::day_text(due), "2024-03-08");
     let expire = Command::ExpireProcessingDeadline { case };
-    s.when(Role::Clock, &expire).refused(G::DeadlinePassed, C::DeadlineNotPassed, &[]);
+    s.when(Role::Clock, &expire)
+        .refused(G::DeadlinePassed, C::DeadlineNotPassed, &[]);
     s.later(6 * Micros::DAY);
     let mut silent = s.clone();
-    s.when(Role::Clock, &expire).accepted(&["ProcessingDeadlineMissed"]);
-    s.when(Role::Clock, &expire).refused(G::CaseState, C::CaseNotOpen, &[]);
+    s.when(Role::Clock, &expire)
+        .accepted(&["ProcessingDeadlineMissed"]);
+    s.when(Role::Clock, &expire)
+        .refused(G::CaseState, C::CaseNotOpen, &[]);
     let refuse = Some(RefusalReason::BiometricMismatch);
     let then = s
-        .when(Role::EidAuthority, &Command::DecideApplication { case, refuse })
+        .when(
+            Role::EidAuthority,
+            &Command::DecideApplication { case, refuse },
+        )
         .accepted(&["ApplicationRefused"]);
     assert_eq!(then.decision.send[0].message, Message::IssuanceResult);
     silent
-        .when(Role::EidAuthority, &Command::DecideApplication { case, refuse })
+        .when(
+            Role::EidAuthority,
+            &Command::DecideApplication { case, refuse },
+        )
         .accepted(&["ProcessingDeadlineMissed", "ApplicationRefused"]);
     // A refusal is told too, and opens no window.
     let received_at = s.world.now;
-    let tell = |channel| Command::NotifyResult { case, channel, received_at };
-    s.when(Role::Ledger, &tell(Channel::App)).refused(G::ChannelKnown, C::NoChannel, &[]);
-    s.when(Role::Ledger, &tell(Channel::Email)).refused(G::ChannelKnown, C::NoChannel, &[]);
-    s.when(Role::Ledger, &tell(Channel::InPerson)).accepted(&["ResultNotified"]);
-    s.when(Role::EidAuthority, &Command::DecideApplication { case, refuse: None })
-        .refused(G::CaseState, C::CaseNotOpen, &[]);
+    let tell = |channel| Command::NotifyResult {
+        case,
+        channel,
+        received_at,
+    };
+    s.when(Role::Ledger, &tell(Channel::App))
+        .refused(G::ChannelKnown, C::NoChannel, &[]);
+    s.when(Role::Ledger, &tell(Channel::Email))
+        .refused(G::ChannelKnown, C::NoChannel, &[]);
+    s.when(Role::Ledger, &tell(Channel::InPerson))
+        .accepted(&["ResultNotified"]);
+    s.when(
+        Role::EidAuthority,
+        &Command::DecideApplication { case, refuse: None },
+    )
+    .refused(G::CaseState, C::CaseNotOpen, &[]);
 }
 
 #[test]
 fn an_undecided_result_is_not_told_and_one_notice_opens_the_window() {
     let mut s = level2_submitted(Scenario::new());
     let (case, received_at) = (case(&s), s.world.now);
-    let tell = |channel| Command::NotifyResult { case, channel, received_at };
-    s.when(Role::Ledger, &tell(Channel::Sms)).refused(G::Decided, C::NotDecided, &[]);
+    let tell = |channel| Command::NotifyResult {
+        case,
+        channel,
+        received_at,
+    };
+    s.when(Role::Ledger, &tell(Channel::Sms))
+        .refused(G::Decided, C::NotDecided, &[]);
     answer(&mut s, Modality::Portrait, MatchResult::Match);
     answer(&mut s, Modality::Fingerprints, MatchResult::Match);
-    s.when(Role::EidAuthority, &Command::DecideApplication { case, refuse: None });
+    s.when(
+        Role::EidAuthority,
+        &Command::DecideApplication { case, refuse: None },
+    );
     s.when(Role::Ledger, &tell(Channel::Sms))
         .accepted(&["ResultNotified", "ActivationWindowOpened"]);
-    s.when(Role::Ledger, &tell(Channel::InPerson)).accepted(&["ResultNotified"]);
+    s.when(Role::Ledger, &tell(Channel::InPerson))
+        .accepted(&["ResultNotified"]);
 }
 
 #[test]
@@ -321,27 +433,39 @@ fn who_withdraws_says_so() {
     let withdraw = |reason| Command::WithdrawApplication { case, reason };
     s.when(Role::Citizen, &withdraw(WithdrawReason::ByOfficer))
         .refused(G::RoleAllowed, C::RoleNotAllowed, &[]);
-    s.when(Role::Citizen, &withdraw(WithdrawReason::ByCitizen)).accepted(&["Level2Withdrawn"]);
+    s.when(Role::Citizen, &withdraw(WithdrawReason::ByCitizen))
+        .accepted(&["Level2Withdrawn"]);
     s.when(Role::Citizen, &withdraw(WithdrawReason::ByCitizen))
         .refused(G::CaseState, C::CaseNotOpen, &[]);
-    s.when(Role::Citizen, &apply_level1())
-        .accepted(&["Level1Applied", "QrEvidenceRecorded", "PortraitCaptured"]);
+    s.when(Role::Citizen, &apply_level1()).accepted(&[
+        "Level1Applied",
+        "QrEvidenceRecorded",
+        "PortraitCaptured",
+    ]);
 }
 
 #[test]
 fn the_registry_s_silence_holds_no_intake_up_but_the_area_is_needed() {
     let mut s = Scenario::new();
-    s.world.registry =
-        Some(RegistryAnswer::Not(crate::vocabulary::RegistryOutcome::Unavailable));
+    s.world.registry = Some(RegistryAnswer::Not(
+        crate::vocabulary::RegistryOutcome::Unavailable,
+    ));
     s = level2_submitted(s);
     answer(&mut s, Modality::Portrait, MatchResult::Match);
     answer(&mut s, Modality::Fingerprints, MatchResult::Match);
-    let issue = Command::DecideApplication { case: case(&s), refuse: None };
-    s.when(Role::EidAuthority, &issue).refused(G::RegistryMatch, C::ChecksIncomplete, &[]);
+    let issue = Command::DecideApplication {
+        case: case(&s),
+        refuse: None,
+    };
+    s.when(Role::EidAuthority, &issue)
+        .refused(G::RegistryMatch, C::ChecksIncomplete, &[]);
     s.world.registry = confirmed("1990-02-01", true);
-    s.when(Role::EidAuthority, &issue).accepted(&["AccountIssued"]);
+    s.when(Role::EidAuthority, &issue)
+        .accepted(&["AccountIssued"]);
     let mut s = Scenario::new();
-    s.world.registry = Some(RegistryAnswer::Not(crate::vocabulary::RegistryOutcome::Mismatch));
+    s.world.registry = Some(RegistryAnswer::Not(
+        crate::vocabulary::RegistryOutcome::Mismatch,
+    ));
     let open = Command::OpenLevel2Intake {
         person: Some(person()),
         site: 7,

@@ -20,38 +20,61 @@ fn confirm_device(s: &Scenario, method: StepUpMethod) -> Command {
 #[test]
 fn p9_by_the_code_on_the_old_device() {
     let mut s = activate(level1());
-    s.when(Role::Citizen, &Command::RequestDeviceChange { device: device(1) })
-        .refused(G::DeviceKnown, C::StepOutOfOrder, &[]);
-    s.when(Role::Citizen, &ask_device()).accepted(&["DeviceChangeRequested", "OtpChallengeIssued"]);
+    s.when(
+        Role::Citizen,
+        &Command::RequestDeviceChange { device: device(1) },
+    )
+    .refused(G::DeviceKnown, C::StepOutOfOrder, &[]);
+    s.when(Role::Citizen, &ask_device())
+        .accepted(&["DeviceChangeRequested", "OtpChallengeIssued"]);
     let confirm = confirm_device(&s, StepUpMethod::CodeOnOldDevice);
     let then = s.when(Role::Citizen, &confirm).accepted(&[
         "StepUpSatisfied",
         "DeviceUnbound",
         "DeviceBound",
     ]);
-    let claims: Vec<_> = then.decision.claims.iter().map(|c| (c.claim, c.take)).collect();
+    let claims: Vec<_> = then
+        .decision
+        .claims
+        .iter()
+        .map(|c| (c.claim, c.take))
+        .collect();
     let (old, new) = (device(1).device, device(2).device);
-    assert_eq!(claims, [(Claim::Device(old), false), (Claim::Device(new), true)]);
+    assert_eq!(
+        claims,
+        [(Claim::Device(old), false), (Claim::Device(new), true)]
+    );
     assert_eq!(then.decision.send[0].message, Message::DeviceChanged);
     assert!(s.account.is_activated() && s.account.device.as_ref().unwrap().device == new);
-    s.when(Role::Citizen, &confirm).refused(G::ActivationStep, C::StepOutOfOrder, &[]);
+    s.when(Role::Citizen, &confirm)
+        .refused(G::ActivationStep, C::StepOutOfOrder, &[]);
 }
 
 #[test]
 fn p9_needs_a_proof_that_counts() {
     let mut s = activate(level1());
     s.when(Role::Citizen, &ask_device());
-    for method in [StepUpMethod::InPerson, StepUpMethod::Hotline, StepUpMethod::BoundDevice] {
+    for method in [
+        StepUpMethod::InPerson,
+        StepUpMethod::Hotline,
+        StepUpMethod::BoundDevice,
+    ] {
         let confirm = confirm_device(&s, method);
-        s.when(Role::Citizen, &confirm).refused(G::StepUp, C::StepUpFailed, &[]);
+        s.when(Role::Citizen, &confirm)
+            .refused(G::StepUp, C::StepUpFailed, &[]);
     }
-    let bare = |method| Command::ConfirmDeviceChange { method, challenge: None };
+    let bare = |method| Command::ConfirmDeviceChange {
+        method,
+        challenge: None,
+    };
     for method in [StepUpMethod::CodeOnOldDevice, StepUpMethod::ChipRead] {
-        s.when(Role::Citizen, &bare(method)).refused(G::StepUp, C::StepUpFailed, &[]);
+        s.when(Role::Citizen, &bare(method))
+            .refused(G::StepUp, C::StepUpFailed, &[]);
     }
     s.world.otp_right = Some(false);
     let confirm = confirm_device(&s, StepUpMethod::CodeOnOldDevice);
-    s.when(Role::Citizen, &confirm).refused(G::OtpCode, C::OtpWrong, &[]);
+    s.when(Role::Citizen, &confirm)
+        .refused(G::OtpCode, C::OtpWrong, &[]);
     s.world.device_holder = Holder::Other(AccountId([9; 16]));
     s.world.step_up = Some(true);
     s.when(Role::Citizen, &bare(StepUpMethod::ChipRead))
@@ -62,7 +85,9 @@ fn p9_needs_a_proof_that_counts() {
         .accepted(&["StepUpSatisfied", "DeviceUnbound", "DeviceBound"]);
     desk.when(Role::IntakeOfficer, &bare(StepUpMethod::InPerson))
         .accepted(&["StepUpSatisfied", "DeviceUnbound", "DeviceBound"]);
-    level1().when(Role::Citizen, &ask_device()).refused(G::Activated, C::NotActivated, &[]);
+    level1()
+        .when(Role::Citizen, &ask_device())
+        .refused(G::Activated, C::NotActivated, &[]);
 }
 
 #[test]
@@ -82,7 +107,8 @@ fn a_device_is_unlinked_by_whom_it_says() {
     s.when(Role::Citizen, &unlink(UnbindReason::ByHolder))
         .refused(G::NotThrottled, C::Throttled, &[]);
     s.world.credential_right = None;
-    s.when(Role::HotlineAgent, &unlink(UnbindReason::ByHotline)).accepted(&["DeviceUnbound"]);
+    s.when(Role::HotlineAgent, &unlink(UnbindReason::ByHotline))
+        .accepted(&["DeviceUnbound"]);
     s.when(Role::IntakeOfficer, &unlink(UnbindReason::ByOfficer))
         .refused(G::DeviceBound, C::DeviceNotBound, &[]);
     assert!(s.account.is_activated());
@@ -107,11 +133,13 @@ fn p8_on_the_bound_device() {
     taken
         .when(Role::Citizen, &ask_phone(StepUpMethod::BoundDevice))
         .refused(G::PhoneFree, C::PhoneInUse, &[]);
-    let then = s.when(Role::Citizen, &ask_phone(StepUpMethod::BoundDevice)).accepted(&[
-        "PhoneChangeRequested",
-        "StepUpSatisfied",
-        "OtpChallengeIssued",
-    ]);
+    let then = s
+        .when(Role::Citizen, &ask_phone(StepUpMethod::BoundDevice))
+        .accepted(&[
+            "PhoneChangeRequested",
+            "StepUpSatisfied",
+            "OtpChallengeIssued",
+        ]);
     assert!(then.decision.send[0].to_new_phone);
     assert_eq!(
         s.account.phone_change.as_ref().unwrap().method,
@@ -121,19 +149,30 @@ fn p8_on_the_bound_device() {
     let confirm = Command::ConfirmPhoneChange { challenge };
     let mut late = s.clone();
     late.world.phone_holder = Holder::Other(AccountId([9; 16]));
-    late.when(Role::Citizen, &confirm).refused(G::PhoneFree, C::PhoneInUse, &[]);
-    let then = s.when(Role::Citizen, &confirm).accepted(&[
-        "OtpVerified",
-        "PhoneVerified",
-        "PhoneChanged",
-    ]);
-    let claims: Vec<_> = then.decision.claims.iter().map(|c| (c.claim, c.take)).collect();
+    late.when(Role::Citizen, &confirm)
+        .refused(G::PhoneFree, C::PhoneInUse, &[]);
+    let then =
+        s.when(Role::Citizen, &confirm)
+            .accepted(&["OtpVerified", "PhoneVerified", "PhoneChanged"]);
+    let claims: Vec<_> = then
+        .decision
+        .claims
+        .iter()
+        .map(|c| (c.claim, c.take))
+        .collect();
     let (old, new) = (LookupHash([1; 16]), LookupHash([2; 16]));
-    assert_eq!(claims, [(Claim::PhoneHash(new), true), (Claim::PhoneHash(old), false)]);
+    assert_eq!(
+        claims,
+        [
+            (Claim::PhoneHash(new), true),
+            (Claim::PhoneHash(old), false)
+        ]
+    );
     // The old number is told.
     let notice = then.decision.send[0];
     assert!(notice.message == Message::PhoneChanged && !notice.to_new_phone);
-    s.when(Role::Citizen, &confirm).refused(G::ActivationStep, C::StepOutOfOrder, &[]);
+    s.when(Role::Citizen, &confirm)
+        .refused(G::ActivationStep, C::StepOutOfOrder, &[]);
 }
 
 #[test]
@@ -145,22 +184,34 @@ fn p8_by_others_and_with_a_bad_number() {
         (Role::HotlineAgent, StepUpMethod::Hotline),
         (Role::Citizen, StepUpMethod::ChipRead),
     ] {
-        s.when(role, &ask_phone(method)).refused(G::StepUp, C::StepUpFailed, &[]);
+        s.when(role, &ask_phone(method))
+            .refused(G::StepUp, C::StepUpFailed, &[]);
     }
     let bad = Command::RequestPhoneChange {
         phone: "12".into(),
         hash: LookupHash([2; 16]),
         method: StepUpMethod::InPerson,
     };
-    s.when(Role::IntakeOfficer, &bad).refused(G::PhoneFormat, C::PhoneFormat, &[]);
-    let asked = ["PhoneChangeRequested", "StepUpSatisfied", "OtpChallengeIssued"];
-    s.clone().when(Role::IntakeOfficer, &ask_phone(StepUpMethod::InPerson)).accepted(&asked);
+    s.when(Role::IntakeOfficer, &bad)
+        .refused(G::PhoneFormat, C::PhoneFormat, &[]);
+    let asked = [
+        "PhoneChangeRequested",
+        "StepUpSatisfied",
+        "OtpChallengeIssued",
+    ];
+    s.clone()
+        .when(Role::IntakeOfficer, &ask_phone(StepUpMethod::InPerson))
+        .accepted(&asked);
     s.world.step_up = Some(true);
-    s.when(Role::HotlineAgent, &ask_phone(StepUpMethod::Hotline)).accepted(&asked);
+    s.when(Role::HotlineAgent, &ask_phone(StepUpMethod::Hotline))
+        .accepted(&asked);
 }
 
 fn link(kind: DocumentKind, number: &str) -> Command {
-    Command::LinkDocument { kind, number: number.into() }
+    Command::LinkDocument {
+        kind,
+        number: number.into(),
+    }
 }
 
 #[test]
@@ -171,35 +222,66 @@ fn a_document_is_linked_when_its_registry_says_so() {
         .refused(G::DocumentFormat, C::DocumentFormat, &[]);
     let failed = ["DocumentLinkRequested", "DocumentLinkFailed"];
     for (outcome, guard, code) in [
-        (LinkOutcome::NotFound, G::RegistryVerified, C::RegistryNotFound),
-        (LinkOutcome::Mismatch, G::RegistryVerified, C::RegistryMismatch),
-        (LinkOutcome::NoLongerValid, G::RegistryVerified, C::RegistryMismatch),
-        (LinkOutcome::RegistryUnavailable, G::RegistryVerified, C::RegistryUnavailable),
+        (
+            LinkOutcome::NotFound,
+            G::RegistryVerified,
+            C::RegistryNotFound,
+        ),
+        (
+            LinkOutcome::Mismatch,
+            G::RegistryVerified,
+            C::RegistryMismatch,
+        ),
+        (
+            LinkOutcome::NoLongerValid,
+            G::RegistryVerified,
+            C::RegistryMismatch,
+        ),
+        (
+            LinkOutcome::RegistryUnavailable,
+            G::RegistryVerified,
+            C::RegistryUnavailable,
+        ),
         (LinkOutcome::OwnerMismatch, G::OwnerMatch, C::OwnerMismatch),
     ] {
         s.world.document = Some(DocumentAnswer::Not(outcome));
-        s.when(Role::Citizen, &licence).refused(guard, code, &failed);
+        s.when(Role::Citizen, &licence)
+            .refused(guard, code, &failed);
     }
     s.world.document = None;
-    s.when(Role::Citizen, &licence).refused(G::RegistryVerified, C::RegistryUnavailable, &failed);
+    s.when(Role::Citizen, &licence)
+        .refused(G::RegistryVerified, C::RegistryUnavailable, &failed);
     s.world.document = Some(DocumentAnswer::Verified { data_as_of: NOON });
-    s.when(Role::IntakeOfficer, &licence).accepted(&["DocumentLinkRequested", "DocumentLinked"]);
-    s.when(Role::Citizen, &licence).refused(G::DocumentNew, C::DocumentAlreadyLinked, &[]);
+    s.when(Role::IntakeOfficer, &licence)
+        .accepted(&["DocumentLinkRequested", "DocumentLinked"]);
+    s.when(Role::Citizen, &licence)
+        .refused(G::DocumentNew, C::DocumentAlreadyLinked, &[]);
     let document = s.account.documents[0].id;
-    let refresh = |outcome| Command::RefreshDocument { document, data_as_of: NOON, outcome };
-    s.when(Role::RegistryAdapter, &refresh(None)).accepted(&["DocumentRefreshed"]);
+    let refresh = |outcome| Command::RefreshDocument {
+        document,
+        data_as_of: NOON,
+        outcome,
+    };
+    s.when(Role::RegistryAdapter, &refresh(None))
+        .accepted(&["DocumentRefreshed"]);
     s.clone()
         .when(Role::Citizen, &Command::UnlinkDocument { document })
         .accepted(&["DocumentUnlinked"]);
-    s.when(Role::RegistryAdapter, &refresh(Some(LinkOutcome::NoLongerValid)))
-        .accepted(&["DocumentLinkBroken"]);
+    s.when(
+        Role::RegistryAdapter,
+        &refresh(Some(LinkOutcome::NoLongerValid)),
+    )
+    .accepted(&["DocumentLinkBroken"]);
     s.when(Role::Citizen, &Command::UnlinkDocument { document })
         .refused(G::DocumentLinked, C::DocumentNotLinked, &[]);
-    s.when(Role::RegistryAdapter, &Command::RefreshDocument {
-        document: DocumentId([8; 16]),
-        data_as_of: NOON,
-        outcome: None,
-    })
+    s.when(
+        Role::RegistryAdapter,
+        &Command::RefreshDocument {
+            document: DocumentId([8; 16]),
+            data_as_of: NOON,
+            outcome: None,
+        },
+    )
     .refused(G::DocumentLinked, C::DocumentNotLinked, &[]);
 }
 
@@ -207,12 +289,16 @@ fn a_document_is_linked_when_its_registry_says_so() {
 fn documents_need_the_level_and_have_a_limit() {
     let car = link(DocumentKind::VehicleRegistration, "34A-123.45");
     let mut s = activate(level1());
-    s.when(Role::Citizen, &car).refused(G::LevelSufficient, C::LevelTooLow, &[]);
+    s.when(Role::Citizen, &car)
+        .refused(G::LevelSufficient, C::LevelTooLow, &[]);
     s.world.policy.document_link_level = crate::vocabulary::Level::One;
     for _ in 0..crate::account::DOCUMENTS_MAX {
-        s.when(Role::Citizen, &car).accepted(&["DocumentLinkRequested", "DocumentLinked"]);
+        s.when(Role::Citizen, &car)
+            .accepted(&["DocumentLinkRequested", "DocumentLinked"]);
     }
-    s.when(Role::Citizen, &car).refused(G::DocumentNew, C::DocumentLimit, &[]);
+    s.when(Role::Citizen, &car)
+        .refused(G::DocumentNew, C::DocumentLimit, &[]);
     s.world.policy.document_kinds.clear();
-    s.when(Role::Citizen, &car).refused(G::DocumentFormat, C::DocumentFormat, &[]);
+    s.when(Role::Citizen, &car)
+        .refused(G::DocumentFormat, C::DocumentFormat, &[]);
 }

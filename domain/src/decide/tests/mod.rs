@@ -18,7 +18,10 @@ use crate::vocabulary::{
 const SECOND: i64 = 1_000_000;
 
 fn capture() -> Capture {
-    Capture { digest: Digest([1; 32]), quality: 90 }
+    Capture {
+        digest: Digest([1; 32]),
+        quality: 90,
+    }
 }
 
 fn verifier() -> VerifierId {
@@ -34,7 +37,11 @@ fn manual() -> Command {
 }
 
 fn challenge(scenario: &Scenario, purpose: OtpPurpose) -> ChallengeId {
-    scenario.account.challenge_for(purpose).expect("a challenge").id
+    scenario
+        .account
+        .challenge_for(purpose)
+        .expect("a challenge")
+        .id
 }
 
 fn case(scenario: &Scenario) -> CaseId {
@@ -47,9 +54,17 @@ fn app_account() -> Scenario {
     s.when(Role::Citizen, &manual());
     s.world.personal_id_holder = Holder::Own;
     let challenge = challenge(&s, OtpPurpose::Registration);
-    s.when(Role::Citizen, &Command::ConfirmRegistrationOtp { challenge });
-    s.when(Role::Citizen, &Command::SetPassword { verifier: verifier() })
-        .accepted(&["PasswordSet", "AppAccountCreated"]);
+    s.when(
+        Role::Citizen,
+        &Command::ConfirmRegistrationOtp { challenge },
+    );
+    s.when(
+        Role::Citizen,
+        &Command::SetPassword {
+            verifier: verifier(),
+        },
+    )
+    .accepted(&["PasswordSet", "AppAccountCreated"]);
     s
 }
 
@@ -71,10 +86,20 @@ fn level1() -> Scenario {
 
 fn decide_and_notify(s: &mut Scenario) {
     let case = case(s);
-    s.when(Role::EidAuthority, &Command::DecideApplication { case, refuse: None })
-        .accepted(&["AccountIssued"]);
+    s.when(
+        Role::EidAuthority,
+        &Command::DecideApplication { case, refuse: None },
+    )
+    .accepted(&["AccountIssued"]);
     let received_at = s.world.now;
-    s.when(Role::Ledger, &Command::NotifyResult { case, channel: Channel::Sms, received_at });
+    s.when(
+        Role::Ledger,
+        &Command::NotifyResult {
+            case,
+            channel: Channel::Sms,
+            received_at,
+        },
+    );
 }
 
 fn intake(with_card_issue: bool) -> Command {
@@ -91,18 +116,37 @@ fn level2_submitted(mut s: Scenario) -> Scenario {
     s.when(Role::IntakeOfficer, &intake(false));
     let case = case(&s);
     let (portrait, fingerprints) = (Some(capture()), Some(capture()));
-    s.when(Role::IntakeOfficer, &Command::RecordBiometrics { case, portrait, fingerprints })
-        .accepted(&["PortraitCaptured", "FingerprintsCaptured"]);
-    let consent = Command::RecordConsent { case, given: true, text_version: 1 };
-    s.when(Role::IntakeOfficer, &consent).accepted(&["ConsentRecorded"]);
-    s.when(Role::IntakeOfficer, &Command::SubmitLevel2 { case }).accepted(&["Level2Applied"]);
+    s.when(
+        Role::IntakeOfficer,
+        &Command::RecordBiometrics {
+            case,
+            portrait,
+            fingerprints,
+        },
+    )
+    .accepted(&["PortraitCaptured", "FingerprintsCaptured"]);
+    let consent = Command::RecordConsent {
+        case,
+        given: true,
+        text_version: 1,
+    };
+    s.when(Role::IntakeOfficer, &consent)
+        .accepted(&["ConsentRecorded"]);
+    s.when(Role::IntakeOfficer, &Command::SubmitLevel2 { case })
+        .accepted(&["Level2Applied"]);
     s
 }
 
 fn answer(s: &mut Scenario, modality: Modality, result: MatchResult) {
     let (case, database) = (case(s), Database::CitizenCard);
-    let command = Command::RecordRegistryResult { case, modality, database, result };
-    s.when(Role::RegistryAdapter, &command).accepted(&["BiometricMatchRecorded"]);
+    let command = Command::RecordRegistryResult {
+        case,
+        modality,
+        database,
+        result,
+    };
+    s.when(Role::RegistryAdapter, &command)
+        .accepted(&["BiometricMatchRecorded"]);
 }
 
 /// P4 and P6 whole, for somebody who had no account before.
@@ -115,7 +159,11 @@ fn level2() -> Scenario {
 }
 
 fn request_activation() -> Command {
-    Command::RequestActivation { matched: true, device: device(1), step_up: None }
+    Command::RequestActivation {
+        matched: true,
+        device: device(1),
+        step_up: None,
+    }
 }
 
 fn confirm_activation(s: &mut Scenario) {
@@ -136,13 +184,26 @@ fn questions() -> Command {
 fn activate(mut s: Scenario) -> Scenario {
     confirm_activation(&mut s);
     if s.account.credentials.password.is_none() {
-        s.when(Role::Citizen, &Command::SetPassword { verifier: verifier() })
-            .accepted(&["PasswordSet"]);
+        s.when(
+            Role::Citizen,
+            &Command::SetPassword {
+                verifier: verifier(),
+            },
+        )
+        .accepted(&["PasswordSet"]);
     }
-    s.when(Role::Citizen, &Command::SetPasscode { verifier: verifier() })
-        .accepted(&["PasscodeSet"]);
-    s.when(Role::Citizen, &questions())
-        .accepted(&["SecurityQuestionsSet", "DeviceBound", "AccountActivated"]);
+    s.when(
+        Role::Citizen,
+        &Command::SetPasscode {
+            verifier: verifier(),
+        },
+    )
+    .accepted(&["PasscodeSet"]);
+    s.when(Role::Citizen, &questions()).accepted(&[
+        "SecurityQuestionsSet",
+        "DeviceBound",
+        "AccountActivated",
+    ]);
     s.later(120 * SECOND);
     s
 }

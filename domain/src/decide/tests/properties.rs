@@ -54,11 +54,17 @@ fn check(
     let names: Vec<_> = decision.events.iter().map(|new| new.event.name()).collect();
     let activated = names.contains(&"AccountActivated");
     if activated {
-        prop_assert!(after.credentials.complete() && after.device.is_some(), "{names:?}");
+        prop_assert!(
+            after.credentials.complete() && after.device.is_some(),
+            "{names:?}"
+        );
         prop_assert!(after.level().is_some() && !before.is_locked(), "{names:?}");
     }
     prop_assert!(!after.is_activated() || before.is_activated() || activated);
-    prop_assert!(!before.is_activated() || after.is_activated(), "activation is never lost");
+    prop_assert!(
+        !before.is_activated() || after.is_activated(),
+        "activation is never lost"
+    );
     prop_assert!(after.level() >= before.level(), "the level never falls");
     prop_assert!(after.identification.stage >= before.identification.stage);
     if before.is_closed() {
@@ -66,16 +72,29 @@ fn check(
     }
     let unlocked = names.contains(&"AccountUnlocked");
     prop_assert_eq!(unlocked, before.is_locked() && !after.is_locked());
-    prop_assert!(after.cases.iter().filter(|case| case.state.is_open()).count() <= 1);
+    prop_assert!(
+        after
+            .cases
+            .iter()
+            .filter(|case| case.state.is_open())
+            .count()
+            <= 1
+    );
     let refused = decision.refused().is_some();
-    prop_assert!(refused || !names.is_empty(), "accepted and nothing happened");
+    prop_assert!(
+        refused || !names.is_empty(),
+        "accepted and nothing happened"
+    );
     if refused && !names.is_empty() {
         prop_assert_eq!(names.last(), Some(&"CommandRejected"));
     }
     if refused {
         prop_assert!(decision.claims.is_empty() && decision.first.is_empty());
     }
-    let rejected = decision.events.iter().any(|new| matches!(new.event, Event::CommandRejected(_)));
+    let rejected = decision
+        .events
+        .iter()
+        .any(|new| matches!(new.event, Event::CommandRejected(_)));
     prop_assert!(refused || !rejected);
     Ok(())
 }

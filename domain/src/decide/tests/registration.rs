@@ -27,14 +27,22 @@ fn p1_leaves_an_app_account() {
             G::OtpResend,
             G::RegistryMatch,
         ]);
-    let claims: Vec<_> = then.decision.claims.iter().map(|c| (c.claim, c.take)).collect();
+    let claims: Vec<_> = then
+        .decision
+        .claims
+        .iter()
+        .map(|c| (c.claim, c.take))
+        .collect();
     assert_eq!(claims, [(Claim::PersonalId, true)]);
     let notice = then.decision.send[0];
     assert!(notice.message == Message::OtpSent && notice.to_new_phone);
     assert!(!s.account.exists());
     let challenge = challenge(&s, OtpPurpose::Registration);
     let then = s
-        .when(Role::Citizen, &Command::ConfirmRegistrationOtp { challenge })
+        .when(
+            Role::Citizen,
+            &Command::ConfirmRegistrationOtp { challenge },
+        )
         .accepted(&["OtpVerified", "PhoneVerified"])
         .passed(&[
             G::RoleAllowed,
@@ -46,8 +54,13 @@ fn p1_leaves_an_app_account() {
             G::PhoneFree,
         ]);
     assert_eq!(then.decision.claims[0].claim, Claim::Phone);
-    s.when(Role::Citizen, &Command::SetPassword { verifier: verifier() })
-        .accepted(&["PasswordSet", "AppAccountCreated"]);
+    s.when(
+        Role::Citizen,
+        &Command::SetPassword {
+            verifier: verifier(),
+        },
+    )
+    .accepted(&["PasswordSet", "AppAccountCreated"]);
     assert!(s.account.exists() && s.account.level().is_none());
 }
 
@@ -55,8 +68,11 @@ fn p1_leaves_an_app_account() {
 fn the_person_is_sealed_for_good_and_never_in_the_facts() {
     let mut s = Scenario::new();
     let qr = Some(CARD_QR.to_owned());
-    let command =
-        Command::RegisterAppAccount { person: person(), method: RegistrationMethod::CardQr, qr };
+    let command = Command::RegisterAppAccount {
+        person: person(),
+        method: RegistrationMethod::CardQr,
+        qr,
+    };
     let then = s.when(Role::Citizen, &command);
     let first = &then.decision.events[0];
     let classes: Vec<_> = first.sealed.iter().map(|(class, _)| *class).collect();
@@ -82,9 +98,18 @@ fn not_confirmed_creates_nothing() {
         let then = s.when(Role::Citizen, &manual()).refused(
             G::RegistryMatch,
             code,
-            &["AppRegistrationSubmitted", "RegistryCheckRequested", "RegistryCheckFailed"],
+            &[
+                "AppRegistrationSubmitted",
+                "RegistryCheckRequested",
+                "RegistryCheckFailed",
+            ],
         );
-        assert!(then.decision.events.iter().all(|event| event.sealed.is_empty()));
+        assert!(
+            then.decision
+                .events
+                .iter()
+                .all(|event| event.sealed.is_empty())
+        );
         assert!(s.account.challenges.is_empty() && !s.account.exists());
         // Corrected and asked again, in the same stream.
         s.world = crate::testing::Surroundings::default();
@@ -101,7 +126,11 @@ fn p1_guards_in_order() {
         let (person, method) = (person.clone(), RegistrationMethod::CardQr);
         s.when(
             Role::Citizen,
-            &Command::RegisterAppAccount { person, method, qr: Some("030|x".into()) },
+            &Command::RegisterAppAccount {
+                person,
+                method,
+                qr: Some("030|x".into()),
+            },
         )
     };
     let mut s = app_account();
@@ -121,7 +150,8 @@ fn p1_guards_in_order() {
     ask(&mut s, &bad).refused(G::Evidence, C::EvidenceInvalid, &[]);
     s.world.personal_id_holder = Holder::Other(crate::ids::AccountId([9; 16]));
     ask(&mut s, &bad).refused(G::PersonalIdFree, C::PersonalIdAlreadyRegistered, &[]);
-    s.when(Role::IntakeOfficer, &manual()).refused(G::RoleAllowed, C::RoleNotAllowed, &[]);
+    s.when(Role::IntakeOfficer, &manual())
+        .refused(G::RoleAllowed, C::RoleNotAllowed, &[]);
 }
 
 #[test]
@@ -129,17 +159,29 @@ fn an_unfinished_registration_blocks_nobody_and_an_intake_is_not_replaced() {
     let mut s = Scenario::new();
     s.when(Role::Citizen, &manual());
     s.world.personal_id_holder = Holder::Own;
-    s.when(Role::Citizen, &manual()).refused(G::OtpResend, C::OtpResendTooSoon, &[]);
+    s.when(Role::Citizen, &manual())
+        .refused(G::OtpResend, C::OtpResendTooSoon, &[]);
     s.later(60 * SECOND);
     let again = s.when(Role::Citizen, &manual());
     assert_eq!(again.decision.refused(), None);
-    assert!(again.decision.claims.is_empty(), "the number is the account's already");
+    assert!(
+        again.decision.claims.is_empty(),
+        "the number is the account's already"
+    );
     // At the desk the officer's data take its place, and its code is void.
     s.later(60 * SECOND);
     let old = challenge(&s, OtpPurpose::Registration);
-    assert_eq!(s.when(Role::IntakeOfficer, &intake(false)).decision.refused(), None);
-    s.when(Role::Citizen, &Command::ConfirmRegistrationOtp { challenge: old })
-        .refused(G::OtpOpen, C::OtpNotOpen, &[]);
+    assert_eq!(
+        s.when(Role::IntakeOfficer, &intake(false))
+            .decision
+            .refused(),
+        None
+    );
+    s.when(
+        Role::Citizen,
+        &Command::ConfirmRegistrationOtp { challenge: old },
+    )
+    .refused(G::OtpOpen, C::OtpNotOpen, &[]);
     s.when(Role::Citizen, &manual()).refused(
         G::PersonalIdFree,
         C::PersonalIdAlreadyRegistered,
@@ -153,43 +195,71 @@ fn a_code_is_open_in_time_tried_a_few_times_and_right() {
     s.when(Role::Citizen, &manual());
     let id = challenge(&s, OtpPurpose::Registration);
     let confirm = Command::ConfirmRegistrationOtp { challenge: id };
-    let other = Command::ConfirmRegistrationOtp { challenge: ChallengeId([7; 16]) };
-    s.when(Role::Citizen, &other).refused(G::OtpOpen, C::OtpNotOpen, &[]);
+    let other = Command::ConfirmRegistrationOtp {
+        challenge: ChallengeId([7; 16]),
+    };
+    s.when(Role::Citizen, &other)
+        .refused(G::OtpOpen, C::OtpNotOpen, &[]);
     s.world.otp_right = Some(false);
     for wrong in 1..=5 {
-        s.when(Role::Citizen, &confirm).refused(G::OtpCode, C::OtpWrong, &[]);
-        assert_eq!(s.account.challenge_for(OtpPurpose::Registration).unwrap().wrong, wrong);
+        s.when(Role::Citizen, &confirm)
+            .refused(G::OtpCode, C::OtpWrong, &[]);
+        assert_eq!(
+            s.account
+                .challenge_for(OtpPurpose::Registration)
+                .unwrap()
+                .wrong,
+            wrong
+        );
     }
     s.world.otp_right = Some(true);
-    s.when(Role::Citizen, &confirm).refused(G::OtpAttempts, C::OtpAttemptsExhausted, &[]);
+    s.when(Role::Citizen, &confirm)
+        .refused(G::OtpAttempts, C::OtpAttemptsExhausted, &[]);
     s.later(300 * SECOND);
-    s.when(Role::Citizen, &confirm).refused(G::OtpInTime, C::OtpExpired, &[]);
-    let resend = Command::ResendOtp { purpose: OtpPurpose::Registration };
-    s.when(Role::Citizen, &resend).accepted(&["OtpChallengeIssued"]);
-    s.when(Role::Citizen, &resend).refused(G::OtpResend, C::OtpResendTooSoon, &[]);
-    s.when(Role::Citizen, &confirm).refused(G::OtpOpen, C::OtpNotOpen, &[]);
+    s.when(Role::Citizen, &confirm)
+        .refused(G::OtpInTime, C::OtpExpired, &[]);
+    let resend = Command::ResendOtp {
+        purpose: OtpPurpose::Registration,
+    };
+    s.when(Role::Citizen, &resend)
+        .accepted(&["OtpChallengeIssued"]);
+    s.when(Role::Citizen, &resend)
+        .refused(G::OtpResend, C::OtpResendTooSoon, &[]);
+    s.when(Role::Citizen, &confirm)
+        .refused(G::OtpOpen, C::OtpNotOpen, &[]);
     let challenge = challenge(&s, OtpPurpose::Registration);
     let confirm = Command::ConfirmRegistrationOtp { challenge };
-    s.when(Role::Citizen, &confirm).accepted(&["OtpVerified", "PhoneVerified"]);
+    s.when(Role::Citizen, &confirm)
+        .accepted(&["OtpVerified", "PhoneVerified"]);
     // Once is enough: a code that was right is not open any more.
-    s.when(Role::Citizen, &confirm).refused(G::OtpOpen, C::OtpNotOpen, &[]);
+    s.when(Role::Citizen, &confirm)
+        .refused(G::OtpOpen, C::OtpNotOpen, &[]);
 }
 
 #[test]
 fn a_password_needs_the_code_and_a_form() {
-    let set = Command::SetPassword { verifier: verifier() };
+    let set = Command::SetPassword {
+        verifier: verifier(),
+    };
     let mut s = Scenario::new();
     s.when(Role::Citizen, &manual());
-    s.when(Role::Citizen, &set).refused(G::OtpVerified, C::OtpNotVerified, &[]);
+    s.when(Role::Citizen, &set)
+        .refused(G::OtpVerified, C::OtpNotVerified, &[]);
     let challenge = challenge(&s, OtpPurpose::Registration);
-    s.when(Role::Citizen, &Command::ConfirmRegistrationOtp { challenge });
+    s.when(
+        Role::Citizen,
+        &Command::ConfirmRegistrationOtp { challenge },
+    );
     s.world.credential_form = Some(CredentialForm::OnBlockList);
-    s.when(Role::Citizen, &set).refused(G::PasswordAllowed, C::PasswordBlocklisted, &[]);
+    s.when(Role::Citizen, &set)
+        .refused(G::PasswordAllowed, C::PasswordBlocklisted, &[]);
     for form in [None, Some(CredentialForm::WrongForm)] {
         s.world.credential_form = form;
-        s.when(Role::Citizen, &set).refused(G::PasswordAllowed, C::PasswordFormat, &[]);
+        s.when(Role::Citizen, &set)
+            .refused(G::PasswordAllowed, C::PasswordFormat, &[]);
     }
-    s.when(Role::IntakeOfficer, &set).refused(G::RoleAllowed, C::RoleNotAllowed, &[]);
+    s.when(Role::IntakeOfficer, &set)
+        .refused(G::RoleAllowed, C::RoleNotAllowed, &[]);
 }
 
 #[test]
@@ -197,14 +267,16 @@ fn login_guards_and_throttling() {
     let login = Command::LogIn { device: None };
     let mut s = app_account();
     s.world.credential_right = Some(true);
-    s.when(Role::Citizen, &login).accepted(&["SessionOpened"]).passed(&[
-        G::RoleAllowed,
-        G::AccountOpen,
-        G::Unlocked,
-        G::NotThrottled,
-        G::CredentialRight,
-        G::DeviceKnown,
-    ]);
+    s.when(Role::Citizen, &login)
+        .accepted(&["SessionOpened"])
+        .passed(&[
+            G::RoleAllowed,
+            G::AccountOpen,
+            G::Unlocked,
+            G::NotThrottled,
+            G::CredentialRight,
+            G::DeviceKnown,
+        ]);
     s.world.credential_right = Some(false);
     for _ in 0..5 {
         s.when(Role::Citizen, &login).refused(
@@ -214,21 +286,31 @@ fn login_guards_and_throttling() {
         );
     }
     s.world.credential_right = Some(true);
-    s.when(Role::Citizen, &login).refused(G::NotThrottled, C::Throttled, &["LoginFailed"]);
+    s.when(Role::Citizen, &login)
+        .refused(G::NotThrottled, C::Throttled, &["LoginFailed"]);
     s.later(900 * SECOND);
     s.when(Role::Citizen, &login).accepted(&["SessionOpened"]);
     assert_eq!(s.account.credentials.wrong_passwords, 0);
-    s.when(Role::Citizen, &Command::LockAccount { ground: crate::vocabulary::LockGround::OwnRequest });
-    s.when(Role::Citizen, &login).refused(G::Unlocked, C::Locked, &["LoginFailed"]);
+    s.when(
+        Role::Citizen,
+        &Command::LockAccount {
+            ground: crate::vocabulary::LockGround::OwnRequest,
+        },
+    );
+    s.when(Role::Citizen, &login)
+        .refused(G::Unlocked, C::Locked, &["LoginFailed"]);
 }
 
 #[test]
 fn an_active_account_logs_in_on_its_device_or_with_a_second_proof() {
     let mut s = activate(level1());
     s.world.credential_right = Some(true);
-    let on = |number| Command::LogIn { device: Some(device(number).device) };
+    let on = |number| Command::LogIn {
+        device: Some(device(number).device),
+    };
     s.when(Role::Citizen, &on(1)).accepted(&["SessionOpened"]);
-    s.when(Role::Citizen, &on(2)).refused(G::DeviceKnown, C::DeviceNotBound, &["LoginFailed"]);
+    s.when(Role::Citizen, &on(2))
+        .refused(G::DeviceKnown, C::DeviceNotBound, &["LoginFailed"]);
     s.world.step_up = Some(true);
     s.when(Role::Citizen, &on(2)).accepted(&["SessionOpened"]);
 }
