@@ -154,7 +154,9 @@ impl Server {
         if let Err(error) = ended.and_then(|()| self.lane.view().sync()) {
             tracing::error!(projection = self.slot.name, %error, "closing the view failed");
         }
-        self.slot.publish(&self.lane);
+        if !self.halted {
+            self.slot.publish(&self.lane);
+        }
         self.slot.watermark.set(|mark| mark.closed = true);
     }
 
@@ -164,7 +166,10 @@ impl Server {
             return;
         }
         let result = drive(&mut self.lane, batch, self.slot.inbox.is_empty());
-        self.slot.publish(&self.lane);
+        // A commit that failed leaves the lane's digest ahead of its rows: that is not published.
+        if result.as_ref().err().is_none_or(|halt| halt.poison) {
+            self.slot.publish(&self.lane);
+        }
         if let Err(halt) = result {
             self.halted = true;
             if let Err(error) = self.lane.remember_halt(&halt) {
