@@ -64,15 +64,15 @@ pub async fn read_decoded(
     let mut from = Revision(0);
     loop {
         let page = store.read_stream(stream, from, PAGE_RECORDS_MAX).await?;
-        let full = page.len() == PAGE_RECORDS_MAX;
+        // A page may end early; only an empty one is the end.
+        if page.is_empty() {
+            return Ok(decoded);
+        }
         for record in page {
             from = Revision(record.revision.0 + 1);
             let envelope = RecordRef::parse(&record.bytes)?.open_envelope()?;
             let event = open_event(&envelope)?;
             decoded.push((record, envelope, event));
-        }
-        if !full {
-            return Ok(decoded);
         }
     }
 }

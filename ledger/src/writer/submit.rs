@@ -574,7 +574,17 @@ impl Job<'_> {
             .events
             .first()
             .map_or(Revision(0), |event| event.revision);
-        let page = store.read_stream(stream, from, seen.events.len()).await?;
+        let mut page = Vec::with_capacity(seen.events.len());
+        while page.len() < seen.events.len() {
+            let next = Revision(from.0 + page.len() as u64);
+            let more = store
+                .read_stream(stream, next, seen.events.len() - page.len())
+                .await?;
+            if more.is_empty() {
+                return Err(LedgerError::Contended);
+            }
+            page.extend(more);
+        }
         let mut events = Vec::new();
         let mut last: Option<(Digest, Signature)> = None;
         for (number, record) in page.iter().enumerate() {
