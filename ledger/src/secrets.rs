@@ -165,9 +165,17 @@ fn make_directory(path: &Path) -> std::io::Result<()> {
 
 /// Writes a secret to a new file, in a directory that is made if it is not there (mode 0700).
 pub fn write_file(path: &Path, secret: &Secret32) -> Result<(), SecretError> {
-    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+    if let Some(parent) = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
         make_directory(parent).map_err(io(path, "making the directory of"))?;
     }
+    let directory = path
+        .parent()
+        .filter(|directory| !directory.as_os_str().is_empty());
+    let directory = directory.unwrap_or(Path::new("."));
+    make_private(directory).map_err(io(path, "making the directory of"))?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -181,17 +189,24 @@ pub fn write_file(path: &Path, secret: &Secret32) -> Result<(), SecretError> {
     file.write_all(text.as_bytes())
         .map_err(io(path, "writing"))?;
     file.sync_all().map_err(io(path, "syncing"))?;
-    if let Some(directory) = path.parent() {
-        let directory = if directory.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            directory
-        };
-        File::open(directory)
-            .and_then(|d| d.sync_all())
-            .map_err(io(path, "syncing"))?;
+    sync_directory(directory).map_err(io(path, "syncing"))
+}
+
+/// Makes a directory that only its owner may enter, if there is none.
+fn make_private(directory: &Path) -> std::io::Result<()> {
+    if directory.is_dir() {
+        return Ok(());
     }
-    Ok(())
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory)?;
+    directory.parent().map_or(Ok(()), sync_directory)
+}
+
+fn sync_directory(directory: &Path) -> std::io::Result<()> {
+    let named = !directory.as_os_str().is_empty();
+    File::open(if named { directory } else { Path::new(".") })?.sync_all()
 }
 
 fn load_file(path: &Path) -> Result<Secret32, SecretError> {

@@ -4,4 +4,5 @@
 mod document;
 mod hostile;
 mod oracle;
+mod python;
 mod vectors;

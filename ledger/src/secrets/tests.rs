@@ -8,7 +8,7 @@ fn kek(byte: u8) -> Secret32 {
 #[test]
 fn a_generated_key_is_private_and_loads_again() {
     let directory = tempfile::tempdir().unwrap();
-    let source = KeySource::File(directory.path().join("kek"));
+    let source = KeySource::File(directory.path().join("secrets/kek"));
     let made = source.load_or_generate(&SeededRandomness::new(1)).unwrap();
     assert_ne!(made.0, [0; 32]);
     assert_eq!(source.load().unwrap().0, made.0);
@@ -22,11 +22,15 @@ fn a_generated_key_is_private_and_loads_again() {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        let bits = std::fs::metadata(directory.path().join("kek"))
+        let bits = std::fs::metadata(directory.path().join("secrets/kek"))
             .unwrap()
             .permissions()
             .mode();
         assert_eq!(bits & 0o777, 0o600);
+        let around = std::fs::metadata(directory.path().join("secrets"))
+            .unwrap()
+            .permissions();
+        assert_eq!(around.mode() & 0o777, 0o700);
     }
 }
 
