@@ -3,34 +3,29 @@
 //! Makes a ledger, imports a population into its registry, enrols officers, lets everybody live two
 //! years on the real command path, verifies the log, prints the statistics and one account's trail.
 
+use super::serve::serve;
 use super::{account, opening, reading, stats, verify, views};
 use crate::cli::Global;
-use crate::demo::ask::World;
-use crate::demo::clock::VisitClock;
-use crate::demo::drive::{IN_FLIGHT, Population, drive};
-use crate::demo::inbox::Inbox;
+use crate::demo::city::{City, build};
+use crate::demo::drive::IN_FLIGHT;
 use crate::demo::lives::Life;
 use crate::demo::people::PEOPLE_MAX;
-use crate::demo::plan::{COUNTED_DAY, FIRST_DAY, Plan, Route, Totals};
-use crate::demo::staff::Staff;
+use crate::demo::plan::{COUNTED_DAY, Plan, Route, Totals};
 use crate::exit::{Exit, Stop};
 use crate::interrupt;
 use crate::output::{Format, Out, grouped};
 use crate::progress;
-use crate::times::day_start;
+use crate::times::show_day;
 use crate::words::Lang;
 use anyhow::{Context, ensure};
+use api::Config;
 use clap::Args;
+use core::net::SocketAddr;
 use domain::ids::{AccountId, AreaCode};
-use ledger::credentials::Cost;
-use ledger::open::Options;
-use ledger::registry;
-use ledger::wiring::{Ids, SystemRandomness};
+use ledger::messenger::Mailbox;
 use projections::statistics::Statistics;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 /// People of the default demo: a hundredth of the city.
 const DEFAULT_PEOPLE: u64 = 2_156;
@@ -46,6 +41,9 @@ pub struct DemoArgs {
     /// End instead of serving the API
     #[arg(long)]
     once: bool,
+    /// Where to listen (default: 127.0.0.1:8030)
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
     /// How many accounts there are on the counted day
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=800_000))]
     people: Option<u64>,
@@ -71,36 +69,70 @@ pub fn run(global: &Global, args: &DemoArgs, out: &mut Out) -> anyhow::Result<Ex
     };
     prepare(&dir)?;
     say(&global, &[INTRODUCTION]);
-    let started = Instant::now();
     let plan = Plan::new(people, args.seed);
     ensure!(
         plan.routes.len() as u64 <= PEOPLE_MAX,
         "so many people have no distinct numbers"
     );
     let runtime = opening::runtime()?;
-    let lives = runtime.block_on(live(&global, &plan, args.seed))?;
+    let options = opening::options(&global);
+    let city = runtime.block_on(build(&options, &plan, args.seed, global.progress))?;
     if interrupt::requested() {
         return Err(Stop::interrupted()
             .hint("start the demo again: it begins anew")
             .into());
     }
-    let lived = started.elapsed();
+    lived(&global, &city);
     verified(&global, out)?;
     let counted = runtime.block_on(statistics(&global))?;
     show(&global, &plan, &counted, out)?;
-    if global.format == Format::Table {
-        trail(&global, &runtime, &plan, &lives, out)?;
+    let eventful = eventful(&plan, &city.lives);
+    if let Some(account) = eventful.filter(|_| global.format == Format::Table) {
+        trail(&global, &runtime, account, out)?;
     }
     exact(&plan.totals, &counted)?;
     say(
         &global,
-        &[&format!(
-            "The ledger stands in `{}`; it was lived through in {:.1} s.",
-            dir.display(),
-            lived.as_secs_f64()
-        )],
+        &[&format!("The ledger stands in `{}`.", dir.display())],
     );
-    Ok(Exit::Ok)
+    if args.once {
+        return Ok(Exit::Ok);
+    }
+    runtime.block_on(serve_it(&global, args.listen, eventful))
+}
+
+/// The API on loopback, with the machine's own clock from here on.
+async fn serve_it(
+    global: &Global,
+    listen: Option<SocketAddr>,
+    account: Option<AccountId>,
+) -> anyhow::Result<Exit> {
+    let mut options = opening::options(global);
+    let mailbox = Arc::new(Mailbox::default());
+    options.messenger = mailbox.clone();
+    let (ledger, _) = ledger::open::open(&options).await?;
+    let mut config = Config {
+        open_reads: true,
+        ..Config::default()
+    };
+    if let Some(listen) = listen {
+        config.listen = listen;
+    }
+    let base = format!("http://{}", config.listen);
+    let day = show_day(COUNTED_DAY);
+    let area = crate::demo::people::CITY;
+    let mut lines = vec![
+        format!("Try: curl '{base}/v1/statistics?area={area}&as_of={day}'"),
+        format!("     curl '{base}/v1/events?limit=5'"),
+    ];
+    if let Some(account) = account {
+        lines.push(format!("     curl '{base}/v1/accounts/{account}'"));
+    }
+    say(
+        global,
+        &lines.iter().map(String::as_str).collect::<Vec<_>>(),
+    );
+    serve(global, config, ledger, Some(mailbox)).await
 }
 
 const INTRODUCTION: &str = "\
@@ -142,67 +174,22 @@ fn prepare(dir: &Path) -> anyhow::Result<()> {
     .context("marking the directory")
 }
 
-/// Makes the ledger and lives the plan.
-async fn live(global: &Global, plan: &Plan, seed: u64) -> anyhow::Result<Vec<Life>> {
-    let clock = Arc::new(VisitClock::new(day_start(FIRST_DAY).plus(-1)));
-    let inbox = Arc::new(Inbox::default());
-    let options = Options {
-        ids: Arc::new(Ids::new(clock.clone(), Arc::new(SystemRandomness::new()))),
-        messenger: inbox.clone(),
-        cost: Cost::minimum_for_simulation(),
-        ..opening::options(global)
-    };
-    {
-        let _locked = ledger::open::init(&options)
-            .await
-            .context("making the ledger")?;
-        let bar = progress::bar(global.progress, None, "registering");
-        let rows = bar.wrap_read(Population::new(plan, seed));
-        let report = super::registry::import(&options, registry::Format::JsonLines, rows)?;
-        bar.finish_and_clear();
-        ensure!(
-            report.refused == 0,
-            "the registry left out {} people",
-            report.refused
-        );
-        say(
-            global,
-            &[&format!("{} people registered.", grouped(report.added))],
-        );
-    }
-    let (ledger, _) = ledger::open::open(&options).await?;
-    let staff = Staff::enrol(&ledger, seed)
-        .await
-        .context("enrolling officers")?;
-    let world = Arc::new(World {
-        ledger: ledger.clone(),
-        seed,
-        inbox,
-        staff,
-        commands: 0.into(),
-        refusals: 0.into(),
-        events: 0.into(),
-    });
-    let bar = progress::bar(global.progress, Some(plan.agenda.len() as u64), "living");
-    let started = Instant::now();
-    let lives = drive(Arc::clone(&world), plan, &clock, &bar).await;
-    bar.finish_and_clear();
-    let lives = lives?;
-    let seconds = started.elapsed().as_secs_f64();
-    let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-    let (commands, events) = (count(&world.commands), count(&world.events));
+/// What the driver counted.
+fn lived(global: &Global, city: &City) {
+    let seconds = city.took.as_secs_f64();
+    let rate = (city.commands as f64 / seconds.max(0.001)) as u64;
     say(
         global,
         &[&format!(
-            "{} signed commands ({} refused, as planned), {} events on accounts in {seconds:.1} s: \
-             {} commands/s, up to {IN_FLIGHT} people at once.",
-            grouped(commands),
-            grouped(count(&world.refusals)),
-            grouped(events),
-            grouped((commands as f64 / seconds.max(0.001)) as u64),
+            "{} people registered. {} signed commands ({} refused, as planned), {} events on \
+             accounts in {seconds:.1} s: {} commands/s, up to {IN_FLIGHT} people at once.",
+            grouped(city.registered),
+            grouped(city.commands),
+            grouped(city.refusals),
+            grouped(city.events),
+            grouped(rate),
         )],
     );
-    Ok(lives)
 }
 
 fn verified(global: &Global, out: &mut Out) -> anyhow::Result<()> {
@@ -281,13 +268,9 @@ fn exact(totals: &Totals, [counted, _]: &[Statistics; 2]) -> anyhow::Result<()> 
 fn trail(
     global: &Global,
     runtime: &tokio::runtime::Runtime,
-    plan: &Plan,
-    lives: &[Life],
+    id: AccountId,
     out: &mut Out,
 ) -> anyhow::Result<()> {
-    let Some(id) = eventful(plan, lives) else {
-        return Ok(());
-    };
     let log = reading::open(&global.dir())?;
     let (_, events) = runtime.block_on(reading::account(&*log, id, reading::AsOf::Now))?;
     for (lang, title) in [

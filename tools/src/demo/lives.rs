@@ -17,6 +17,7 @@ use domain::vocabulary::{
     StepUpMethod,
 };
 use ed25519_dalek::SigningKey;
+use ledger::credentials::{About, passcode_allowed};
 use ledger::writer::{Outcome, Secrets, Target};
 
 /// What a person carries from one occasion to the next.
@@ -163,6 +164,23 @@ impl<'a> Occasion<'a> {
             dice.one(super::names::STREETS, "sen"),
             dice.below(100_000_000)
         )
+    }
+
+    /// Six digits that may be chosen.
+    fn passcode(&mut self) -> String {
+        let phone = self.phone();
+        let person = &self.citizen.person;
+        let about = About {
+            personal_id: &person.personal_id,
+            phone: &phone,
+            birth_date: &person.birth_date,
+        };
+        loop {
+            let passcode = format!("{:06}", self.dice.below(1_000_000));
+            if passcode_allowed(&passcode, about).is_ok() {
+                return passcode;
+            }
+        }
     }
 
     fn capture(&mut self) -> Capture {
@@ -450,12 +468,7 @@ impl<'a> Occasion<'a> {
         let command = Command::SetPasscode {
             verifier: VerifierId(self.dice.bytes()),
         };
-        // Neither a run nor a repetition: those are on the block-list.
-        let passcode = format!(
-            "{:03}{:03}",
-            137 + self.dice.below(90),
-            582 + self.dice.below(90)
-        );
+        let passcode = self.passcode();
         let mut secrets = Secrets::default();
         secrets.passcode = Some(passcode);
         self.with(self.session()?, command, secrets).await?;

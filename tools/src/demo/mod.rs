@@ -3,6 +3,7 @@
 //! Owns everything synthetic. Knows nothing of read models or HTTP: those come after, unaware.
 
 pub mod ask;
+pub mod city;
 pub mod clock;
 pub mod dice;
 pub mod drive;
