@@ -1,0 +1,411 @@
+//! A service over a ledger in memory, with a clock that is moved by hand, a registry that knows
+//! everybody, and a channel that can be read.
+
+use api::Config;
+use api::app::app;
+use api::signature::{Unsigned, sign_request};
+use api::state::Api;
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use domain::command::{DocumentAnswer, RegistryAnswer};
+use domain::entitlement::Catalogue;
+use domain::event::{LedgerCreated, PolicyPublished, ServiceCataloguePublished};
+use domain::ids::{AreaCode, Category, Digest, LedgerId, Micros, PublicKey};
+use domain::personal::Person;
+use domain::policy::Policy;
+use domain::vocabulary::{DocumentKind, RegistryOutcome, Role};
+use ed25519_dalek::SigningKey;
+use ledger::credentials::{Concurrency, Cost, Credentials};
+use ledger::evidence::Proven;
+use ledger::ledger::{Ledger, Parts};
+use ledger::memory::Memory;
+use ledger::messenger::Mailbox;
+use ledger::registry::{DocumentRegistry, PopulationRegistry};
+use ledger::secrets::{Keys, Secret32};
+use ledger::store::{BoxFuture, EventStore};
+use ledger::vault::Vault;
+use ledger::wiring::{Ids, ManualClock, SeededRandomness};
+use ledger::writer::assemble::Assembler;
+use projections::{Options, Views};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tower::ServiceExt as _;
+
+/// 2024-03-05T00:53:20Z.
+pub const START: Micros = Micros(1_709_600_000_000_000);
+/// The reader's bearer token.
+pub const READER: &str = "reader-token-of-the-tests-0123456789";
+
+/// Knows everybody, except numbers that end in 404; has no answer to those that end in 503.
+struct Registry;
+
+impl PopulationRegistry for Registry {
+    fn confirm<'a>(&'a self, person: &'a Person) -> BoxFuture<'a, RegistryAnswer> {
+        Box::pin(async move {
+            if person.personal_id.ends_with("404") {
+                return RegistryAnswer::Not(RegistryOutcome::Mismatch);
+            }
+            if person.personal_id.ends_with("503") {
+                return RegistryAnswer::Not(RegistryOutcome::Unavailable);
+            }
+            RegistryAnswer::Confirmed {
+                area: AreaCode(30288),
+                birth_date: person.birth_date.clone(),
+                has_chip_card: true,
+            }
+        })
+    }
+}
+
+impl DocumentRegistry for Registry {
+    fn check<'a>(
+        &'a self,
+        _: &'a str,
+        _: DocumentKind,
+        _: &'a str,
+    ) -> BoxFuture<'a, DocumentAnswer> {
+        Box::pin(async move { DocumentAnswer::Verified { data_as_of: START } })
+    }
+}
+
+/// Somebody with a key.
+pub fn key(number: u8) -> SigningKey {
+    SigningKey::from_bytes(&[number; 32])
+}
+
+pub fn public(key: &SigningKey) -> PublicKey {
+    PublicKey(key.verifying_key().to_bytes())
+}
+
+/// The service and everything around it.
+pub struct World {
+    pub api: Api,
+    pub app: Router,
+    pub ledger: Ledger,
+    pub views: Views,
+    pub clock: Arc<ManualClock>,
+    pub mailbox: Arc<Mailbox>,
+    pub officer: SigningKey,
+    pub authority: SigningKey,
+    pub adapter: SigningKey,
+    pub hotline: SigningKey,
+    nonce: AtomicU64,
+    _directory: tempfile::TempDir,
+}
+
+/// An answer.
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub bytes: Vec<u8>,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes).unwrap_or(Value::Null)
+    }
+
+    /// The text at a field.
+    pub fn text(&self, field: &str) -> String {
+        self.json()[field].as_str().unwrap_or_default().to_owned()
+    }
+
+    pub fn code(&self) -> String {
+        self.text("code")
+    }
+
+    #[track_caller]
+    pub fn recorded(self) -> Self {
+        let body = String::from_utf8_lossy(&self.bytes);
+        assert_eq!(self.status, StatusCode::CREATED, "{body}");
+        self
+    }
+
+    #[track_caller]
+    pub fn ok(self) -> Self {
+        let body = String::from_utf8_lossy(&self.bytes);
+        assert_eq!(self.status, StatusCode::OK, "{body}");
+        self
+    }
+
+    /// A well-formed problem with this code; the status is the one in the document.
+    #[track_caller]
+    pub fn problem(self, code: &str) -> Self {
+        let body = self.json();
+        assert_eq!(body["code"], code, "{body}");
+        assert_eq!(body["status"], self.status.as_u16(), "{body}");
+        assert_eq!(self.headers["content-type"], "application/problem+json");
+        assert_eq!(self.headers["x-request-id"].to_str().unwrap(), body["request_id"]);
+        for field in ["type", "title", "instance"] {
+            assert!(body[field].as_str().is_some_and(|text| !text.is_empty()), "{body}");
+        }
+        self
+    }
+}
+
+pub fn open_config() -> Config {
+    Config { peer_rate: None, caller_rate: None, ..Config::default() }
+}
+
+impl World {
+    pub async fn new() -> Self {
+        Self::with(open_config()).await
+    }
+
+    pub async fn with(config: Config) -> Self {
+        Self::over(config, Arc::new(Memory::new())).await
+    }
+
+    pub async fn over(config: Config, store: Arc<dyn EventStore>) -> Self {
+        // What a failing test needs to be understood: the internal messages of problems.
+        let log = tracing_subscriber::fmt().with_test_writer();
+        let _ = log.with_max_level(tracing_subscriber::filter::LevelFilter::WARN).try_init();
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::new(START));
+        let mailbox = Arc::new(Mailbox::default());
+        let ledger = ledger(directory.path(), store, clock.clone(), mailbox.clone()).await;
+        let (officer, authority, adapter, hotline) = (key(11), key(12), key(13), key(14));
+        for (role, key, sites) in [
+            (Role::IntakeOfficer, &officer, vec![1]),
+            (Role::EidAuthority, &authority, vec![]),
+            (Role::RegistryAdapter, &adapter, vec![]),
+            (Role::HotlineAgent, &hotline, vec![]),
+        ] {
+            ledger.enrol(role, Some(public(key)), None, sites, None).await.unwrap();
+        }
+        let token = Digest(*blake3::hash(READER.as_bytes()).as_bytes());
+        ledger.enrol(Role::Reader, None, Some(token), vec![], None).await.unwrap();
+        let views =
+            Views::open_in_memory(ledger.store().clone(), Options::default()).await.unwrap();
+        let api = Api::new(config, ledger.clone(), views.clone(), Some(mailbox.clone()));
+        Self {
+            app: app(&api),
+            api,
+            ledger,
+            views,
+            clock,
+            mailbox,
+            officer,
+            authority,
+            adapter,
+            hotline,
+            nonce: AtomicU64::new(0),
+            _directory: directory,
+        }
+    }
+
+    /// The same ledger behind a service that was started anew.
+    pub async fn restart(&mut self) {
+        self.api = Api::new(
+            self.api.config().clone(),
+            self.ledger.clone(),
+            self.views.clone(),
+            Some(self.mailbox.clone()),
+        );
+        api::warm::warm(&self.api).await.unwrap();
+        self.app = app(&self.api);
+    }
+
+    pub async fn length(&self) -> u64 {
+        self.ledger.store().length().await.unwrap()
+    }
+
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.app.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap().to_vec();
+        Answer { status: parts.status, headers: parts.headers, bytes }
+    }
+
+    /// POST of any bytes with any headers.
+    pub async fn post_raw(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let mut request = Request::post(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(Body::from(body.to_vec())).unwrap()).await
+    }
+
+    /// POST of JSON by nobody in particular.
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        let headers = [("content-type", "application/json")];
+        self.post_raw(path, &headers, body.to_string().as_bytes()).await
+    }
+
+    /// POST of JSON in a session.
+    pub async fn post_as(&self, token: &str, path: &str, body: Value) -> Answer {
+        let authorization = format!("Bearer {token}");
+        let headers = [("content-type", "application/json"), ("authorization", &*authorization)];
+        self.post_raw(path, &headers, body.to_string().as_bytes()).await
+    }
+
+    pub async fn get_as(&self, token: &str, path: &str) -> Answer {
+        let request = Request::get(path).header("authorization", format!("Bearer {token}"));
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// GET with the reader's token.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.get_as(READER, path).await
+    }
+
+    pub async fn get_open(&self, path: &str) -> Answer {
+        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    pub fn fresh_nonce(&self) -> [u8; 16] {
+        let number = self.nonce.fetch_add(1, Ordering::Relaxed);
+        let mut nonce = [0x5a; 16];
+        nonce[..8].copy_from_slice(&number.to_le_bytes());
+        nonce
+    }
+
+    pub fn now_s(&self) -> i64 {
+        self.ledger.now().0 / Micros::SECOND
+    }
+
+    /// A signed request, ready to send.
+    pub fn signed(
+        &self,
+        key: &SigningKey,
+        method: &Method,
+        path: &str,
+        mut body: Value,
+        headers: &[(&'static str, &str)],
+    ) -> Request<Body> {
+        let bytes = if body.is_null() {
+            Vec::new()
+        } else {
+            body["salt"] = json!(BASE64_URL_SAFE_NO_PAD.encode([7; 16]));
+            body.to_string().into_bytes()
+        };
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+        }
+        let unsigned = Unsigned { method, path_and_query: path, headers: &map, body: &bytes };
+        let added = sign_request(&unsigned, key, self.now_s(), self.fresh_nonce()).unwrap();
+        let mut request = Request::builder().method(method).uri(path);
+        let all = request.headers_mut().unwrap();
+        all.extend(map);
+        all.extend(added);
+        request.body(Body::from(bytes)).unwrap()
+    }
+
+    /// POST signed with a key.
+    pub async fn post_signed(&self, key: &SigningKey, path: &str, body: Value) -> Answer {
+        self.send(self.signed(key, &Method::POST, path, body, &[])).await
+    }
+
+    /// POST signed with a key, with a secret beside it.
+    pub async fn post_secret(
+        &self,
+        key: &SigningKey,
+        path: &str,
+        body: Value,
+        secret: Value,
+    ) -> Answer {
+        let secret = BASE64_URL_SAFE_NO_PAD.encode(secret.to_string());
+        let mut request = self.signed(key, &Method::POST, path, body, &[]);
+        request.headers_mut().insert("idledger-secret", HeaderValue::from_str(&secret).unwrap());
+        self.send(request).await
+    }
+
+    pub async fn get_signed(&self, key: &SigningKey, path: &str) -> Answer {
+        self.send(self.signed(key, &Method::GET, path, Value::Null, &[])).await
+    }
+
+    /// The newest code sent to an account.
+    #[track_caller]
+    pub fn code_of(&self, account: &str) -> String {
+        let message = self.mailbox.take_code(account.parse().unwrap());
+        message.and_then(|message| message.code).expect("a code was sent")
+    }
+
+    /// Waits until all that is recorded is visible.
+    pub async fn settle(&self) {
+        let last = self.length().await - 1;
+        let wait = core::time::Duration::from_secs(10);
+        self.views.wait(domain::ids::Position(last), wait).await.unwrap();
+    }
+
+    /// Days of standing still.
+    pub fn pass(&self, seconds: i64) {
+        self.clock.advance(seconds * Micros::SECOND);
+    }
+}
+
+async fn ledger(
+    directory: &std::path::Path,
+    store: Arc<dyn EventStore>,
+    clock: Arc<ManualClock>,
+    mailbox: Arc<Mailbox>,
+) -> Ledger {
+    let ids = Arc::new(Ids::new(clock, Arc::new(SeededRandomness::new(7))));
+    let keys = Keys::derive(&Secret32([1; 32]));
+    let vault = Arc::new(Vault::open(directory, &keys, ids.randomness().clone()).unwrap());
+    let credentials = Credentials::open(
+        directory,
+        &keys,
+        ids.randomness().clone(),
+        Cost::minimum_for_simulation(),
+        Concurrency::default(),
+    )
+    .unwrap();
+    let signing = key(1);
+    let public = public(&signing);
+    let ledger = Ledger::start(Parts {
+        store,
+        vault: vault.clone(),
+        credentials,
+        keys,
+        people: Arc::new(Registry),
+        documents: Arc::new(Registry),
+        embedded: None,
+        messenger: mailbox,
+        assembler: Assembler::new(signing, vault, ids),
+        holidays: Vec::new(),
+    })
+    .await
+    .unwrap();
+    let proven = Proven::operator();
+    let created = LedgerCreated { ledger: LedgerId([9; 16]), format: 1, key: public };
+    let policy =
+        PolicyPublished { version: 1, effective_from: Micros(0), policy: Policy::default() };
+    let Catalogue { name, services } = Catalogue::v2024_03();
+    let catalogue =
+        ServiceCataloguePublished { version: 1, effective_from: Micros(0), name, services };
+    for (category, event) in [
+        (Category::Ledger, created.into()),
+        (Category::Policy, policy.into()),
+        (Category::Catalogue, catalogue.into()),
+    ] {
+        ledger.record_own(category, event, None, proven.clone()).await.unwrap();
+    }
+    ledger
+}
+
+/// A person's fields.
+pub fn person(number: &str, phone: &str) -> Value {
+    json!({
+        "personal_id": number,
+        "full_name": "Nguyễn Thị Đẹp",
+        "birth_date": "1984-02-29",
+        "sex": "Nữ",
+        "residence": "Hải Dương",
+        "phone": phone,
+    })
+}
+
+/// A device's fields.
+pub fn device(key: &SigningKey, identifier: &str) -> Value {
+    json!({ "identifier": identifier, "model": "Model A", "public_key": public(key).to_string() })
+}
+
+pub fn capture() -> Value {
+    json!({ "digest": "ab".repeat(32), "quality": 90 })
+}
