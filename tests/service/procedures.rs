@@ -8,12 +8,20 @@ pub const PHONE: &str = "0912345678";
 
 /// P1: an app account; its id and the session that the code opened.
 pub async fn app_account(world: &World, number: &str, phone: &str) -> (String, String) {
-    let asked = world.post("/v1/registrations", person(number, phone)).await.recorded();
+    let asked = world
+        .post("/v1/registrations", person(number, phone))
+        .await
+        .recorded();
     let account = asked.text("account");
     let body = json!({ "challenge": asked.text("challenge"), "otp": world.code_of(&account) });
-    let confirmed =
-        world.post(&format!("/v1/registrations/{account}/otp"), body).await.recorded();
-    let session = confirmed.json()["session"]["token"].as_str().unwrap().to_owned();
+    let confirmed = world
+        .post(&format!("/v1/registrations/{account}/otp"), body)
+        .await
+        .recorded();
+    let session = confirmed.json()["session"]["token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let password = json!({ "password": "con mèo nằm trên mái" });
     let path = format!("/v1/accounts/{account}/password");
     world.post_as(&session, &path, password).await.recorded();
@@ -38,15 +46,23 @@ pub async fn level_1(world: &World, account: &str, session: &str) {
 async fn decide(world: &World, account: &str, case: &str, modalities: &[&str]) {
     let at = format!("/v1/accounts/{account}/cases/{case}");
     for modality in modalities {
-        let body =
-            json!({ "modality": modality, "database": "citizen_card", "result": "match" });
+        let body = json!({ "modality": modality, "database": "citizen_card", "result": "match" });
         let path = format!("{at}/registry-results");
-        world.post_signed(&world.adapter, &path, body).await.recorded();
+        world
+            .post_signed(&world.adapter, &path, body)
+            .await
+            .recorded();
     }
     let approve = json!({ "approve": true });
-    world.post_signed(&world.authority, &format!("{at}/decision"), approve).await.recorded();
+    world
+        .post_signed(&world.authority, &format!("{at}/decision"), approve)
+        .await
+        .recorded();
     let notice = json!({ "channel": "sms", "received_at": "2024-03-05T00:53:20Z" });
-    world.post_signed(&world.authority, &format!("{at}/notice"), notice).await.recorded();
+    world
+        .post_signed(&world.authority, &format!("{at}/notice"), notice)
+        .await
+        .recorded();
 }
 
 /// P7: activation on the device with this key.
@@ -56,18 +72,30 @@ pub async fn activate(world: &World, number: &str, phone: &str, device_key: u8) 
         "personal_id": number, "phone": phone,
         "device": device(&key, &format!("device {device_key}")),
     });
-    let asked = world.post_signed(&key, "/v1/activations", body).await.recorded();
+    let asked = world
+        .post_signed(&key, "/v1/activations", body)
+        .await
+        .recorded();
     let account = asked.text("account");
     let at = format!("/v1/activations/{account}");
     let body = json!({ "challenge": asked.text("challenge") });
     let otp = json!({ "otp": world.code_of(&account) });
-    world.post_secret(&key, &format!("{at}/otp"), body, otp).await.recorded();
+    world
+        .post_secret(&key, &format!("{at}/otp"), body, otp)
+        .await
+        .recorded();
     let passcode = json!({ "passcode": "482915" });
-    world.post_secret(&key, &format!("{at}/passcode"), json!({}), passcode).await.recorded();
+    world
+        .post_secret(&key, &format!("{at}/passcode"), json!({}), passcode)
+        .await
+        .recorded();
     let questions = json!({ "questions": ["first_school", "favourite_dish"] });
     let answers = json!({ "answers": ["Trường A", "phở"] });
     let path = format!("{at}/security-questions");
-    world.post_secret(&key, &path, questions, answers).await.recorded();
+    world
+        .post_secret(&key, &path, questions, answers)
+        .await
+        .recorded();
 }
 
 /// An activated level-1 account on device `device_key`.
@@ -83,16 +111,33 @@ pub async fn activated(world: &World, number: &str, phone: &str, device_key: u8)
 async fn from_a_number_to_an_activated_account() {
     let world = World::new().await;
     let account = activated(&world, NUMBER, PHONE, 40).await;
-    let body = world.get(&format!("/v1/accounts/{account}")).await.ok().json();
+    let body = world
+        .get(&format!("/v1/accounts/{account}"))
+        .await
+        .ok()
+        .json();
     assert_eq!(body["id"], account);
     assert_eq!(body["level"], 1);
     assert_eq!(body["activated"], true);
     assert_eq!(body["entitlements"]["granted"], 9);
-    let trail = world.get(&format!("/v1/accounts/{account}/events?order=asc&limit=500")).await;
+    let trail = world
+        .get(&format!(
+            "/v1/accounts/{account}/events?order=asc&limit=500"
+        ))
+        .await;
     let trail = trail.ok().json();
-    let kinds: Vec<&str> =
-        trail["events"].as_array().unwrap().iter().map(|e| e["kind"].as_str().unwrap()).collect();
-    for kind in ["AppAccountCreated", "Level1Applied", "AccountIssued", "AccountActivated"] {
+    let kinds: Vec<&str> = trail["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e["kind"].as_str().unwrap())
+        .collect();
+    for kind in [
+        "AppAccountCreated",
+        "Level1Applied",
+        "AccountIssued",
+        "AccountActivated",
+    ] {
         assert!(kinds.contains(&kind), "{kind} in {kinds:?}");
     }
 }
@@ -104,16 +149,25 @@ async fn level_2_at_an_officers_desk() {
         "person": person(NUMBER, PHONE), "site": 1, "person_present": true,
         "with_card_issue": false,
     });
-    let opened = world.post_signed(&world.officer, "/v1/intakes", body).await.recorded();
+    let opened = world
+        .post_signed(&world.officer, "/v1/intakes", body)
+        .await
+        .recorded();
     let (account, case) = (opened.text("account"), opened.text("case"));
     let at = format!("/v1/accounts/{account}/cases/{case}");
     let steps = [
-        ("biometrics", json!({ "portrait": capture(), "fingerprints": capture() })),
+        (
+            "biometrics",
+            json!({ "portrait": capture(), "fingerprints": capture() }),
+        ),
         ("consent", json!({ "given": true, "text_version": 1 })),
         ("submission", json!({})),
     ];
     for (step, body) in steps {
-        world.post_signed(&world.officer, &format!("{at}/{step}"), body).await.recorded();
+        world
+            .post_signed(&world.officer, &format!("{at}/{step}"), body)
+            .await
+            .recorded();
     }
     decide(&world, &account, &case, &["portrait", "fingerprints"]).await;
     // No account before: the password is set on the way.
@@ -121,25 +175,47 @@ async fn level_2_at_an_officers_desk() {
     let body = json!({
         "personal_id": NUMBER, "phone": PHONE, "device": device(&device_key, "device 41"),
     });
-    let asked = world.post_signed(&device_key, "/v1/activations", body).await.recorded();
+    let asked = world
+        .post_signed(&device_key, "/v1/activations", body)
+        .await
+        .recorded();
     let activation = format!("/v1/activations/{account}");
     let body = json!({ "challenge": asked.text("challenge") });
     let otp = json!({ "otp": world.code_of(&account) });
     let path = format!("{activation}/otp");
-    world.post_secret(&device_key, &path, body, otp).await.recorded();
+    world
+        .post_secret(&device_key, &path, body, otp)
+        .await
+        .recorded();
     let password = json!({ "password": "con mèo nằm trên mái" });
     let path = format!("/v1/accounts/{account}/password");
-    world.post_secret(&device_key, &path, json!({}), password).await.recorded();
+    world
+        .post_secret(&device_key, &path, json!({}), password)
+        .await
+        .recorded();
     let passcode = json!({ "passcode": "482915" });
     let path = format!("{activation}/passcode");
-    world.post_secret(&device_key, &path, json!({}), passcode).await.recorded();
+    world
+        .post_secret(&device_key, &path, json!({}), passcode)
+        .await
+        .recorded();
     let path = format!("{activation}/security-questions");
     let questions = json!({ "questions": ["first_school", "first_job"] });
     let answers = json!({ "answers": ["A", "B"] });
-    world.post_secret(&device_key, &path, questions, answers).await.recorded();
+    world
+        .post_secret(&device_key, &path, questions, answers)
+        .await
+        .recorded();
     world.settle().await;
-    let body = world.get(&format!("/v1/accounts/{account}")).await.ok().json();
-    assert_eq!((&body["level"], &body["activated"]), (&json!(2), &json!(true)));
+    let body = world
+        .get(&format!("/v1/accounts/{account}"))
+        .await
+        .ok()
+        .json();
+    assert_eq!(
+        (&body["level"], &body["activated"]),
+        (&json!(2), &json!(true))
+    );
     assert_eq!(body["entitlements"]["granted"], 16);
 }
 
@@ -150,11 +226,19 @@ async fn the_letters_messages_are_told_word_for_word() {
     let key = key(40);
     let body =
         json!({ "personal_id": NUMBER, "phone": PHONE, "device": device(&key, "device 40") });
-    let refused = world.post_signed(&key, "/v1/activations", body.clone()).await;
+    let refused = world
+        .post_signed(&key, "/v1/activations", body.clone())
+        .await;
     let refused = refused.problem("MSG_NOT_IDENTIFIED");
-    assert_eq!(refused.text("detail"), "tài khoản của bạn chưa được định danh điện tử");
+    assert_eq!(
+        refused.text("detail"),
+        "tài khoản của bạn chưa được định danh điện tử"
+    );
     assert_eq!(refused.text("guard"), "level_check");
-    assert!(refused.json()["position"].is_u64(), "a refusal is a recorded event");
+    assert!(
+        refused.json()["position"].is_u64(),
+        "a refusal is a recorded event"
+    );
     let other = "030184000002";
     activated(&world, other, "0912345679", 42).await;
     let body = json!({
@@ -162,7 +246,10 @@ async fn the_letters_messages_are_told_word_for_word() {
     });
     let refused = world.post_signed(&key, "/v1/activations", body).await;
     let refused = refused.problem("MSG_ALREADY_ACTIVATED");
-    assert_eq!(refused.text("detail"), "Tài khoản của bạn đã thực hiện kích hoạt");
+    assert_eq!(
+        refused.text("detail"),
+        "Tài khoản của bạn đã thực hiện kích hoạt"
+    );
 }
 
 #[tokio::test]
@@ -173,8 +260,12 @@ async fn a_login_tells_a_stranger_nothing_about_who_has_an_account() {
         let body = json!({ "personal_id": number, "password": password });
         world.post("/v1/sessions", body).await
     };
-    let known = log_in(NUMBER, "not the password").await.problem("CREDENTIAL_WRONG");
-    let unknown = log_in("030184999999", "not the password").await.problem("CREDENTIAL_WRONG");
+    let known = log_in(NUMBER, "not the password")
+        .await
+        .problem("CREDENTIAL_WRONG");
+    let unknown = log_in("030184999999", "not the password")
+        .await
+        .problem("CREDENTIAL_WRONG");
     let strip = |answer: &super::world::Answer| {
         let mut body = answer.json();
         body["request_id"] = Value::Null;
@@ -190,13 +281,20 @@ async fn an_activated_account_logs_in_with_its_device_only() {
     let world = World::new().await;
     let account = activated(&world, NUMBER, PHONE, 40).await;
     let body = json!({ "personal_id": NUMBER, "password": "con mèo nằm trên mái" });
-    world.post("/v1/sessions", body).await.problem("DEVICE_NOT_BOUND");
+    world
+        .post("/v1/sessions", body)
+        .await
+        .problem("DEVICE_NOT_BOUND");
     let body = json!({ "personal_id": NUMBER });
     let password = json!({ "password": "con mèo nằm trên mái" });
-    let answer =
-        world.post_secret(&key(40), "/v1/sessions", body.clone(), password.clone()).await;
+    let answer = world
+        .post_secret(&key(40), "/v1/sessions", body.clone(), password.clone())
+        .await;
     assert_eq!(answer.recorded().text("account"), account);
-    world.post_secret(&key(49), "/v1/sessions", body, password).await.problem("KEY_UNKNOWN");
+    world
+        .post_secret(&key(49), "/v1/sessions", body, password)
+        .await
+        .problem("KEY_UNKNOWN");
 }
 
 #[tokio::test]
@@ -207,18 +305,32 @@ async fn documents_locks_phone_and_device() {
     let at = format!("/v1/accounts/{account}");
     // Documents are for level 2 by policy: refused, and recorded as such.
     let body = json!({ "kind": "driving_licence", "number": "300123456789" });
-    let refused = world.post_signed(&own, &format!("{at}/documents"), body).await;
+    let refused = world
+        .post_signed(&own, &format!("{at}/documents"), body)
+        .await;
     refused.problem("LEVEL_TOO_LOW");
     let ground = json!({ "ground": "own_request" });
-    world.post_signed(&own, &format!("{at}/locks"), ground.clone()).await.recorded();
+    world
+        .post_signed(&own, &format!("{at}/locks"), ground.clone())
+        .await
+        .recorded();
     let body = json!({ "phone": "0987654321" });
     let path = format!("{at}/phone-changes");
-    world.post_signed(&own, &path, body.clone()).await.problem("LOCKED");
-    world.post_signed(&own, &format!("{at}/unlocks"), ground).await.recorded();
+    world
+        .post_signed(&own, &path, body.clone())
+        .await
+        .problem("LOCKED");
+    world
+        .post_signed(&own, &format!("{at}/unlocks"), ground)
+        .await
+        .recorded();
     let asked = world.post_signed(&own, &path, body).await.recorded();
     let otp = json!({ "otp": world.code_of(&account) });
     let body = json!({ "challenge": asked.text("challenge") });
-    world.post_secret(&own, &format!("{path}/confirmation"), body, otp).await.recorded();
+    world
+        .post_secret(&own, &format!("{path}/confirmation"), body, otp)
+        .await
+        .recorded();
     // Another device, introduced by its own signature, confirmed with the code on the old one.
     let next = key(43);
     let path = format!("{at}/device-changes");
@@ -226,14 +338,23 @@ async fn documents_locks_phone_and_device() {
     let asked = world.post_signed(&next, &path, body).await.recorded();
     let body = json!({ "method": "code_on_old_device", "challenge": asked.text("challenge") });
     let otp = json!({ "otp": world.code_of(&account) });
-    world.post_secret(&next, &format!("{path}/confirmation"), body, otp).await.recorded();
+    world
+        .post_secret(&next, &format!("{path}/confirmation"), body, otp)
+        .await
+        .recorded();
     world.settle().await;
     let state = world.get(&at).await.ok().json();
     assert_eq!(state["state"]["device"]["key"], public(&next).to_string());
     // The old device is nobody's now.
     let ground = json!({ "ground": "own_request" });
-    world.post_signed(&own, &format!("{at}/locks"), ground).await.problem("KEY_UNKNOWN");
-    world.post_signed(&next, &format!("{at}/device/unlink"), json!({})).await.recorded();
+    world
+        .post_signed(&own, &format!("{at}/locks"), ground)
+        .await
+        .problem("KEY_UNKNOWN");
+    world
+        .post_signed(&next, &format!("{at}/device/unlink"), json!({}))
+        .await
+        .recorded();
 }
 
 #[tokio::test]
@@ -245,10 +366,15 @@ async fn a_window_that_ran_out_is_reopened_by_the_hotline() {
     let device_key = key(40);
     let body =
         json!({ "personal_id": NUMBER, "phone": PHONE, "device": device(&device_key, "d 40") });
-    let answer = world.post_signed(&device_key, "/v1/activations", body).await;
+    let answer = world
+        .post_signed(&device_key, "/v1/activations", body)
+        .await;
     answer.problem("MSG_ACTIVATION_WINDOW_ENDED");
     let path = format!("/v1/accounts/{account}/activation-assistance");
     let proof = json!({ "proof_given": true });
-    world.post_signed(&world.hotline, &path, proof).await.recorded();
+    world
+        .post_signed(&world.hotline, &path, proof)
+        .await
+        .recorded();
     activate(&world, NUMBER, PHONE, 40).await;
 }

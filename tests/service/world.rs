@@ -139,16 +139,26 @@ impl Answer {
         assert_eq!(body["code"], code, "{body}");
         assert_eq!(body["status"], self.status.as_u16(), "{body}");
         assert_eq!(self.headers["content-type"], "application/problem+json");
-        assert_eq!(self.headers["x-request-id"].to_str().unwrap(), body["request_id"]);
+        assert_eq!(
+            self.headers["x-request-id"].to_str().unwrap(),
+            body["request_id"]
+        );
         for field in ["type", "title", "instance"] {
-            assert!(body[field].as_str().is_some_and(|text| !text.is_empty()), "{body}");
+            assert!(
+                body[field].as_str().is_some_and(|text| !text.is_empty()),
+                "{body}"
+            );
         }
         self
     }
 }
 
 pub fn open_config() -> Config {
-    Config { peer_rate: None, caller_rate: None, ..Config::default() }
+    Config {
+        peer_rate: None,
+        caller_rate: None,
+        ..Config::default()
+    }
 }
 
 impl World {
@@ -163,7 +173,9 @@ impl World {
     pub async fn over(config: Config, store: Arc<dyn EventStore>) -> Self {
         // What a failing test needs to be understood: the internal messages of problems.
         let log = tracing_subscriber::fmt().with_test_writer();
-        let _ = log.with_max_level(tracing_subscriber::filter::LevelFilter::WARN).try_init();
+        let _ = log
+            .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
+            .try_init();
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(START));
         let mailbox = Arc::new(Mailbox::default());
@@ -175,12 +187,19 @@ impl World {
             (Role::RegistryAdapter, &adapter, vec![]),
             (Role::HotlineAgent, &hotline, vec![]),
         ] {
-            ledger.enrol(role, Some(public(key)), None, sites, None).await.unwrap();
+            ledger
+                .enrol(role, Some(public(key)), None, sites, None)
+                .await
+                .unwrap();
         }
         let token = Digest(*blake3::hash(READER.as_bytes()).as_bytes());
-        ledger.enrol(Role::Reader, None, Some(token), vec![], None).await.unwrap();
-        let views =
-            Views::open_in_memory(ledger.store().clone(), Options::default()).await.unwrap();
+        ledger
+            .enrol(Role::Reader, None, Some(token), vec![], None)
+            .await
+            .unwrap();
+        let views = Views::open_in_memory(ledger.store().clone(), Options::default())
+            .await
+            .unwrap();
         let api = Api::new(config, ledger.clone(), views.clone(), Some(mailbox.clone()));
         Self {
             app: app(&api),
@@ -217,8 +236,15 @@ impl World {
     pub async fn send(&self, request: Request<Body>) -> Answer {
         let response = self.app.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
-        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap().to_vec();
-        Answer { status: parts.status, headers: parts.headers, bytes }
+        let bytes = axum::body::to_bytes(body, usize::MAX)
+            .await
+            .unwrap()
+            .to_vec();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            bytes,
+        }
     }
 
     /// POST of any bytes with any headers.
@@ -227,20 +253,26 @@ impl World {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        self.send(request.body(Body::from(body.to_vec())).unwrap()).await
+        self.send(request.body(Body::from(body.to_vec())).unwrap())
+            .await
     }
 
     /// POST of JSON by nobody in particular.
     pub async fn post(&self, path: &str, body: Value) -> Answer {
         let headers = [("content-type", "application/json")];
-        self.post_raw(path, &headers, body.to_string().as_bytes()).await
+        self.post_raw(path, &headers, body.to_string().as_bytes())
+            .await
     }
 
     /// POST of JSON in a session.
     pub async fn post_as(&self, token: &str, path: &str, body: Value) -> Answer {
         let authorization = format!("Bearer {token}");
-        let headers = [("content-type", "application/json"), ("authorization", &*authorization)];
-        self.post_raw(path, &headers, body.to_string().as_bytes()).await
+        let headers = [
+            ("content-type", "application/json"),
+            ("authorization", &*authorization),
+        ];
+        self.post_raw(path, &headers, body.to_string().as_bytes())
+            .await
     }
 
     pub async fn get_as(&self, token: &str, path: &str) -> Answer {
@@ -254,7 +286,8 @@ impl World {
     }
 
     pub async fn get_open(&self, path: &str) -> Answer {
-        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+        self.send(Request::get(path).body(Body::empty()).unwrap())
+            .await
     }
 
     pub fn fresh_nonce(&self) -> [u8; 16] {
@@ -285,9 +318,17 @@ impl World {
         };
         let mut map = HeaderMap::new();
         for (name, value) in headers {
-            map.insert(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+            map.insert(
+                HeaderName::from_static(name),
+                HeaderValue::from_str(value).unwrap(),
+            );
         }
-        let unsigned = Unsigned { method, path_and_query: path, headers: &map, body: &bytes };
+        let unsigned = Unsigned {
+            method,
+            path_and_query: path,
+            headers: &map,
+            body: &bytes,
+        };
         let added = sign_request(&unsigned, key, self.now_s(), self.fresh_nonce()).unwrap();
         let mut request = Request::builder().method(method).uri(path);
         let all = request.headers_mut().unwrap();
@@ -298,7 +339,8 @@ impl World {
 
     /// POST signed with a key.
     pub async fn post_signed(&self, key: &SigningKey, path: &str, body: Value) -> Answer {
-        self.send(self.signed(key, &Method::POST, path, body, &[])).await
+        self.send(self.signed(key, &Method::POST, path, body, &[]))
+            .await
     }
 
     /// POST signed with a key, with a secret beside it.
@@ -311,26 +353,34 @@ impl World {
     ) -> Answer {
         let secret = BASE64_URL_SAFE_NO_PAD.encode(secret.to_string());
         let mut request = self.signed(key, &Method::POST, path, body, &[]);
-        request.headers_mut().insert("idledger-secret", HeaderValue::from_str(&secret).unwrap());
+        request
+            .headers_mut()
+            .insert("idledger-secret", HeaderValue::from_str(&secret).unwrap());
         self.send(request).await
     }
 
     pub async fn get_signed(&self, key: &SigningKey, path: &str) -> Answer {
-        self.send(self.signed(key, &Method::GET, path, Value::Null, &[])).await
+        self.send(self.signed(key, &Method::GET, path, Value::Null, &[]))
+            .await
     }
 
     /// The newest code sent to an account.
     #[track_caller]
     pub fn code_of(&self, account: &str) -> String {
         let message = self.mailbox.take_code(account.parse().unwrap());
-        message.and_then(|message| message.code).expect("a code was sent")
+        message
+            .and_then(|message| message.code)
+            .expect("a code was sent")
     }
 
     /// Waits until all that is recorded is visible.
     pub async fn settle(&self) {
         let last = self.length().await - 1;
         let wait = core::time::Duration::from_secs(10);
-        self.views.wait(domain::ids::Position(last), wait).await.unwrap();
+        self.views
+            .wait(domain::ids::Position(last), wait)
+            .await
+            .unwrap();
     }
 
     /// Days of standing still.
@@ -373,18 +423,32 @@ async fn ledger(
     .await
     .unwrap();
     let proven = Proven::operator();
-    let created = LedgerCreated { ledger: LedgerId([9; 16]), format: 1, key: public };
-    let policy =
-        PolicyPublished { version: 1, effective_from: Micros(0), policy: Policy::default() };
+    let created = LedgerCreated {
+        ledger: LedgerId([9; 16]),
+        format: 1,
+        key: public,
+    };
+    let policy = PolicyPublished {
+        version: 1,
+        effective_from: Micros(0),
+        policy: Policy::default(),
+    };
     let Catalogue { name, services } = Catalogue::v2024_03();
-    let catalogue =
-        ServiceCataloguePublished { version: 1, effective_from: Micros(0), name, services };
+    let catalogue = ServiceCataloguePublished {
+        version: 1,
+        effective_from: Micros(0),
+        name,
+        services,
+    };
     for (category, event) in [
         (Category::Ledger, created.into()),
         (Category::Policy, policy.into()),
         (Category::Catalogue, catalogue.into()),
     ] {
-        ledger.record_own(category, event, None, proven.clone()).await.unwrap();
+        ledger
+            .record_own(category, event, None, proven.clone())
+            .await
+            .unwrap();
     }
     ledger
 }

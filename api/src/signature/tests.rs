@@ -25,8 +25,12 @@ struct Arrived {
 
 impl Arrived {
     fn signed(path_and_query: &str, body: &[u8], headers: HeaderMap, key: &SigningKey) -> Self {
-        let request =
-            Unsigned { method: &Method::POST, path_and_query, headers: &headers, body };
+        let request = Unsigned {
+            method: &Method::POST,
+            path_and_query,
+            headers: &headers,
+            body,
+        };
         let added = sign_request(&request, key, NOW, [9; 16]).unwrap();
         let mut headers = headers;
         headers.extend(added);
@@ -34,7 +38,13 @@ impl Arrived {
             Some((path, query)) => (path, Some(query.to_owned())),
             None => (path_and_query, None),
         };
-        Self { method: Method::POST, path: path.to_owned(), query, headers, body: body.to_vec() }
+        Self {
+            method: Method::POST,
+            path: path.to_owned(),
+            query,
+            headers,
+            body: body.to_vec(),
+        }
     }
 
     fn plain() -> Self {
@@ -58,7 +68,8 @@ impl Arrived {
     }
 
     fn set(&mut self, name: &'static str, value: &str) -> &mut Self {
-        self.headers.insert(name, HeaderValue::from_str(value).unwrap());
+        self.headers
+            .insert(name, HeaderValue::from_str(value).unwrap());
         self
     }
 
@@ -69,7 +80,9 @@ impl Arrived {
         let input = change(self.headers["signature-input"].to_str().unwrap());
         other.set("signature-input", &input);
         let dictionary: Dictionary = Parser::new(&input).parse().unwrap();
-        let ListEntry::InnerList(covered) = &dictionary[0] else { panic!("an inner list") };
+        let ListEntry::InnerList(covered) = &dictionary[0] else {
+            panic!("an inner list")
+        };
         let target = Target {
             method: &other.method,
             path: &other.path,
@@ -78,7 +91,10 @@ impl Arrived {
         };
         if let Ok(base) = signature_base(&target, &other.headers, covered) {
             let signature = key().sign(base.as_bytes()).to_bytes();
-            other.set("signature", &format!("sig1=:{}:", BASE64_STANDARD.encode(signature)));
+            other.set(
+                "signature",
+                &format!("sig1=:{}:", BASE64_STANDARD.encode(signature)),
+            );
         }
         other.admit()
     }
@@ -93,14 +109,19 @@ fn the_standards_own_vector_gives_its_base_and_its_signature() {
         ("content-type", "application/json"),
         ("content-length", "18"),
     ] {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        headers.insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
     }
     let input = concat!(
         r#"sig-b26=("date" "@method" "@path" "@authority" "content-type" "content-length")"#,
         r#";created=1618884473;keyid="test-key-ed25519""#
     );
     let dictionary: Dictionary = Parser::new(input).parse().unwrap();
-    let ListEntry::InnerList(covered) = &dictionary[0] else { panic!("an inner list") };
+    let ListEntry::InnerList(covered) = &dictionary[0] else {
+        panic!("an inner list")
+    };
     let target = Target {
         method: &Method::POST,
         path: "/foo",
@@ -129,7 +150,11 @@ fn the_standards_own_vector_gives_its_base_and_its_signature() {
     let signature = concat!(
         "wqcAqbmYJ2ji2glfAMaRy4gruYYnx2nEFN2HN6jrnDnQCK1u02Gb04v9EDgwUPiu4A0w6vuQv5lIp5WPpBKRCw=="
     );
-    let signature: [u8; 64] = BASE64_STANDARD.decode(signature).unwrap().try_into().unwrap();
+    let signature: [u8; 64] = BASE64_STANDARD
+        .decode(signature)
+        .unwrap()
+        .try_into()
+        .unwrap();
     domain::record::verify(&PublicKey(public), base.as_bytes(), &Signature(signature)).unwrap();
 }
 
@@ -138,25 +163,45 @@ fn what_the_client_signs_is_admitted_and_the_base_is_kept_as_signed() {
     let presented = Arrived::plain().admit().unwrap();
     let base = String::from_utf8(presented.base.clone()).unwrap();
     let digest = content_digest(BODY);
-    assert!(base.starts_with("\"@method\": POST\n\"@path\": /v1/accounts/a/locks\n"), "{base}");
-    assert!(base.contains(&format!("\"content-digest\": {digest}\n")), "{base}");
+    assert!(
+        base.starts_with("\"@method\": POST\n\"@path\": /v1/accounts/a/locks\n"),
+        "{base}"
+    );
+    assert!(
+        base.contains(&format!("\"content-digest\": {digest}\n")),
+        "{base}"
+    );
     assert_eq!(presented.key_id, public(&key()).id());
-    assert_eq!(nonce_of_base(&presented.base), Some((presented.key_id, presented.nonce)));
+    assert_eq!(
+        nonce_of_base(&presented.base),
+        Some((presented.key_id, presented.nonce))
+    );
 }
 
 #[test]
 fn a_query_and_the_headers_that_change_the_meaning_are_covered() {
     let mut headers = HeaderMap::new();
     headers.insert("if-match", HeaderValue::from_static("\"3\""));
-    headers.insert("idempotency-key", HeaderValue::from_static("0123456789abcdef0123456789"));
+    headers.insert(
+        "idempotency-key",
+        HeaderValue::from_static("0123456789abcdef0123456789"),
+    );
     let arrived = Arrived::signed("/v1/events?limit=1", b"", headers, &key());
     let base = String::from_utf8(arrived.admit().unwrap().base).unwrap();
-    for line in ["\"@query\": ?limit=1\n", "\"if-match\": \"3\"\n", "\"idempotency-key\": "] {
+    for line in [
+        "\"@query\": ?limit=1\n",
+        "\"if-match\": \"3\"\n",
+        "\"idempotency-key\": ",
+    ] {
         assert!(base.contains(line), "{base}");
     }
     // An empty query is a query.
     let arrived = Arrived::signed("/v1/events?", b"", HeaderMap::new(), &key());
-    assert!(String::from_utf8(arrived.admit().unwrap().base).unwrap().contains("\"@query\": ?\n"));
+    assert!(
+        String::from_utf8(arrived.admit().unwrap().base)
+            .unwrap()
+            .contains("\"@query\": ?\n")
+    );
 }
 
 #[test]
@@ -165,20 +210,37 @@ fn a_changed_request_does_not_verify() {
         |arrived| arrived.method = Method::DELETE,
         |arrived| arrived.path = "/v1/accounts/b/locks".to_owned(),
         |arrived| {
-            arrived.headers.insert("content-type", HeaderValue::from_static("text/plain"));
+            arrived
+                .headers
+                .insert("content-type", HeaderValue::from_static("text/plain"));
         },
         |arrived| {
-            let input = arrived.headers["signature-input"].to_str().unwrap().to_owned();
-            arrived.set("signature-input", &input.replace("created=1709600000", "created=1709600001"));
+            let input = arrived.headers["signature-input"]
+                .to_str()
+                .unwrap()
+                .to_owned();
+            arrived.set(
+                "signature-input",
+                &input.replace("created=1709600000", "created=1709600001"),
+            );
         },
         |arrived| {
-            let input = arrived.headers["signature-input"].to_str().unwrap().to_owned();
+            let input = arrived.headers["signature-input"]
+                .to_str()
+                .unwrap()
+                .to_owned();
             let body = arrived.body.clone();
-            arrived.set("content-digest", &content_digest(&body).replace("sha-256", "sha-256"));
+            arrived.set(
+                "content-digest",
+                &content_digest(&body).replace("sha-256", "sha-256"),
+            );
             arrived.set("signature-input", &input.replace("CQkJ", "CQkK"));
         },
         |arrived| {
-            arrived.body = BODY.iter().map(|byte| if *byte == b'1' { b'2' } else { *byte }).collect();
+            arrived.body = BODY
+                .iter()
+                .map(|byte| if *byte == b'1' { b'2' } else { *byte })
+                .collect();
             let digest = content_digest(&arrived.body);
             arrived.set("content-digest", &digest);
         },
@@ -213,7 +275,9 @@ fn an_altered_or_added_query_does_not_pass() {
 fn a_signature_that_leaves_out_a_component_is_incomplete_whoever_made_it() {
     for name in ["@method", "@path", "content-type", "content-digest"] {
         let stripped = Arrived::plain().resigned(|input| {
-            input.replace(&format!("\"{name}\" "), "").replace(&format!(" \"{name}\")"), ")")
+            input
+                .replace(&format!("\"{name}\" "), "")
+                .replace(&format!(" \"{name}\")"), ")")
         });
         assert_eq!(stripped, Err(SignatureError::Incomplete(name)));
     }
@@ -223,8 +287,13 @@ fn a_signature_that_leaves_out_a_component_is_incomplete_whoever_made_it() {
         assert_eq!(arrived.admit(), Err(SignatureError::Incomplete(header)));
     }
     for parameter in ["created=1709600000", "nonce=\"CQkJCQkJCQkJCQkJCQkJCQ\""] {
-        let name = if parameter.starts_with('c') { "created" } else { "nonce" };
-        let stripped = Arrived::plain().resigned(|input| input.replace(&format!(";{parameter}"), ""));
+        let name = if parameter.starts_with('c') {
+            "created"
+        } else {
+            "nonce"
+        };
+        let stripped =
+            Arrived::plain().resigned(|input| input.replace(&format!(";{parameter}"), ""));
         assert_eq!(stripped, Err(SignatureError::Incomplete(name)));
     }
 }
@@ -232,37 +301,64 @@ fn a_signature_that_leaves_out_a_component_is_incomplete_whoever_made_it() {
 #[test]
 fn what_the_rules_do_not_take_is_malformed_even_when_rightly_signed() {
     let changes: [(&str, fn(&str) -> String); 11] = [
-        ("another algorithm", |input| input.replace("\"ed25519\"", "\"rsa-pss-sha512\"")),
-        ("no algorithm", |input| input.replace(";alg=\"ed25519\"", "")),
-        ("a short nonce", |input| input.replace("CQkJCQkJCQkJCQkJCQkJCQ", "CQkJ")),
+        ("another algorithm", |input| {
+            input.replace("\"ed25519\"", "\"rsa-pss-sha512\"")
+        }),
+        ("no algorithm", |input| {
+            input.replace(";alg=\"ed25519\"", "")
+        }),
+        ("a short nonce", |input| {
+            input.replace("CQkJCQkJCQkJCQkJCQkJCQ", "CQkJ")
+        }),
         ("a nonce with blanks", |input| {
             input.replace("CQkJCQkJCQkJCQkJCQkJCQ", "CQkJCQkJCQk CQkJCQkJCQ")
         }),
-        ("a component twice", |input| input.replace("(\"@method\"", "(\"@method\" \"@method\"")),
-        ("a component's parameter", |input| input.replace("\"@path\"", "\"@path\";req")),
+        ("a component twice", |input| {
+            input.replace("(\"@method\"", "(\"@method\" \"@method\"")
+        }),
+        ("a component's parameter", |input| {
+            input.replace("\"@path\"", "\"@path\";req")
+        }),
         ("a field that may not be kept", |input| {
             input.replace("(\"@method\"", "(\"authorization\" \"@method\"")
         }),
-        ("a derived component", |input| input.replace("(\"@method\"", "(\"@authority\" \"@method\"")),
+        ("a derived component", |input| {
+            input.replace("(\"@method\"", "(\"@authority\" \"@method\"")
+        }),
         ("an unknown parameter", |input| format!("{input};tag=\"x\"")),
-        ("a parameter twice", |input| format!("{input};alg=\"ed25519\"")),
-        ("odd blanks", |input| input.replace("(\"@method\" ", "(\"@method\"  ")),
+        ("a parameter twice", |input| {
+            format!("{input};alg=\"ed25519\"")
+        }),
+        ("odd blanks", |input| {
+            input.replace("(\"@method\" ", "(\"@method\"  ")
+        }),
     ];
     for (name, change) in changes {
         let mut arrived = Arrived::plain();
         arrived.set("authorization", "x");
         let result = arrived.resigned(change);
-        assert!(matches!(result, Err(SignatureError::Malformed(_))), "{name}: {result:?}");
+        assert!(
+            matches!(result, Err(SignatureError::Malformed(_))),
+            "{name}: {result:?}"
+        );
     }
 }
 
 #[test]
 fn headers_that_stand_there_twice_or_are_not_one_signature_are_malformed() {
-    for name in ["signature", "signature-input", "content-digest", "content-type"] {
+    for name in [
+        "signature",
+        "signature-input",
+        "content-digest",
+        "content-type",
+    ] {
         let mut arrived = Arrived::plain();
         let value = arrived.headers[name].clone();
         arrived.headers.append(HeaderName::from_static(name), value);
-        assert!(matches!(arrived.admit(), Err(SignatureError::Malformed(_))), "{name}");
+        assert!(
+            matches!(arrived.admit(), Err(SignatureError::Malformed(_))),
+            "{name}"
+        );
     }
     let digest = content_digest(BODY);
     let changes = [
@@ -282,7 +378,10 @@ fn headers_that_stand_there_twice_or_are_not_one_signature_are_malformed() {
         let mut arrived = Arrived::plain();
         arrived.set(name, &value);
         let result = arrived.admit();
-        assert!(matches!(result, Err(SignatureError::Malformed(_))), "{name}: {value}: {result:?}");
+        assert!(
+            matches!(result, Err(SignatureError::Malformed(_))),
+            "{name}: {value}: {result:?}"
+        );
     }
 }
 
@@ -292,11 +391,17 @@ fn a_signature_is_good_for_five_minutes_either_way() {
     for skew in [-SIGNATURE_SKEW_S, 0, SIGNATURE_SKEW_S] {
         arrived.admit_at(NOW + skew).unwrap();
     }
-    for skew in [-SIGNATURE_SKEW_S - 1, SIGNATURE_SKEW_S + 1, i64::MAX - NOW, -NOW] {
+    for skew in [
+        -SIGNATURE_SKEW_S - 1,
+        SIGNATURE_SKEW_S + 1,
+        i64::MAX - NOW,
+        -NOW,
+    ] {
         assert_eq!(arrived.admit_at(NOW + skew), Err(SignatureError::Skewed));
     }
     let expiring = |at: i64| {
-        Arrived::plain().resigned(move |input| input.replace(";nonce", &format!(";expires={at};nonce")))
+        Arrived::plain()
+            .resigned(move |input| input.replace(";nonce", &format!(";expires={at};nonce")))
     };
     expiring(NOW).unwrap();
     assert_eq!(expiring(NOW - 1), Err(SignatureError::Skewed));
@@ -304,11 +409,19 @@ fn a_signature_is_good_for_five_minutes_either_way() {
 
 #[test]
 fn only_the_key_named_verifies_and_no_weak_one() {
-    let target = Target { method: &Method::POST, path: "/v1/accounts/a/locks", query: None, authority: None };
+    let target = Target {
+        method: &Method::POST,
+        path: "/v1/accounts/a/locks",
+        query: None,
+        authority: None,
+    };
     let arrived = Arrived::plain();
     let presented = present(&target, &arrived.headers, &arrived.body, NOW).unwrap();
     let other = SigningKey::from_bytes(&[8; 32]);
-    assert_eq!(presented.verify(&public(&other)), Err(SignatureError::Invalid));
+    assert_eq!(
+        presented.verify(&public(&other)),
+        Err(SignatureError::Invalid)
+    );
     // A point of small order: under it, one signature would be good for any message.
     let mut weak = [0; 32];
     weak[0] = 1;
@@ -326,11 +439,22 @@ fn a_nonce_is_used_once_by_each_key_and_forgotten_when_it_cannot_matter() {
     let nonces = Nonces::default();
     let presented = Arrived::plain().admit().unwrap();
     presented.consume(&nonces, NOW).unwrap();
-    assert_eq!(presented.consume(&nonces, NOW), Err(SignatureError::Replayed));
-    assert_eq!(presented.consume(&nonces, NOW + 2 * SIGNATURE_SKEW_S), Err(SignatureError::Replayed));
-    assert_eq!(nonces.consume(KeyId([1; 16]), &presented.nonce, NOW), NonceUse::Fresh);
+    assert_eq!(
+        presented.consume(&nonces, NOW),
+        Err(SignatureError::Replayed)
+    );
+    assert_eq!(
+        presented.consume(&nonces, NOW + 2 * SIGNATURE_SKEW_S),
+        Err(SignatureError::Replayed)
+    );
+    assert_eq!(
+        nonces.consume(KeyId([1; 16]), &presented.nonce, NOW),
+        NonceUse::Fresh
+    );
     // By then its time is out of range whatever clock made it.
-    presented.consume(&nonces, NOW + 2 * SIGNATURE_SKEW_S + 2).unwrap();
+    presented
+        .consume(&nonces, NOW + 2 * SIGNATURE_SKEW_S + 2)
+        .unwrap();
     assert_eq!(nonces.len(), 1);
 }
 
@@ -342,5 +466,8 @@ fn the_table_of_nonces_is_bounded_and_full_means_no_not_yes() {
     }
     assert_eq!(nonces.consume(KeyId::ZERO, "c", NOW), NonceUse::Full);
     assert_eq!(nonces.consume(KeyId::ZERO, "a", NOW), NonceUse::Replayed);
-    assert_eq!(nonces.consume(KeyId::ZERO, "c", NOW + 2 * SIGNATURE_SKEW_S + 2), NonceUse::Fresh);
+    assert_eq!(
+        nonces.consume(KeyId::ZERO, "c", NOW + 2 * SIGNATURE_SKEW_S + 2),
+        NonceUse::Fresh
+    );
 }
