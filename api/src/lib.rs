@@ -23,6 +23,7 @@ pub mod state;
 pub mod telemetry;
 pub mod time;
 pub mod warm;
+pub mod words;
 
 pub use config::Config;
 

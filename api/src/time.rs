@@ -29,6 +29,32 @@ pub fn parse_day(text: &str) -> Option<LocalDay> {
     Some(LocalDay(since.get_days()))
 }
 
+/// Which zone an instant is shown in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Zone {
+    /// UTC, with `Z`.
+    Utc,
+    /// Asia/Ho_Chi_Minh, with `+07:00`.
+    Local,
+}
+
+/// Offset of Asia/Ho_Chi_Minh from UTC, in hours; without daylight saving since 1975.
+const LOCAL_OFFSET_H: i8 = 7;
+
+/// An instant for people, to the millisecond.
+pub fn show(at: Micros, zone: Zone) -> String {
+    let Ok(timestamp) = Timestamp::from_microsecond(at.0) else {
+        return format!("{} µs", at.0);
+    };
+    match zone {
+        Zone::Utc => format!("{timestamp:.3}"),
+        Zone::Local => {
+            let civil = jiff::tz::offset(LOCAL_OFFSET_H).to_datetime(timestamp);
+            format!("{civil:.3}+07:00")
+        }
+    }
+}
+
 /// `YYYY-MM-DD`; empty for a day that no calendar has.
 pub fn day(day: LocalDay) -> String {
     let days = jiff::Span::new().try_days(day.0);

@@ -5,14 +5,7 @@
 
 use domain::ids::{LocalDay, Micros, Position};
 
-/// Which zone times are printed in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Zone {
-    /// UTC, with `Z`.
-    Utc,
-    /// Asia/Ho_Chi_Minh, with `+07:00`.
-    Local,
-}
+pub use api::time::{Zone, show};
 
 /// A moment named by a position or by a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,20 +70,6 @@ pub fn show_day(day: LocalDay) -> String {
         .chars()
         .take("2024-03-05".len())
         .collect()
-}
-
-/// An instant as text, to the millisecond.
-pub fn show(at: Micros, zone: Zone) -> String {
-    let Ok(timestamp) = jiff::Timestamp::from_microsecond(at.0) else {
-        return format!("{} µs", at.0);
-    };
-    match zone {
-        Zone::Utc => format!("{timestamp:.3}"),
-        Zone::Local => {
-            let civil = jiff::tz::offset(LOCAL_OFFSET_H).to_datetime(timestamp);
-            format!("{civil:.3}+07:00")
-        }
-    }
 }
 
 fn parse_instant(text: &str) -> Result<Micros, String> {

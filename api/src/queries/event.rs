@@ -315,7 +315,7 @@ pub fn event_body(
         schema: envelope.schema,
         recorded_at: rfc3339(envelope.recorded_at),
         occurred_at: rfc3339(envelope.occurred_at),
-        sentence: sentence(&facts, language),
+        sentence: crate::words::sentence(&facts, language, crate::time::Zone::Local),
         command_id: envelope.command.to_string(),
         correlation_id: envelope.correlation.to_string(),
         causation: envelope.causation.map(|event| event.to_string()),
@@ -336,10 +336,6 @@ pub fn event_body(
         receipt: envelope.receipt,
         facts,
     })
-}
-
-fn sentence(event: &Event, _language: crate::problem::Language) -> String {
-    event.name().to_owned()
 }
 
 const fn evidence_name(envelope: &Envelope) -> &'static str {

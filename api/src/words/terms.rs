@@ -2,21 +2,7 @@
 
 use serde::Serialize;
 
-/// A language.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Lang {
-    /// tiếng Việt
-    Vi,
-    /// English
-    En,
-}
-
-impl Lang {
-    /// The text of this language.
-    pub fn pick<T>(self, vi: T, en: T) -> T {
-        if self == Self::Vi { vi } else { en }
-    }
-}
+pub use domain::messages::Lang;
 
 /// A listed value in words; its stable code with spaces where there is no better word.
 pub fn term<T: Serialize>(value: &T, lang: Lang) -> String {

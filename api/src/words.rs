@@ -1,0 +1,401 @@
+//! Events in words, Vietnamese and English, for people who read an audit trail.
+//!
+//! Owns the sentences. They say only what stands in the open facts, so nothing personal can appear
+//! in them. JSON output carries the facts themselves; nobody should parse these.
+
+mod terms;
+
+pub use terms::{Lang, term};
+
+use crate::time::{Zone, day as show_day, show};
+use domain::envelope::{Actor, Refused};
+use domain::event::Event;
+use domain::vocabulary::Level;
+
+/// One event as a sentence without a full stop.
+pub fn sentence(event: &Event, lang: Lang, zone: Zone) -> String {
+    let words = Words { lang, zone };
+    words
+        .procedure(event)
+        .or_else(|| words.usage(event))
+        .or_else(|| words.ledger(event))
+        .unwrap_or_else(|| event.name().to_owned())
+}
+
+/// Who acts.
+pub fn actor(actor: &Actor, lang: Lang) -> String {
+    let role = term(&actor.role, lang);
+    if actor.principal.0 == [0; 16] {
+        role
+    } else {
+        let id: String = actor.principal.to_string().chars().take(8).collect();
+        format!("{role} {id}")
+    }
+}
+
+/// A refusal: code and guard.
+pub fn refusal(refused: &Refused, lang: Lang) -> String {
+    lang.pick(
+        format!(
+            "bị từ chối: {} ({})",
+            code(&refused.code),
+            code(&refused.guard)
+        ),
+        format!(
+            "refused: {} (guard {})",
+            code(&refused.code),
+            code(&refused.guard)
+        ),
+    )
+}
+
+/// The stable text of a listed value, as JSON has it.
+pub fn code<T: serde::Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(text)) => text,
+        Ok(other) => other.to_string(),
+        Err(_) => String::new(),
+    }
+}
+
+fn level(level: Level, lang: Lang) -> String {
+    let number = if level == Level::One { 1 } else { 2 };
+    lang.pick(format!("mức độ {number}"), format!("level {number}"))
+}
+
+struct Words {
+    lang: Lang,
+    zone: Zone,
+}
+
+impl Words {
+    fn say(&self, vi: impl Into<String>, en: impl Into<String>) -> Option<String> {
+        Some(self.lang.pick(vi.into(), en.into()))
+    }
+
+    fn t<T: serde::Serialize>(&self, value: &T) -> String {
+        term(value, self.lang)
+    }
+
+    /// Registration, levels 1 and 2, decision and notice (P1, P3–P6).
+    // One line an event: a table reads best whole.
+    #[allow(clippy::too_many_lines)]
+    fn procedure(&self, event: &Event) -> Option<String> {
+        match event {
+            Event::AppRegistrationSubmitted(f) => self.say(
+                format!("Đăng ký tài khoản ứng dụng ({})", self.t(&f.method)),
+                format!("App account asked for ({})", self.t(&f.method)),
+            ),
+            Event::RegistryCheckRequested(f) => self.say(
+                format!("Gửi yêu cầu xác thực tới {}", self.t(&f.database)),
+                format!("Asked {}", self.t(&f.database)),
+            ),
+            Event::RegistryCheckSucceeded(f) => self.say(
+                format!("{} trả lời: Đạt", self.t(&f.database)),
+                format!("{} confirmed the data", self.t(&f.database)),
+            ),
+            Event::RegistryCheckFailed(f) => self.say(
+                format!(
+                    "{} trả lời: Không đạt ({})",
+                    self.t(&f.database),
+                    self.t(&f.outcome)
+                ),
+                format!(
+                    "{} did not confirm: {}",
+                    self.t(&f.database),
+                    self.t(&f.outcome)
+                ),
+            ),
+            Event::OtpChallengeIssued(f) => self.say(
+                format!("Gửi mã OTP ({})", self.t(&f.purpose)),
+                format!("One-time code sent ({})", self.t(&f.purpose)),
+            ),
+            Event::OtpVerified(f) => self.say(
+                format!("Mã OTP đúng ({})", self.t(&f.purpose)),
+                format!("One-time code was right ({})", self.t(&f.purpose)),
+            ),
+            Event::PhoneVerified(_) => {
+                self.say("Số điện thoại đã được xác minh", "Phone number verified")
+            }
+            Event::PasswordSet(_) => self.say("Công dân đặt mật khẩu", "Password set"),
+            Event::AppAccountCreated(_) => self.say(
+                "Tài khoản ứng dụng được tạo (chưa định danh)",
+                "App account created (not identified yet)",
+            ),
+            Event::Level1Applied(f) => self.say(
+                format!(
+                    "Nộp hồ sơ mức độ 1 ({}), hạn giải quyết {}",
+                    self.t(&f.strength),
+                    show_day(f.decide_by)
+                ),
+                format!(
+                    "Applied for level 1 ({}), to be decided by {}",
+                    self.t(&f.strength),
+                    show_day(f.decide_by)
+                ),
+            ),
+            Event::ChipEvidenceRecorded(f) => self.say(
+                format!("Đọc chíp thẻ CCCD ({})", self.t(&f.evidence.strength)),
+                format!("Chip card read ({})", self.t(&f.evidence.strength)),
+            ),
+            Event::QrEvidenceRecorded(_) => self.say("Quét mã QR thẻ CCCD", "Card QR scanned"),
+            Event::PortraitCaptured(f) => self.say(
+                format!("Chụp ảnh chân dung (chất lượng {})", f.capture.quality),
+                format!("Portrait taken (quality {})", f.capture.quality),
+            ),
+            Event::Level2IntakeOpened(f) => self.say(
+                format!("Cán bộ mở hồ sơ mức độ 2 tại điểm {}", f.site),
+                format!("Officer opened a level-2 intake at site {}", f.site),
+            ),
+            Event::FingerprintsCaptured(f) => self.say(
+                format!("Thu nhận vân tay (chất lượng {})", f.capture.quality),
+                format!("Fingerprints taken (quality {})", f.capture.quality),
+            ),
+            Event::ConsentRecorded(_) => {
+                self.say("Công dân đồng ý lập tài khoản", "Citizen consented")
+            }
+            Event::Level2Applied(f) => self.say(
+                format!(
+                    "Nộp hồ sơ mức độ 2, hạn giải quyết {}",
+                    show_day(f.decide_by)
+                ),
+                format!(
+                    "Level-2 dossier handed in, to be decided by {}",
+                    show_day(f.decide_by)
+                ),
+            ),
+            Event::Level2Withdrawn(f) => self.say(
+                format!(
+                    "Hồ sơ kết thúc trước khi quyết định ({})",
+                    self.t(&f.reason)
+                ),
+                format!(
+                    "Application ended before a decision ({})",
+                    self.t(&f.reason)
+                ),
+            ),
+            Event::BiometricMatchRecorded(f) => self.say(
+                format!(
+                    "{} đối chiếu {}: {}",
+                    self.t(&f.database),
+                    self.t(&f.modality),
+                    self.t(&f.result)
+                ),
+                format!(
+                    "{} compared {}: {}",
+                    self.t(&f.database),
+                    self.t(&f.modality),
+                    self.t(&f.result)
+                ),
+            ),
+            Event::AccountIssued(f) => self.say(
+                format!(
+                    "Cấp tài khoản định danh điện tử {}",
+                    level(f.level, self.lang)
+                ),
+                format!("Account issued at {}", level(f.level, self.lang)),
+            ),
+            Event::ApplicationRefused(f) => self.say(
+                format!("Hồ sơ bị từ chối: {}", self.t(&f.reason)),
+                format!("Application refused: {}", self.t(&f.reason)),
+            ),
+            Event::ProcessingDeadlineMissed(f) => self.say(
+                format!("Quá hạn giải quyết ({})", show_day(f.due)),
+                format!("Decision overdue (due {})", show_day(f.due)),
+            ),
+            Event::ResultNotified(f) => self.say(
+                format!("Thông báo kết quả qua {}", self.t(&f.channel)),
+                format!("Result notified ({})", self.t(&f.channel)),
+            ),
+            Event::ActivationWindowOpened(f) => self.say(
+                format!("Thời hạn kích hoạt đến {}", show(f.deadline, self.zone)),
+                format!(
+                    "Activation window open until {}",
+                    show(f.deadline, self.zone)
+                ),
+            ),
+            _ => None,
+        }
+    }
+
+    /// Activation, device, phone, documents, locks, refusals (P2, P7–P9, A.3, B.4).
+    #[allow(clippy::too_many_lines)] // as above
+    fn usage(&self, event: &Event) -> Option<String> {
+        match event {
+            Event::SessionOpened(_) => self.say("Đăng nhập", "Logged in"),
+            Event::LoginFailed(f) => self.say(
+                format!("Đăng nhập không thành công ({})", self.t(&f.outcome)),
+                format!("Login turned down ({})", self.t(&f.outcome)),
+            ),
+            Event::ActivationRequested(_) => {
+                self.say("Yêu cầu kích hoạt tài khoản", "Activation asked for")
+            }
+            Event::DeviceCheckPassed(_) => self.say(
+                "Thiết bị không gắn với tài khoản khác",
+                "Device belongs to no other account",
+            ),
+            Event::ActivationCodeSent(_) => self.say(
+                "Gửi mã kích hoạt tới số điện thoại đã đăng ký",
+                "Activation code sent to the registered phone",
+            ),
+            Event::ActivationOtpVerified(_) => {
+                self.say("Mã kích hoạt đúng", "Activation code was right")
+            }
+            Event::PasscodeSet(_) => self.say("Đặt passcode 6 số", "6-digit passcode set"),
+            Event::SecurityQuestionsSet(_) => self.say(
+                "Trả lời 2 câu hỏi bảo mật",
+                "Two security questions answered",
+            ),
+            Event::DeviceBound(_) => self.say("Gắn thiết bị với tài khoản", "Device bound"),
+            Event::AccountActivated(f) => self.say(
+                format!("Tài khoản {} được kích hoạt", level(f.level, self.lang)),
+                format!("Account activated at {}", level(f.level, self.lang)),
+            ),
+            Event::ActivationWindowExpired(_) => {
+                self.say("Quá thời hạn kích hoạt", "Activation window overdue")
+            }
+            Event::ActivationReopened(f) => self.say(
+                format!(
+                    "Tổng đài mở lại kích hoạt đến {}",
+                    show(f.deadline, self.zone)
+                ),
+                format!(
+                    "Hotline reopened activation until {}",
+                    show(f.deadline, self.zone)
+                ),
+            ),
+            Event::DeviceChangeRequested(_) => {
+                self.say("Yêu cầu đổi thiết bị", "Device change asked for")
+            }
+            Event::StepUpSatisfied(f) => self.say(
+                format!("Xác thực bổ sung: {}", self.t(&f.method)),
+                format!("Second proof given: {}", self.t(&f.method)),
+            ),
+            Event::DeviceUnbound(f) => self.say(
+                format!("Hủy liên kết thiết bị ({})", self.t(&f.reason)),
+                format!("Device unbound ({})", self.t(&f.reason)),
+            ),
+            Event::PhoneChangeRequested(_) => {
+                self.say("Yêu cầu đổi số điện thoại", "Phone change asked for")
+            }
+            Event::PhoneChanged(_) => self.say("Đổi số điện thoại", "Phone number changed"),
+            Event::DocumentLinkRequested(f) => self.say(
+                format!("Khai báo {}", self.t(&f.kind)),
+                format!("Declared a {}", self.t(&f.kind)),
+            ),
+            Event::DocumentLinked(f) => self.say(
+                format!("Tích hợp {} ({})", self.t(&f.kind), self.t(&f.database)),
+                format!("Linked a {} ({})", self.t(&f.kind), self.t(&f.database)),
+            ),
+            Event::DocumentLinkFailed(f) => self.say(
+                format!(
+                    "Không tích hợp được {}: {}",
+                    self.t(&f.kind),
+                    self.t(&f.outcome)
+                ),
+                format!(
+                    "Could not link a {}: {}",
+                    self.t(&f.kind),
+                    self.t(&f.outcome)
+                ),
+            ),
+            Event::DocumentRefreshed(_) => {
+                self.say("Cập nhật dữ liệu giấy tờ", "Document data refreshed")
+            }
+            Event::DocumentLinkBroken(f) => self.say(
+                format!("Giấy tờ không còn giá trị: {}", self.t(&f.outcome)),
+                format!("Document no longer good: {}", self.t(&f.outcome)),
+            ),
+            Event::DocumentUnlinked(_) => self.say("Gỡ giấy tờ", "Document taken out"),
+            Event::AccountLocked(f) => self.say(
+                format!("Khóa tài khoản: {}", self.t(&f.ground)),
+                format!("Account locked: {}", self.t(&f.ground)),
+            ),
+            Event::LockGroundRemoved(f) => self.say(
+                format!("Hết căn cứ khóa: {}", self.t(&f.ground)),
+                format!("Lock ground ended: {}", self.t(&f.ground)),
+            ),
+            Event::AccountUnlocked(_) => self.say("Mở khóa tài khoản", "Account unlocked"),
+            Event::AccountClosed(f) => self.say(
+                format!("Đóng tài khoản: {}", self.t(&f.reason)),
+                format!("Account closed: {}", self.t(&f.reason)),
+            ),
+            Event::CommandRejected(f) => self.say(
+                format!("Yêu cầu {} bị từ chối: {}", code(&f.command), code(&f.code)),
+                format!(
+                    "{} refused: {} (guard {})",
+                    code(&f.command),
+                    code(&f.code),
+                    code(&f.guard)
+                ),
+            ),
+            _ => None,
+        }
+    }
+
+    /// Erasure, claims, principals, the ledger's own streams.
+    fn ledger(&self, event: &Event) -> Option<String> {
+        match event {
+            Event::ErasureApproved(f) => self.say(
+                format!("Chấp thuận xóa dữ liệu ({})", self.t(&f.class)),
+                format!("Erasure approved ({})", self.t(&f.class)),
+            ),
+            Event::SubjectKeyDestroyed(f) => self.say(
+                format!("Hủy khóa dữ liệu ({}): không thể đọc lại", self.t(&f.class)),
+                format!(
+                    "Data key destroyed ({}): unreadable for ever",
+                    self.t(&f.class)
+                ),
+            ),
+            Event::ErasureRefused(f) => self.say(
+                format!("Từ chối xóa dữ liệu ({})", self.t(&f.class)),
+                format!("Erasure refused ({})", self.t(&f.class)),
+            ),
+            Event::Claimed(_) => self.say("Tài khoản giữ định danh này", "Claimed by an account"),
+            Event::ClaimReleased(f) => self.say(
+                format!("Thôi giữ ({})", self.t(&f.reason)),
+                format!("Claim released ({})", self.t(&f.reason)),
+            ),
+            Event::ClaimForfeited(_) => {
+                self.say("Mất quyền giữ chưa xác nhận", "Unconfirmed claim forfeited")
+            }
+            Event::PrincipalEnrolled(f) => self.say(
+                format!("Đăng ký chủ thể: {}", self.t(&f.role)),
+                format!("Principal enrolled: {}", self.t(&f.role)),
+            ),
+            Event::PrincipalRevoked(_) => self.say("Thu hồi chủ thể", "Principal revoked"),
+            Event::LedgerCreated(f) => self.say(
+                format!("Khởi tạo sổ cái {}", f.ledger),
+                format!("Ledger {} created", f.ledger),
+            ),
+            Event::LedgerKeyAdded(f) => self.say(
+                format!("Thêm khóa sổ cái {}", f.key.id()),
+                format!("Ledger key {} added", f.key.id()),
+            ),
+            Event::LedgerKeyRetired(f) => self.say(
+                format!("Ngừng dùng khóa sổ cái {}", f.key.id()),
+                format!("Ledger key {} retired", f.key.id()),
+            ),
+            Event::PolicyPublished(f) => self.say(
+                format!("Công bố chính sách phiên bản {}", f.version),
+                format!("Policy version {} published", f.version),
+            ),
+            Event::ServiceCataloguePublished(f) => self.say(
+                format!(
+                    "Công bố danh mục dịch vụ {} ({} dịch vụ)",
+                    f.name,
+                    f.services.len()
+                ),
+                format!(
+                    "Service catalogue {} published ({} services)",
+                    f.name,
+                    f.services.len()
+                ),
+            ),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
