@@ -15,6 +15,13 @@ pub enum Lang {
     En,
 }
 
+impl Lang {
+    /// The text of this language.
+    pub fn pick<T>(self, vi: T, en: T) -> T {
+        domain::messages::Lang::from(self).pick(vi, en)
+    }
+}
+
 impl From<Lang> for domain::messages::Lang {
     fn from(lang: Lang) -> Self {
         match lang {
