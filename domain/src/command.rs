@@ -282,6 +282,10 @@ pub enum PhoneNeed {
 /// What a command's decision will read of its [`Context`]; the rest may be left empty.
 /// `decide::needs` says it, so that nobody looks up or opens more than that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a question of its own"
+)]
 pub struct Needs {
     /// `person`, and `phone_hash`.
     pub person: bool,

@@ -181,6 +181,7 @@ pub enum RegistrationStep {
 
 regions! {
     /// Level and where the account is counted.
+    #[derive(Default)]
     Identification {
         /// What it is.
         stage: Stage,
@@ -250,6 +251,7 @@ regions! {
         by: EventRef,
     }
     /// Activation.
+    #[derive(Default)]
     Activation {
         /// Where it stands.
         phase: ActivationPhase,
@@ -259,6 +261,7 @@ regions! {
         attempt: Option<Attempt>,
     }
     /// Which credentials are set, and how often wrong ones were tried.
+    #[derive(Default)]
     Credentials {
         /// A password.
         password: Option<EventRef>,
@@ -355,41 +358,6 @@ pub struct Refusals {
     pub hour: i64,
     /// How many.
     pub count: u16,
-}
-
-impl Default for Identification {
-    fn default() -> Self {
-        Self {
-            stage: Stage::None,
-            app: None,
-            level_1: None,
-            level_2: None,
-            area: None,
-        }
-    }
-}
-
-impl Default for Activation {
-    fn default() -> Self {
-        Self {
-            phase: ActivationPhase::NotNotified,
-            by: None,
-            attempt: None,
-        }
-    }
-}
-
-impl Default for Credentials {
-    fn default() -> Self {
-        Self {
-            password: None,
-            passcode: None,
-            questions: None,
-            wrong_passwords: 0,
-            last_wrong_password: None,
-            wrong_passcodes: 0,
-        }
-    }
 }
 
 impl Credentials {

@@ -1,3 +1,5 @@
+#![allow(clippy::too_many_lines, reason = "a scenario reads best whole")]
+
 use super::*;
 use crate::event as e;
 use crate::ids::{AreaCode, DeviceRef, LookupHash, PublicKey, StreamId};

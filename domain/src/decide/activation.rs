@@ -113,7 +113,8 @@ pub(super) fn confirm(judge: &mut Judge<'_, '_>, challenge: ChallengeId) -> Verd
     judge.otp(challenge, OtpPurpose::Activation)?;
     device_still_free(judge, Just::Otp)?;
     judge.record(ActivationOtpVerified { challenge });
-    complete(judge, Just::Otp)
+    complete(judge, Just::Otp);
+    Ok(())
 }
 
 /// P7 step 7: after the code, and after the password where there was none.
@@ -135,7 +136,8 @@ pub(super) fn set_passcode(judge: &mut Judge<'_, '_>, verifier: VerifierId) -> V
     )?;
     device_still_free(judge, Just::Passcode)?;
     judge.record(PasscodeSet { verifier });
-    complete(judge, Just::Passcode)
+    complete(judge, Just::Passcode);
+    Ok(())
 }
 
 /// P7 step 8.
@@ -168,7 +170,8 @@ pub(super) fn set_questions(
         second,
         verifier,
     });
-    complete(judge, Just::Questions)
+    complete(judge, Just::Questions);
+    Ok(())
 }
 
 /// What every step after the code needs.
@@ -248,12 +251,11 @@ pub(super) fn device_still_free(judge: &mut Judge<'_, '_>, just: Just) -> Verdic
 }
 
 /// Binds and activates once all is there (spec A.8, automatic).
-pub(super) fn complete(judge: &mut Judge<'_, '_>, just: Just) -> Verdict {
+pub(super) fn complete(judge: &mut Judge<'_, '_>, just: Just) {
     let account = judge.account;
-    let (Some(attempt), Some(level)) = (&account.activation.attempt, account.level()) else {
-        return Ok(());
-    };
-    if completes(judge, just) {
+    if let (Some(attempt), Some(level)) = (&account.activation.attempt, account.level())
+        && completes(judge, just)
+    {
         bind(
             judge,
             Bind {
@@ -263,7 +265,6 @@ pub(super) fn complete(judge: &mut Judge<'_, '_>, just: Just) -> Verdict {
         );
         judge.record(AccountActivated { level });
     }
-    Ok(())
 }
 
 /// The clock: day 7 passed.

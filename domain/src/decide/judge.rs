@@ -102,6 +102,7 @@ impl<'d, 'c> Judge<'d, 'c> {
     }
 
     /// Refuses.
+    #[allow(clippy::unused_self, reason = "reads as the other guards do")]
     pub fn refuse(&self, guard: Guard, code: RefusalCode) -> Verdict {
         Err(No(Refused {
             guard,

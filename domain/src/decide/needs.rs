@@ -7,6 +7,8 @@ use crate::ids::DeviceRef;
 use crate::vocabulary::Database;
 
 /// What [`super::decide`] will read of the context for this command.
+// One row a command: a table reads best whole.
+#[allow(clippy::too_many_lines, clippy::match_same_arms)]
 pub fn needs(account: &Account, command: &Command) -> Needs {
     let none = Needs::default();
     match command {

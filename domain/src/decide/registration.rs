@@ -182,10 +182,14 @@ pub(super) fn set_password(judge: &mut Judge<'_, '_>, verifier: VerifierId) -> V
     };
     let good = judge.context.credential_form == Some(CredentialForm::Good);
     judge.guard(Guard::PasswordAllowed, good, code)?;
+    if !registering {
+        activation::device_still_free(judge, activation::Just::Password)?;
+    }
     judge.record(PasswordSet { verifier });
     if registering {
         judge.record(AppAccountCreated {});
         return Ok(());
     }
-    activation::complete(judge, activation::Just::Password)
+    activation::complete(judge, activation::Just::Password);
+    Ok(())
 }

@@ -42,11 +42,7 @@ impl CivilDate {
         if !is_digits(text, 8) {
             return Err(IdentityError::DateFormat);
         }
-        Self::new(
-            number(text, 4, 8) as i16,
-            number(text, 2, 4) as i8,
-            number(text, 0, 2) as i8,
-        )
+        Self::new(small(text, 4, 8), small(text, 2, 4), small(text, 0, 2))
     }
 
     /// ISO 8601.
@@ -124,6 +120,11 @@ impl BirthDate {
     }
 }
 
+/// A few digits as a number, which then is small enough.
+fn small<T: TryFrom<u16> + Default>(digits: &str, from: usize, to: usize) -> T {
+    T::try_from(number(digits, from, to)).unwrap_or_default()
+}
+
 /// Year, and month and day where given. `None`: none of the three forms.
 fn split(text: &str) -> Option<(i16, Option<i8>, Option<i8>)> {
     let mut parts = text.split('-');
@@ -137,9 +138,9 @@ fn split(text: &str) -> Option<(i16, Option<i8>, Option<i8>)> {
         return None;
     }
     Some((
-        year as i16,
-        month.map(|month| month as i8),
-        day.map(|day| day as i8),
+        i16::try_from(year).ok()?,
+        month.and_then(|month| i8::try_from(month).ok()),
+        day.and_then(|day| i8::try_from(day).ok()),
     ))
 }
 

@@ -1,6 +1,16 @@
 //! Given events, when a command, then events or a refusal; and random events, commands and
 //! surroundings for properties. For tests only (feature `testing`).
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::too_many_lines,
+    clippy::missing_panics_doc,
+    clippy::return_self_not_must_use,
+    clippy::must_use_candidate,
+    clippy::cast_possible_wrap,
+    reason = "tests: a panic is how they fail"
+)]
+
 mod random;
 
 pub use random::{any_command, any_event, any_surroundings, build_command};

@@ -1,5 +1,11 @@
 //! Given, when, then: every command, its guards in order, both values of every policy.
 
+#![allow(
+    clippy::too_many_lines,
+    clippy::unnecessary_wraps,
+    reason = "a scenario reads best whole"
+)]
+
 mod activation;
 mod application;
 mod holder;
