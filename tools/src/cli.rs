@@ -3,8 +3,8 @@
 //! Owns nothing but the words. What a command does stands in the module of its name.
 
 use crate::commands::{
-    account, demo, doctor, export, import, init, keys, log, projections, registry, replay, serve,
-    show, stats, verify,
+    account, bench, demo, doctor, export, import, init, keys, log, projections, registry, replay,
+    serve, show, stats, verify,
 };
 use crate::exit::EXIT_CODES;
 use crate::output::{Format, When};
@@ -126,6 +126,8 @@ pub enum Command {
     Registry(registry::RegistryArgs),
     /// Keys and principals: list, generate, enrol, revoke, tokens
     Keys(keys::KeysArgs),
+    /// Measure speed and size, each figure beside its limit
+    Bench(bench::BenchArgs),
     /// Look for what could go wrong: disk, clock, keys, log
     Doctor(doctor::DoctorArgs),
     /// Shell completions

@@ -3,6 +3,7 @@
 //! Owns the way in and out. Every command is a module under `commands`; verification commands use
 //! the log and the domain alone, never HTTP.
 
+mod bench;
 mod cli;
 mod commands;
 mod demo;
@@ -55,6 +56,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Import(args) => commands::import::run(&global, &args, &mut out),
         Command::Registry(args) => commands::registry::run(&global, &args, &mut out),
         Command::Keys(args) => commands::keys::run(&global, &args, &mut out),
+        Command::Bench(args) => commands::bench::run(&global, &args, &mut out),
         Command::Doctor(args) => commands::doctor::run(&global, &args, &mut out),
         Command::Completions { shell } => {
             let mut text = Vec::new();

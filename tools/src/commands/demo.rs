@@ -194,7 +194,7 @@ fn lived(global: &Global, city: &City) {
 
 fn verified(global: &Global, out: &mut Out) -> anyhow::Result<()> {
     let bar = progress::bar(global.progress, None, "verifying");
-    let report = verify::quietly(&global.dir(), bar)?;
+    let report = verify::quietly(&global.dir(), verify::Depth::Full, bar)?;
     if verify::interrupted(&report) {
         return Err(Stop::interrupted().into());
     }

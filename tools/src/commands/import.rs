@@ -59,7 +59,7 @@ pub fn run(global: &Global, args: &ImportArgs, out: &mut Out) -> anyhow::Result<
     let verified = !args.no_verify;
     let mut head = None;
     if verified {
-        let report = verify::quietly(&dir, bar)?;
+        let report = verify::quietly(&dir, verify::Depth::Full, bar)?;
         if report.verdict != "good" {
             report.print(out)?;
             return Ok(Exit::Integrity);

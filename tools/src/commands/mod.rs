@@ -1,6 +1,7 @@
 //! One module a command. Those that read the log use `ledger` and `domain` alone.
 
 pub mod account;
+pub mod bench;
 pub mod demo;
 pub mod doctor;
 pub mod export;

@@ -15,7 +15,8 @@ use crate::cli::Global;
 use crate::exit::{Exit, Stop};
 use crate::output::Out;
 use crate::{interrupt, progress};
-use check::{Depth, Known};
+pub use check::Depth;
+use check::Known;
 use clap::Args;
 use domain::ids::{CommandId, Digest, EventId, LedgerId, Position, PublicKey, StreamId};
 use indicatif::ProgressBar;
@@ -88,10 +89,10 @@ pub fn run(global: &Global, args: &VerifyArgs, out: &mut Out) -> anyhow::Result<
 
 /// Verifies a log in full, without memory of earlier runs, and returns the report's verdict. For
 /// commands that verify on the way.
-pub fn quietly(dir: &std::path::Path, bar: ProgressBar) -> anyhow::Result<Report> {
+pub fn quietly(dir: &std::path::Path, depth: Depth, bar: ProgressBar) -> anyhow::Result<Report> {
     let mut verification = Verification {
-        depth: Depth::Full,
-        report: Report::empty(Depth::Full),
+        depth,
+        report: Report::empty(depth),
         known: RwLock::default(),
         memory: None,
         bar: Some(bar),
@@ -99,7 +100,7 @@ pub fn quietly(dir: &std::path::Path, bar: ProgressBar) -> anyhow::Result<Report
     let started = Instant::now();
     let log = LogReader::open(dir)?;
     let plan = Plan {
-        depth: Depth::Full,
+        depth,
         from: 0,
         part: 0,
         of: 1,
