@@ -150,45 +150,32 @@ pub fn generate_file(path: &Path, randomness: &dyn Randomness) -> Result<Secret3
     Ok(secret)
 }
 
-/// Makes a directory for its owner only, and makes its entry durable.
-fn make_directory(path: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    match builder.create(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
-        made => made?,
-    }
-    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
-    File::open(above.unwrap_or(Path::new(".")))?.sync_all()
-}
-
-/// Writes a secret to a new file, in a directory that is made if it is not there (mode 0700).
+/// Writes a secret to a new file, in a directory that is made if it is not there (mode 0700). It is
+/// written aside and then linked to its name, so that a crash leaves the whole key or none, and a
+/// key that is there is never replaced.
 pub fn write_file(path: &Path, secret: &Secret32) -> Result<(), SecretError> {
-    if let Some(parent) = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-    {
-        make_directory(parent).map_err(io(path, "making the directory of"))?;
-    }
     let directory = path
         .parent()
-        .filter(|directory| !directory.as_os_str().is_empty());
+        .filter(|parent| !parent.as_os_str().is_empty());
     let directory = directory.unwrap_or(Path::new("."));
     make_private(directory).map_err(io(path, "making the directory of"))?;
+    let aside = path.with_extension("new");
     let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
+    options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => SecretError::Exists { path: path.into() },
-        _ => io(path, "creating")(error),
-    })?;
+    let mut file = options.open(&aside).map_err(io(path, "creating"))?;
     let mut text = Zeroizing::new(hex::encode(secret.0));
     text.push('\n');
     file.write_all(text.as_bytes())
         .map_err(io(path, "writing"))?;
     file.sync_all().map_err(io(path, "syncing"))?;
+    let linked = std::fs::hard_link(&aside, path);
+    std::fs::remove_file(&aside).map_err(io(path, "writing"))?;
+    linked.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => SecretError::Exists { path: path.into() },
+        _ => io(path, "creating")(error),
+    })?;
     sync_directory(directory).map_err(io(path, "syncing"))
 }
 

@@ -156,6 +156,8 @@ fn flipped(history: &[Vec<u8>], at: usize, byte: usize) -> Vec<Vec<u8>> {
     records
 }
 
+// One table of changes; each line of it starts an interpreter.
+#[allow(clippy::too_many_lines)]
 #[test]
 fn python_accepts_what_is_exported_and_refuses_every_change() {
     let history = history();

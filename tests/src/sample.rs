@@ -87,9 +87,8 @@ impl Draw {
         const LETTERS: [char; 16] = [
             'a', 'N', 'g', 'u', 'y', 'ễ', 'n', ' ', 'Đ', 'ỗ', '0', '7', '-', '"', '\n', '𝟙',
         ];
-        (0..self.below(12))
-            .map(|_| LETTERS[self.below(16) as usize])
-            .collect()
+        let letters = (0..self.below(12)).map(|_| self.below(16) as usize);
+        letters.filter_map(|letter| LETTERS.get(letter)).collect()
     }
 }
 

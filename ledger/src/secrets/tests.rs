@@ -46,6 +46,17 @@ fn a_key_file_is_never_overwritten() {
     assert_eq!(KeySource::File(path).load().unwrap().0, [1; 32]);
 }
 
+#[test]
+fn a_half_written_key_is_no_key() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = KeySource::File(directory.path().join("kek"));
+    std::fs::write(directory.path().join("kek.new"), "0123").unwrap();
+    let made = source.load_or_generate(&SeededRandomness::new(1)).unwrap();
+    assert_eq!(source.load().unwrap().0, made.0);
+    let entries = std::fs::read_dir(directory.path()).unwrap().count();
+    assert_eq!(entries, 1, "nothing is left aside");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_key_file_that_others_may_read_is_refused_with_a_hint() {
