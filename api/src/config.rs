@@ -78,7 +78,7 @@ impl Default for Config {
             feed_stall_max: Duration::from_secs(5),
             feed_heartbeat: Duration::from_secs(15),
             wait_max: Duration::from_secs(5),
-            session_life: Duration::from_secs(30 * 60),
+            session_life: Duration::from_mins(30),
             drain_time_max: Duration::from_secs(10),
             ready_lag_max: 10_000,
         }

@@ -321,6 +321,7 @@ pub fn language(headers: &HeaderMap) -> Language {
             .strip_prefix("q=")
             .and_then(|q| q.parse::<f32>().ok());
         // In thousandths, as the header has them.
+        #[allow(clippy::cast_sign_loss)] // clamped to 0..=1 in the same expression
         let quality = (quality.unwrap_or(0.0).clamp(0.0, 1.0) * 1000.0) as u32;
         if quality > best.0 {
             best = (quality, language);

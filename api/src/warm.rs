@@ -36,10 +36,10 @@ pub async fn warm(api: &Api) -> Result<(), Problem> {
             if recorded_s + 2 * SIGNATURE_SKEW_S < now_s {
                 continue;
             }
-            if let Evidence::HttpRequest { base, .. } = &envelope.evidence {
-                if let Some((key, nonce)) = nonce_of_base(base) {
-                    api.nonces().consume(key, &nonce, now_s);
-                }
+            if let Evidence::HttpRequest { base, .. } = &envelope.evidence
+                && let Some((key, nonce)) = nonce_of_base(base)
+            {
+                api.nonces().consume(key, &nonce, now_s);
             }
         }
     }

@@ -69,6 +69,7 @@ struct Words {
 }
 
 impl Words {
+    #[allow(clippy::unnecessary_wraps)] // the value of an arm of the tables below
     fn say(&self, vi: impl Into<String>, en: impl Into<String>) -> Option<String> {
         Some(self.lang.pick(vi.into(), en.into()))
     }

@@ -284,10 +284,10 @@ async fn owner(api: &Api, key_id: KeyId, hints: Hints) -> Result<Owner, Problem>
             .map(|key| Owner::Principal(principal.id, principal.role, key))
             .ok_or(Problem::new(Code::KeyUnknown));
     }
-    if let Some(account) = hints.account {
-        if let Some(owner) = owner_in_account(api, account, key_id).await? {
-            return Ok(owner);
-        }
+    if let Some(account) = hints.account
+        && let Some(owner) = owner_in_account(api, account, key_id).await?
+    {
+        return Ok(owner);
     }
     match hints.introduced {
         Some(key) if key.id() == key_id => Ok(Owner::NewDevice(hints.account, key)),
@@ -302,10 +302,10 @@ async fn owner_in_account(
     account: AccountId,
     key_id: KeyId,
 ) -> Result<Option<Owner>, Problem> {
-    if let Some(view) = api.views().account(account)? {
-        if let Some(owner) = owner_in_state(account, &view.account, key_id) {
-            return Ok(Some(owner));
-        }
+    if let Some(view) = api.views().account(account)?
+        && let Some(owner) = owner_in_state(account, &view.account, key_id)
+    {
+        return Ok(Some(owner));
     }
     let head = api.ledger().store().length().await?;
     let Some(last) = head.checked_sub(1) else {

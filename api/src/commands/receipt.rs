@@ -71,13 +71,13 @@ pub struct ReceiptBody {
 pub enum CommandResponses {
     /// Recorded.
     #[response(status = 201)]
-    Recorded(#[to_schema] ReceiptBody),
+    Recorded(ReceiptBody),
     /// The same request was recorded before; its receipt.
     #[response(status = 200)]
-    Repeated(#[to_schema] ReceiptBody),
+    Repeated(ReceiptBody),
     /// Refused by a rule (recorded) or not admitted (not recorded).
     #[response(status = "default", content_type = "application/problem+json")]
-    Problem(#[to_schema] crate::problem::ProblemBody),
+    Problem(crate::problem::ProblemBody),
 }
 
 /// For the metrics.
@@ -134,10 +134,10 @@ pub async fn respond(
             headers.insert(name, value);
         }
     }
-    if let (true, Some(wait)) = (waited, call.wait) {
-        if let Ok(value) = HeaderValue::from_str(&format!("wait={}", wait.as_secs())) {
-            headers.insert(PREFERENCE_APPLIED, value);
-        }
+    if let (true, Some(wait)) = (waited, call.wait)
+        && let Ok(value) = HeaderValue::from_str(&format!("wait={}", wait.as_secs()))
+    {
+        headers.insert(PREFERENCE_APPLIED, value);
     }
     Ok(response)
 }

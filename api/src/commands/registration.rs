@@ -224,11 +224,12 @@ pub async fn log_in(State(api): State<Api>, call: Call) -> Result<Response, Prob
     let body: LoginBody = call.json()?;
     let personal_id = input::personal_id("/personal_id", &body.personal_id)?;
     let signed = crate::signature::is_signed(&call.headers);
-    let account = match signed {
-        // Whose device it says it is; strangers are told nothing by it, because nothing is done
-        // unless the signature verifies.
-        true => api.ledger().find_by_personal_id(&personal_id).await?,
-        false => None,
+    // Whose device it says it is; strangers are told nothing by it, because nothing is done unless
+    // the signature verifies.
+    let account = if signed {
+        api.ledger().find_by_personal_id(&personal_id).await?
+    } else {
+        None
     };
     let target = Target::Find {
         personal_id,

@@ -35,7 +35,7 @@ use axum::http::{HeaderValue, Response, StatusCode};
 use axum::response::IntoResponse;
 use domain::ids::{EventId, Position};
 use domain::messages::message_text;
-use domain::vocabulary::{Guard, Message, RefusalCode};
+use domain::vocabulary::{Guard, Message};
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -1,4 +1,5 @@
 use super::*;
+use domain::vocabulary::RefusalCode;
 use std::collections::BTreeSet;
 use std::path::Path;
 

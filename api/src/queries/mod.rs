@@ -32,7 +32,7 @@ const WAIT_DEFAULT: Duration = Duration::from_secs(1);
 pub enum ReadProblems {
     /// Not admitted, not found, or not available.
     #[response(status = "default", content_type = "application/problem+json")]
-    Problem(#[to_schema] crate::problem::ProblemBody),
+    Problem(crate::problem::ProblemBody),
 }
 
 /// The query string, strictly: a parameter that is not known is an error, not ignored.

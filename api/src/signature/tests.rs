@@ -147,9 +147,8 @@ fn the_standards_own_vector_gives_its_base_and_its_signature() {
             .unwrap()
             .try_into()
             .unwrap();
-    let signature = concat!(
-        "wqcAqbmYJ2ji2glfAMaRy4gruYYnx2nEFN2HN6jrnDnQCK1u02Gb04v9EDgwUPiu4A0w6vuQv5lIp5WPpBKRCw=="
-    );
+    let signature =
+        "wqcAqbmYJ2ji2glfAMaRy4gruYYnx2nEFN2HN6jrnDnQCK1u02Gb04v9EDgwUPiu4A0w6vuQv5lIp5WPpBKRCw==";
     let signature: [u8; 64] = BASE64_STANDARD
         .decode(signature)
         .unwrap()
@@ -230,10 +229,7 @@ fn a_changed_request_does_not_verify() {
                 .unwrap()
                 .to_owned();
             let body = arrived.body.clone();
-            arrived.set(
-                "content-digest",
-                &content_digest(&body).replace("sha-256", "sha-256"),
-            );
+            arrived.set("content-digest", &content_digest(&body));
             arrived.set("signature-input", &input.replace("CQkJ", "CQkK"));
         },
         |arrived| {
@@ -300,7 +296,8 @@ fn a_signature_that_leaves_out_a_component_is_incomplete_whoever_made_it() {
 
 #[test]
 fn what_the_rules_do_not_take_is_malformed_even_when_rightly_signed() {
-    let changes: [(&str, fn(&str) -> String); 11] = [
+    type Change = fn(&str) -> String;
+    let changes: [(&str, Change); 11] = [
         ("another algorithm", |input| {
             input.replace("\"ed25519\"", "\"rsa-pss-sha512\"")
         }),
