@@ -1,8 +1,11 @@
 //! What the OpenAPI document says besides the routes.
 
+use crate::commands::receipt::ReceiptBody;
+use crate::problem::ProblemBody;
 use axum::body::Bytes;
+use utoipa::OpenApi as _;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{ComponentsBuilder, Info, OpenApi, OpenApiBuilder};
+use utoipa::openapi::{Info, OpenApi, OpenApiBuilder};
 
 const ABOUT: &str = "The ledger of electronic-identification accounts. Commands are POSTs and answer \
 with a receipt that the ledger signed; a command that a rule refuses is recorded too, and answered with a \
@@ -14,18 +17,21 @@ requests (RFC 9421, Ed25519): `@method`, `@path`, `@query` where there is one, `
 `If-Match`: the account's revision. `Prefer: wait=N`: the receipt carries the account once it is visible. \
 `Accept-Language`: vi or en.";
 
+/// Schemas that every operation refers to; the routes bring their own.
+#[derive(utoipa::OpenApi)]
+#[openapi(components(schemas(ReceiptBody, ProblemBody)))]
+struct Shared;
+
 /// Title, description and how callers prove who they are.
 pub fn description() -> OpenApi {
     let mut info = Info::new("idledger", env!("CARGO_PKG_VERSION"));
     info.description = Some(ABOUT.to_owned());
     let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+    let mut components = Shared::openapi().components.unwrap_or_default();
+    components.add_security_scheme("bearer", bearer);
     OpenApiBuilder::new()
         .info(info)
-        .components(Some(
-            ComponentsBuilder::new()
-                .security_scheme("bearer", bearer)
-                .build(),
-        ))
+        .components(Some(components))
         .build()
 }
 

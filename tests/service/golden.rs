@@ -41,3 +41,30 @@ async fn every_route_of_the_contract_is_under_v1_and_says_what_its_problems_look
         }
     }
 }
+
+#[tokio::test]
+async fn every_schema_that_is_referred_to_is_there() {
+    fn refer(value: &serde_json::Value, to: &mut Vec<String>) {
+        match value {
+            serde_json::Value::Object(fields) => {
+                if let Some(name) = fields.get("$ref").and_then(serde_json::Value::as_str) {
+                    to.push(name.to_owned());
+                }
+                fields.values().for_each(|field| refer(field, to));
+            }
+            serde_json::Value::Array(items) => items.iter().for_each(|item| refer(item, to)),
+            _ => {}
+        }
+    }
+    let document = serde_json::to_value(api::app::document()).unwrap();
+    let mut referred = Vec::new();
+    refer(&document, &mut referred);
+    assert!(!referred.is_empty());
+    for name in referred {
+        let pointer = name.strip_prefix('#').unwrap();
+        assert!(
+            document.pointer(pointer).is_some(),
+            "{name} is not in the document"
+        );
+    }
+}
