@@ -133,6 +133,12 @@ impl Options {
     }
 }
 
+/// What every version of `ledger.json` says.
+#[derive(Deserialize)]
+struct Version {
+    format: u16,
+}
+
 /// What `ledger.json` holds. Nothing secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Meta {
@@ -164,10 +170,6 @@ impl Meta {
             Err(error) => return Err(io("reading ledger.json")(error)),
         };
         // The format is looked at first: a newer one may have other fields.
-        #[derive(Deserialize)]
-        struct Version {
-            format: u16,
-        }
         let version: Version =
             serde_json::from_str(&text).map_err(|error| OpenError::Meta(error.to_string()))?;
         if version.format > FORMAT {
@@ -220,39 +222,55 @@ pub async fn init(options: &Options) -> Result<Ledger, OpenError> {
     }
     let public = PublicKey(key.verifying_key().to_bytes());
     let (ledger, _) = assemble(options, keys.clone(), key).await?;
-    let id = match ledger.ring().ledger() {
-        Some(id)
-            if ledger
-                .ring()
-                .keys()
-                .iter()
-                .any(|known| known.public == public) =>
-        {
-            id
-        }
-        Some(_) => {
-            return Err(OpenError::WrongKey {
-                what: "signing key",
-            });
-        }
-        None if ledger.store().length().await? > 0 => return Err(OpenError::Exists),
-        None => {
-            let id = LedgerId(options.ids.id());
-            let created = LedgerCreated {
-                ledger: id,
-                format: FORMAT,
-                key: public,
-            };
-            ledger
-                .record_own(Category::Ledger, created.into(), None, Proven::operator())
-                .await?;
-            id
-        }
+    let id = record_creation(&ledger, public, options).await?;
+    record_law(&ledger).await?;
+    let meta = Meta {
+        format: FORMAT,
+        ledger: id,
+        key_check: hex::encode(keys.check()),
     };
+    meta.write(&options.dir)?;
+    Ok(ledger)
+}
+
+/// The ledger's first event, unless a making that was cut short recorded it already.
+async fn record_creation(
+    ledger: &Ledger,
+    public: PublicKey,
+    options: &Options,
+) -> Result<LedgerId, OpenError> {
+    let ring = ledger.ring();
+    if let Some(id) = ring.ledger() {
+        let known = ring.keys().iter().any(|known| known.public == public);
+        let what = "signing key";
+        return if known {
+            Ok(id)
+        } else {
+            Err(OpenError::WrongKey { what })
+        };
+    }
+    if ledger.store().length().await? > 0 {
+        return Err(OpenError::Exists);
+    }
+    let id = LedgerId(options.ids.id());
+    let created = LedgerCreated {
+        ledger: id,
+        format: FORMAT,
+        key: public,
+    };
+    ledger
+        .record_own(Category::Ledger, created.into(), None, Proven::operator())
+        .await?;
+    Ok(id)
+}
+
+/// Policy version 1 and service catalogue `2024-03`, unless they are there.
+async fn record_law(ledger: &Ledger) -> Result<(), OpenError> {
+    let (version, effective_from) = (1, Micros(0));
     if ledger.policy().0 == 0 {
         let policy = PolicyPublished {
-            version: 1,
-            effective_from: Micros(0),
+            version,
+            effective_from,
             policy: Policy::default(),
         };
         ledger
@@ -261,28 +279,17 @@ pub async fn init(options: &Options) -> Result<Ledger, OpenError> {
     }
     if ledger.catalogue().0 == 0 {
         let Catalogue { name, services } = Catalogue::v2024_03();
-        let catalogue = ServiceCataloguePublished {
-            version: 1,
-            effective_from: Micros(0),
+        let list = ServiceCataloguePublished {
+            version,
+            effective_from,
             name,
             services,
         };
         ledger
-            .record_own(
-                Category::Catalogue,
-                catalogue.into(),
-                None,
-                Proven::operator(),
-            )
+            .record_own(Category::Catalogue, list.into(), None, Proven::operator())
             .await?;
     }
-    let meta = Meta {
-        format: FORMAT,
-        ledger: id,
-        key_check: hex::encode(keys.check()),
-    };
-    meta.write(&options.dir)?;
-    Ok(ledger)
+    Ok(())
 }
 
 /// Opens a ledger for reading and writing, and says what its log looked like.

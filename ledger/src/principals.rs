@@ -35,9 +35,9 @@ impl Principal {
 /// All principals.
 #[derive(Debug, Clone, Default)]
 pub struct Principals {
-    by_id: HashMap<PrincipalId, Principal>,
-    by_key: HashMap<KeyId, PrincipalId>,
-    by_token: HashMap<Digest, PrincipalId>,
+    people: HashMap<PrincipalId, Principal>,
+    keys: HashMap<KeyId, PrincipalId>,
+    tokens: HashMap<Digest, PrincipalId>,
 }
 
 impl Principals {
@@ -46,12 +46,12 @@ impl Principals {
         match event {
             Event::PrincipalEnrolled(facts) => {
                 if let Some(key) = facts.key {
-                    self.by_key.insert(key.id(), facts.principal);
+                    self.keys.insert(key.id(), facts.principal);
                 }
                 if let Some(token) = facts.token {
-                    self.by_token.insert(token, facts.principal);
+                    self.tokens.insert(token, facts.principal);
                 }
-                self.by_id.insert(
+                self.people.insert(
                     facts.principal,
                     Principal {
                         id: facts.principal,
@@ -65,7 +65,7 @@ impl Principals {
                 );
             }
             Event::PrincipalRevoked(facts) => {
-                if let Some(principal) = self.by_id.get_mut(&facts.principal) {
+                if let Some(principal) = self.people.get_mut(&facts.principal) {
                     principal.until = Some(facts.from);
                 }
             }
@@ -75,21 +75,21 @@ impl Principals {
 
     /// By id.
     pub fn get(&self, id: PrincipalId) -> Option<&Principal> {
-        self.by_id.get(&id)
+        self.people.get(&id)
     }
 
     /// By signing key.
     pub fn by_key(&self, key: KeyId) -> Option<&Principal> {
-        self.by_id.get(self.by_key.get(&key)?)
+        self.people.get(self.keys.get(&key)?)
     }
 
     /// By the BLAKE3 of a bearer token.
     pub fn by_token(&self, token: Digest) -> Option<&Principal> {
-        self.by_id.get(self.by_token.get(&token)?)
+        self.people.get(self.tokens.get(&token)?)
     }
 
     /// All of them, in no order.
     pub fn all(&self) -> impl Iterator<Item = &Principal> {
-        self.by_id.values()
+        self.people.values()
     }
 }

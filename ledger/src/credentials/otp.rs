@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn codes_are_evenly_spread() {
-        const { assert!(FAIR_BELOW % CODES == 0 && u32::MAX - FAIR_BELOW < CODES) };
+        const { assert!(FAIR_BELOW.is_multiple_of(CODES) && u32::MAX - FAIR_BELOW < CODES) };
         let codes = codes(1);
         let mut first_digits = [0_u32; 10];
         for number in 0..20_000_u128 {

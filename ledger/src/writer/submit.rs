@@ -273,7 +273,7 @@ impl Job<'_> {
         if !refused {
             Observed::keep_credential(self).await?;
         }
-        let events = self.sealable(loaded, &decision);
+        let events = sealable(loaded, &decision);
         let keys = ledger.assembler().prepare_keys(&draft, &events).await?;
         if !refused && !self.take_claims(observed, &decision).await? {
             return Ok(Attempt::Again);
@@ -314,18 +314,6 @@ impl Job<'_> {
             signature: signed.signature,
             ..outcome_of(Some(self.account), stream, &seen, &decision.events)
         })))
-    }
-
-    /// The events without what can no longer be sealed, because the key of its class was destroyed:
-    /// what is erased stays erased, and the account goes on.
-    fn sealable(&self, loaded: &Loaded, decision: &Decision) -> Vec<NewEvent> {
-        let mut events = decision.events.clone();
-        for event in &mut events {
-            event
-                .sealed
-                .retain(|(class, _)| !loaded.account.erased.contains(class));
-        }
-        events
     }
 
     /// Everything shared by the events of this command.
@@ -704,4 +692,16 @@ fn pending_key(account: &domain::account::Account) -> Option<domain::ids::Public
         .as_ref()
         .map(|attempt| attempt.key);
     attempt.or(account.device_change.as_ref().map(|change| change.key))
+}
+
+/// The events without what can no longer be sealed, because the key of its class was destroyed:
+/// what is erased stays erased, and the account goes on.
+fn sealable(loaded: &Loaded, decision: &Decision) -> Vec<NewEvent> {
+    let mut events = decision.events.clone();
+    for event in &mut events {
+        event
+            .sealed
+            .retain(|(class, _)| !loaded.account.erased.contains(class));
+    }
+    events
 }
