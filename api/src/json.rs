@@ -2,14 +2,17 @@
 //! pointer and a code, never with the value: values are personal.
 
 use crate::problem::{Code, Problem};
-use serde::de::DeserializeOwned;
+use core::fmt;
+use core::marker::PhantomData;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
 /// Longest field name that is named back to the sender.
 const NAMED_FIELD_CHARS_MAX: usize = 40;
 
-/// Parses a whole body.
+/// Parses a whole body, which must be an object.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if bytes.is_empty() {
         return Err(Problem::new(Code::BodyMissing));
@@ -17,18 +20,56 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if core::str::from_utf8(bytes).is_err() {
         return Err(Problem::new(Code::InvalidUtf8));
     }
-    // serde takes an array for a struct, field by field; the contract has objects only.
-    if bytes.trim_ascii_start().first() == Some(&b'[') {
-        let detail = "an object is needed";
-        return Err(Problem::field(Code::WrongType, "", detail));
-    }
     let mut source = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut source)
+    let Object(value) = serde_path_to_error::deserialize(&mut source)
         .map_err(|error| problem(error.path(), error.inner()))?;
     source
         .end()
         .map_err(|_| Problem::new(Code::MalformedJson))?;
     Ok(value)
+}
+
+/// A value that must be written as an object. serde also takes an array for a struct, field by field;
+/// the contract does not.
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OfFields<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for OfFields<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+        deserializer
+            .deserialize_map(OfFields(PhantomData))
+            .map(Self)
+    }
+}
+
+/// For fields that hold an object.
+pub fn object<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Object::deserialize(deserializer).map(|Object(value)| value)
+}
+
+/// For fields that may hold an object.
+pub fn object_if_given<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    let given = Option::<Object<T>>::deserialize(deserializer)?;
+    Ok(given.map(|Object(value)| value))
 }
 
 fn problem(path: &Path, error: &serde_json::Error) -> Problem {
@@ -102,6 +143,7 @@ mod tests {
     #[serde(deny_unknown_fields)]
     struct Outer {
         name: String,
+        #[serde(default, deserialize_with = "object_if_given")]
         inner: Option<Inner>,
     }
 
@@ -142,6 +184,12 @@ mod tests {
         check(b"{\"name\":\"a\"}{}", Code::MalformedJson, None);
         check(b"{\"name\":\"\\ud800\"}", Code::MalformedJson, None);
         check(b"[]", Code::WrongType, Some(""));
+        check(b"[\"a\",null]", Code::WrongType, Some(""));
+        check(
+            b"{\"name\":\"a\",\"inner\":[1]}",
+            Code::WrongType,
+            Some("/inner"),
+        );
         check(b"{\"name\":30099}", Code::WrongType, Some("/name"));
         check(
             b"{\"name\":\"a\",\"inner\":{\"number\":\"030099000001\"}}",

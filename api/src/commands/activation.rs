@@ -23,6 +23,7 @@ bodies! {
         /// The registered mobile number.
         phone: String,
         /// The device to bind.
+        #[serde(deserialize_with = "crate::json::object")]
         device: DeviceBody,
         /// A second proof offered, where the device belongs to another account and policy lets it
         /// be taken over.

@@ -18,6 +18,7 @@ bodies! {
     /// Opens an intake with the person present (P4, P5).
     IntakeBody {
         /// Who it is, as entered by the officer.
+        #[serde(deserialize_with = "crate::json::object")]
         person: PersonBody,
         /// The intake site.
         site: u32,
@@ -29,8 +30,10 @@ bodies! {
     /// Captures of the person.
     BiometricsBody {
         /// The portrait.
+        #[serde(default, deserialize_with = "crate::json::object_if_given")]
         portrait: Option<CaptureBody>,
         /// The fingerprints.
+        #[serde(default, deserialize_with = "crate::json::object_if_given")]
         fingerprints: Option<CaptureBody>,
     }
     /// What the citizen said, witnessed by the officer.

@@ -18,6 +18,7 @@ bodies! {
     /// Asks to move to another device. Signed with that device's own key.
     DeviceChangeBody {
         /// The new device.
+        #[serde(deserialize_with = "crate::json::object")]
         device: DeviceBody,
     }
     /// Confirms the move with a second proof.

@@ -16,10 +16,12 @@ bodies! {
     /// An application for level 1 (P3): the card by NFC or QR, and a portrait.
     Level1Body {
         /// What was read from the chip.
+        #[serde(default, deserialize_with = "crate::json::object_if_given")]
         chip: Option<ChipBody>,
         /// The raw text of the card's QR.
         qr: Option<String>,
         /// The portrait.
+        #[serde(default, deserialize_with = "crate::json::object_if_given")]
         portrait: Option<CaptureBody>,
     }
     /// Ends an application.

@@ -310,6 +310,10 @@ fn check_digest(headers: &HeaderMap, body: &[u8]) -> Result<(), SignatureError> 
     let BareItem::ByteSequence(stated) = &item.bare_item else {
         return Err(malformed);
     };
+    // A parameter would stand in the clear in the event, unread.
+    if !item.params.is_empty() {
+        return Err(malformed);
+    }
     let digest = Sha256::digest(body);
     if stated.as_slice().ct_eq(digest.as_slice()).into() {
         Ok(())
