@@ -99,7 +99,7 @@ fn say(found: &Found) -> anyhow::Result<()> {
 }
 
 fn append(global: &Global) -> anyhow::Result<()> {
-    const BURST: Duration = Duration::from_millis(200);
+    const BURST: Duration = Duration::from_millis(20);
     opening::runtime()?.block_on(async {
         let (ledger, _) = ledger::open::open(&opening::options(global)).await?;
         loop {

@@ -7,7 +7,7 @@ use super::serve::serve;
 use super::{account, opening, reading, stats, verify, views};
 use crate::cli::Global;
 use crate::demo::city::{City, build};
-use crate::demo::drive::IN_FLIGHT;
+use crate::demo::drive::{IN_FLIGHT, Population};
 use crate::demo::lives::Life;
 use crate::demo::people::PEOPLE_MAX;
 use crate::demo::plan::{COUNTED_DAY, Plan, Route, Totals};
@@ -47,6 +47,12 @@ pub struct DemoArgs {
     /// How many accounts there are on the counted day
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=800_000))]
     people: Option<u64>,
+    /// Print the population as registry records (JSON lines) and end
+    #[arg(long)]
+    print_population: bool,
+    /// With the population, also what no registry knows (phones, devices)
+    #[arg(long, requires = "print_population", hide = true)]
+    everything: bool,
     /// The people, keys and dates that belong to this number
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
@@ -59,6 +65,9 @@ pub fn run(global: &Global, args: &DemoArgs, out: &mut Out) -> anyhow::Result<Ex
         None if args.city => Totals::CITY.accounts(),
         None => DEFAULT_PEOPLE,
     };
+    if args.print_population {
+        return print_population(people, args, out);
+    }
     let dir = global
         .dir_named
         .clone()
@@ -133,6 +142,20 @@ async fn serve_it(
         &lines.iter().map(String::as_str).collect::<Vec<_>>(),
     );
     serve(global, config, ledger, Some(mailbox)).await
+}
+
+/// The people of a seed, as the registry takes them.
+fn print_population(people: u64, args: &DemoArgs, out: &mut Out) -> anyhow::Result<Exit> {
+    let plan = Plan::new(people, args.seed);
+    let population = Population::new(&plan, args.seed);
+    let mut population = if args.everything {
+        population.with_everything()
+    } else {
+        population
+    };
+    std::io::copy(&mut population, out.writer())?;
+    std::io::Write::flush(out.writer())?;
+    Ok(Exit::Ok)
 }
 
 const INTRODUCTION: &str = "\

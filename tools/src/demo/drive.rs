@@ -2,7 +2,7 @@
 
 use super::ask::World;
 use super::clock::{self, VisitClock};
-use super::lives::{Life, Occasion};
+use super::lives::{Life, Occasion, device_identifier};
 use super::people::{CITY, Citizen};
 use super::plan::{Appointment, Plan, Route, Visit};
 use crate::interrupt;
@@ -22,6 +22,8 @@ pub const IN_FLIGHT: usize = 128;
 pub struct Population<'a> {
     plan: &'a Plan,
     seed: u64,
+    /// Also phones and devices, which a registry does not know.
+    everything: bool,
     next: u64,
     line: Vec<u8>,
     at: usize,
@@ -33,10 +35,18 @@ impl<'a> Population<'a> {
         Self {
             plan,
             seed,
+            everything: false,
             next: 0,
             line: Vec::new(),
             at: 0,
         }
+    }
+
+    /// With everything personal there is, for searches.
+    #[must_use]
+    pub const fn with_everything(mut self) -> Self {
+        self.everything = true;
+        self
     }
 
     fn refill(&mut self) -> io::Result<bool> {
@@ -55,7 +65,7 @@ impl<'a> Population<'a> {
         } else {
             json!([])
         };
-        let record = json!({
+        let mut record = json!({
             "personal_id": person.personal_id,
             "full_name": person.full_name,
             "birth_date": person.birth_date,
@@ -67,6 +77,14 @@ impl<'a> Population<'a> {
             "has_chip_card": citizen.card,
             "documents": documents,
         });
+        if self.everything
+            && let Some(fields) = record.as_object_mut()
+        {
+            let person_number = u32::try_from(self.next).unwrap_or(u32::MAX);
+            let device = |number| device_identifier(self.seed, person_number, number);
+            fields.insert("phones".into(), json!([person.phone, citizen.second_phone]));
+            fields.insert("devices".into(), json!([device(0), device(1)]));
+        }
         self.line.clear();
         serde_json::to_writer(&mut self.line, &record)?;
         self.line.push(b'\n');

@@ -50,13 +50,7 @@ pub struct Device {
 impl World {
     /// A person's device, the first or a later one.
     pub fn device(&self, person: u32, number: u8) -> Device {
-        let mut dice = Dice::new(
-            self.seed,
-            "device",
-            u64::from(person) * 256 + u64::from(number),
-        );
-        let key = SigningKey::from_bytes(&dice.bytes());
-        let identifier = format!("35{:013}", dice.below(10_000_000_000_000));
+        let (mut dice, key, identifier) = device_of(self.seed, person, number);
         let model = dice.one(super::names::MODELS, "Galaxy A14").to_owned();
         let device = DeviceRef(self.ledger.lookup(Category::DeviceClaim, &identifier).0);
         let public = PublicKey(key.verifying_key().to_bytes());
@@ -70,6 +64,19 @@ impl World {
             key,
         }
     }
+}
+
+/// A device's key and identifier.
+fn device_of(seed: u64, person: u32, number: u8) -> (Dice, SigningKey, String) {
+    let mut dice = Dice::new(seed, "device", u64::from(person) * 256 + u64::from(number));
+    let key = SigningKey::from_bytes(&dice.bytes());
+    let identifier = format!("35{:013}", dice.below(10_000_000_000_000));
+    (dice, key, identifier)
+}
+
+/// A device's identifier, as it is sealed.
+pub fn device_identifier(seed: u64, person: u32, number: u8) -> String {
+    device_of(seed, person, number).2
 }
 
 /// One occasion under way.
