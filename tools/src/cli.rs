@@ -17,7 +17,7 @@ use std::path::PathBuf;
 #[command(name = "idledger", version, after_help = EXIT_CODES, max_term_width = 100)]
 pub struct Cli {
     /// Flags of every command.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Everywhere")]
     pub global: Global,
     /// What to do.
     #[command(subcommand)]
@@ -28,24 +28,38 @@ pub struct Cli {
 #[derive(Args, Clone)]
 pub struct Global {
     /// The ledger's directory (default: `ledger`; of the demo: `demo-ledger`)
-    #[arg(long = "dir", global = true, env = "LEDGER_DIR", value_name = "DIR")]
+    #[arg(
+        long = "dir",
+        global = true,
+        env = "LEDGER_DIR",
+        hide_env_values = true,
+        value_name = "DIR"
+    )]
     pub dir_named: Option<PathBuf>,
     /// File with the ledger's signing key (default: DIR/secrets)
     #[arg(
         long,
         global = true,
         env = "LEDGER_SIGNING_KEY_FILE",
+        hide_env_values = true,
         value_name = "FILE"
     )]
     pub signing_key_file: Option<PathBuf>,
     /// File with the key-encryption key of the vault (default: DIR/secrets)
-    #[arg(long, global = true, env = "LEDGER_KEK_FILE", value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        env = "LEDGER_KEK_FILE",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
     pub kek_file: Option<PathBuf>,
     /// Output format
     #[arg(
         long,
         global = true,
         env = "LEDGER_FORMAT",
+        hide_env_values = true,
         value_enum,
         default_value = "table"
     )]
@@ -55,6 +69,7 @@ pub struct Global {
         long,
         global = true,
         env = "LEDGER_COLOR",
+        hide_env_values = true,
         value_enum,
         default_value = "auto"
     )]
@@ -64,12 +79,13 @@ pub struct Global {
         long,
         global = true,
         env = "LEDGER_PROGRESS",
+        hide_env_values = true,
         value_enum,
         default_value = "auto"
     )]
     pub progress: When,
     /// Print times in Asia/Ho_Chi_Minh instead of UTC
-    #[arg(long, global = true, env = "LEDGER_LOCAL")]
+    #[arg(long, global = true, env = "LEDGER_LOCAL", hide_env_values = true)]
     pub local: bool,
     /// Say less on stderr
     #[arg(short, long, global = true)]

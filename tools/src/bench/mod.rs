@@ -7,6 +7,7 @@ pub mod appends;
 pub mod child;
 pub mod http;
 pub mod limits;
+pub mod run;
 pub mod sizes;
 
 use serde::Serialize;

@@ -33,7 +33,13 @@ pub struct AccountArgs {
     #[arg(long)]
     history: bool,
     /// Language of the sentences
-    #[arg(long, env = "LEDGER_LANG", value_enum, default_value = "en")]
+    #[arg(
+        long,
+        env = "LEDGER_LANG",
+        hide_env_values = true,
+        value_enum,
+        default_value = "en"
+    )]
     lang: Lang,
 }
 
@@ -47,7 +53,13 @@ pub struct EntitlementsArgs {
     #[arg(long, value_name = "T|POS", value_parser = parse_moment)]
     as_of: Option<Moment>,
     /// Language of the service names
-    #[arg(long, env = "LEDGER_LANG", value_enum, default_value = "en")]
+    #[arg(
+        long,
+        env = "LEDGER_LANG",
+        hide_env_values = true,
+        value_enum,
+        default_value = "en"
+    )]
     lang: Lang,
 }
 

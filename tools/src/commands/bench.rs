@@ -1,34 +1,21 @@
 //! `idledger bench`: every figure that is promised, with its limit measured beside it.
 
-use super::{opening, reading};
-use crate::bench::child::{Found, Running, Task, ask};
-use crate::bench::sizes::{Sizes, measure};
-use crate::bench::{Figure, Wanted, appends, child, http, limits, median, number};
+use crate::bench::child::{self, Task};
+use crate::bench::number;
+use crate::bench::run::{Bench, STEPS};
 use crate::cli::Global;
-use crate::demo::city;
-use crate::demo::plan::Plan;
 use crate::exit::Exit;
 use crate::interrupt;
 use crate::output::{Format, Out};
-use anyhow::{Context, bail};
-use axum::body::Bytes;
+use anyhow::Context;
 use clap::Args;
-use core::net::SocketAddr;
-use domain::ids::{AccountId, AreaCode};
-use ledger::open::Options;
-use ledger::store::EventStore;
-use projections::{Options as ViewOptions, Views};
 use serde_json::json;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
 
 /// People of the standing measurement: about two million events.
 const PEOPLE: u64 = 77_000;
 /// People of the quick one.
 const QUICK_PEOPLE: u64 = 1_500;
-/// Events of the ledger that must open in time.
-const OPEN_EVENTS: f64 = 2_000_000.0;
 
 /// `idledger bench`
 #[derive(Args)]
@@ -45,16 +32,6 @@ pub struct BenchArgs {
     /// Work for a measurement, in a process of its own
     #[arg(long, hide = true, value_name = "TASK", value_enum)]
     child: Option<Task>,
-}
-
-struct Bench {
-    dir: PathBuf,
-    cores: usize,
-    time: Duration,
-    repeats: usize,
-    signing: f64,
-    verifying: f64,
-    figures: Vec<Figure>,
 }
 
 /// Runs it. `--dir` names where the measured ledgers are made (and removed again).
@@ -77,25 +54,10 @@ pub fn run(global: &Global, args: &BenchArgs, out: &mut Out) -> anyhow::Result<E
     } else {
         (PEOPLE, 3)
     };
-    let mut bench = Bench {
-        dir: home.path().to_owned(),
-        cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-        time: Duration::from_millis(if args.quick { 300 } else { 2_000 }),
-        repeats: args.repeats.unwrap_or(repeats).max(1),
-        signing: 0.0,
-        verifying: 0.0,
-        figures: Vec::new(),
-    };
-    let steps: [(&str, Step); 6] = [
-        ("limits", Bench::limits),
-        ("appends", Bench::appends),
-        ("a city", Bench::city),
-        ("verification", Bench::checks),
-        ("read models", Bench::rebuild),
-        ("opening and serving", Bench::opening),
-    ];
+    let repeats = args.repeats.unwrap_or(repeats).max(1);
+    let mut bench = Bench::new(home.path(), args.quick, repeats);
     let people = args.people.unwrap_or(people);
-    for (name, step) in steps {
+    for (name, step) in STEPS {
         interrupt::check()?;
         if !global.quiet {
             eprintln!("measuring: {name}");
@@ -109,8 +71,6 @@ pub fn run(global: &Global, args: &BenchArgs, out: &mut Out) -> anyhow::Result<E
         .any(|figure| figure.met() == Some(false));
     Ok(if missed { Exit::Findings } else { Exit::Ok })
 }
-
-type Step = fn(&mut Bench, &Global, u64) -> anyhow::Result<()>;
 
 fn print(bench: &Bench, out: &mut Out) -> anyhow::Result<()> {
     let json = out.format != Format::Table;
@@ -148,290 +108,4 @@ fn print(bench: &Bench, out: &mut Out) -> anyhow::Result<()> {
         ])?;
     }
     rows.finish()
-}
-
-impl Bench {
-    fn repeated(&self, mut once: impl FnMut() -> anyhow::Result<f64>) -> anyhow::Result<f64> {
-        let values: anyhow::Result<Vec<f64>> = (0..self.repeats).map(|_| once()).collect();
-        values.map(median)
-    }
-
-    fn put(&mut self, figure: Figure) {
-        self.figures.push(figure);
-    }
-
-    fn city_dir(&self) -> PathBuf {
-        self.dir.join("city")
-    }
-
-    /// What this machine can do at all.
-    fn limits(&mut self, _: &Global, _: u64) -> anyhow::Result<()> {
-        let (cores, time) = (self.cores, self.time);
-        self.signing = self.repeated(|| Ok(limits::signing(cores, time)))?;
-        self.verifying = self.repeated(|| Ok(limits::verifying(cores, time)))?;
-        let (signing, verifying) = (self.signing, self.verifying);
-        let on = format!("on {cores} cores");
-        self.put(Figure::new("raw Ed25519 signing", signing, "1/s").note(on.clone()));
-        self.put(Figure::new("raw strict verification", verifying, "1/s").note(on));
-        Ok(())
-    }
-
-    /// Durable signed appends at 1, 16 and 64 writers, one event an append and 16.
-    fn appends(&mut self, _: &Global, _: u64) -> anyhow::Result<()> {
-        const RECORD_BYTES: usize = 400;
-        let dir = self.dir.join("appends");
-        let runtime = opening::runtime()?;
-        let options = Options::new(&dir);
-        let ledger = runtime.block_on(ledger::open::init(&options))?;
-        let mut conflicts = 0;
-        for (writers, events) in [(1, 1), (16, 1), (64, 1), (1, 16), (16, 16), (64, 16)] {
-            let floor = self.repeated(|| {
-                limits::synced_file(&self.dir, RECORD_BYTES, writers * events, self.time)
-            })?;
-            let mut runs = Vec::new();
-            for _ in 0..self.repeats {
-                interrupt::check()?;
-                let run = appends::run(&ledger, writers, events, self.time);
-                runs.push(runtime.block_on(run)?);
-            }
-            conflicts += runs.iter().map(|run| run.conflicts).sum::<u64>();
-            let of =
-                |value: fn(&appends::Appended) -> f64| median(runs.iter().map(value).collect());
-            let (p50, p99) = (of(|run| run.p50_us), of(|run| run.p99_us));
-            let name = format!("durable signed appends, {writers} writers, {events} events each");
-            let note = format!(
-                "p50 {} µs, p99 {} µs; floor (one file, no signature) {} events/s",
-                number(p50),
-                number(p99),
-                number(floor)
-            );
-            let wanted = match (writers, events) {
-                (64, 1) => Wanted::ShareOfLimit(0.5),
-                (64, 16) => Wanted::ShareOfLimit(0.7),
-                _ => Wanted::Nothing,
-            };
-            let rate = of(|run| run.rate);
-            let figure = Figure::new(name, rate, "events/s").beside("raw signing", self.signing);
-            self.put(figure.wanted(wanted).note(note));
-        }
-        let figure = Figure::new(
-            "conflicts between writers of different accounts",
-            conflicts as f64,
-            "",
-        );
-        self.put(figure.wanted(Wanted::AtMost(0.0)));
-        drop(ledger);
-        std::fs::remove_dir_all(&dir)?;
-        Ok(())
-    }
-
-    /// The real command path, and the ledger everything below is measured on.
-    fn city(&mut self, global: &Global, people: u64) -> anyhow::Result<()> {
-        let options = Options::new(self.city_dir());
-        let plan = Plan::new(people, 1);
-        let runtime = opening::runtime()?;
-        let city = runtime.block_on(city::build(&options, &plan, 1, global.progress))?;
-        interrupt::check()?;
-        let seconds = city.took.as_secs_f64();
-        let rate = city.commands as f64 / seconds;
-        let note = format!(
-            "{} commands, {} events on {people} accounts, checked, decided, sealed, signed, durable",
-            city.commands, city.events
-        );
-        self.put(Figure::new("commands through the whole ledger", rate, "1/s").note(note));
-        let log = reading::open(&self.city_dir())?;
-        let sizes = measure(&log, &self.city_dir())?;
-        self.sizes(&sizes);
-        Ok(())
-    }
-
-    fn sizes(&mut self, sizes: &Sizes) {
-        let an_event = |bytes: u64| bytes as f64 / sizes.events.max(1) as f64;
-        let parts = [
-            ("payload", sizes.payload),
-            ("sealed parts", sizes.sealed),
-            ("evidence", sizes.evidence),
-            ("the ledger's signature", sizes.signatures),
-            ("rest of the envelope", sizes.envelope),
-            ("framing", sizes.framing),
-        ];
-        let total = parts.iter().map(|(_, bytes)| bytes).sum();
-        let events = sizes.events;
-        let note = format!("{events} events; no tree yet");
-        self.put(Figure::new("log, bytes an event", an_event(total), "bytes").note(note));
-        for (part, bytes) in parts {
-            self.put(Figure::new(
-                format!("  of these: {part}"),
-                an_event(bytes),
-                "bytes",
-            ));
-        }
-        for (part, bytes) in [("stream index", sizes.index), ("vault", sizes.vault)] {
-            self.put(Figure::new(
-                format!("{part}, bytes an event"),
-                an_event(bytes),
-                "bytes",
-            ));
-        }
-    }
-
-    /// Verification and replay, each in a process of its own.
-    fn checks(&mut self, _: &Global, _: u64) -> anyhow::Result<()> {
-        const MEMORY_MAX: f64 = 256.0;
-        let dir = self.city_dir();
-        let full = self.asked(&dir, Task::Verify)?;
-        let rate = full.signatures as f64 / full.seconds;
-        let note = format!(
-            "{} records, {} signatures of ledger and actors",
-            full.records, full.signatures
-        );
-        let figure = Figure::new("full verification", rate, "signatures/s")
-            .beside("raw strict verification", self.verifying);
-        self.put(figure.wanted(Wanted::ShareOfLimit(0.85)).note(note));
-        let memory = Figure::new("memory of verify", megabytes(full.peak_bytes), "MB");
-        self.put(memory.wanted(Wanted::AtMost(MEMORY_MAX)));
-        let replay = self.asked(&dir, Task::Replay)?;
-        let rate = replay.records as f64 / replay.seconds;
-        let figure = Figure::new("replay with links, no signatures", rate, "events/s");
-        self.put(figure.wanted(Wanted::AtLeast(1_000_000.0)));
-        let memory = Figure::new("memory of replay", megabytes(replay.peak_bytes), "MB");
-        self.put(memory.wanted(Wanted::AtMost(MEMORY_MAX)));
-        Ok(())
-    }
-
-    /// The middle one of several children.
-    fn asked(&self, dir: &Path, task: Task) -> anyhow::Result<Found> {
-        let mut all = Vec::new();
-        for _ in 0..self.repeats {
-            interrupt::check()?;
-            all.push(ask(dir, task)?);
-        }
-        all.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
-        let middle = all.len() / 2;
-        all.into_iter().nth(middle).context("no child answered")
-    }
-
-    /// All projections from the log.
-    fn rebuild(&mut self, _: &Global, people: u64) -> anyhow::Result<()> {
-        let runtime = opening::runtime()?;
-        let log = reading::open(&self.city_dir())?;
-        let events = runtime.block_on(log.length())?;
-        let mut rates = Vec::new();
-        for repeat in 0..self.repeats {
-            interrupt::check()?;
-            let dir = self.dir.join(format!("views-{repeat}"));
-            let store: Arc<dyn EventStore> = log.clone();
-            let options = ViewOptions {
-                follow: false,
-                ..ViewOptions::default()
-            };
-            let started = Instant::now();
-            runtime.block_on(async {
-                let views = Views::open(&dir, store, options).await?;
-                views.statistics(AreaCode(0), crate::demo::plan::LAST_DAY)?;
-                rates.push(events as f64 / started.elapsed().as_secs_f64());
-                views.close().await
-            })?;
-            std::fs::remove_dir_all(&dir)?;
-        }
-        let figure = Figure::new("building all projections", median(rates), "events/s");
-        let note =
-            format!("{events} events, {people} accounts; bound by folding and sled's writes");
-        self.put(figure.wanted(Wanted::AtLeast(100_000.0)).note(note));
-        Ok(())
-    }
-
-    /// Opening, clean and after a kill; reads over HTTP; memory of a server.
-    fn opening(&mut self, _: &Global, people: u64) -> anyhow::Result<()> {
-        let dir = self.city_dir();
-        let clean = self.asked(&dir, Task::Open)?;
-        let scale = if (clean.records as f64) < OPEN_EVENTS {
-            format!("{} events only", clean.records)
-        } else {
-            format!("{} events", clean.records)
-        };
-        let figure = Figure::new("opening, clean", clean.seconds, "s").note(scale.clone());
-        self.put(figure.wanted(Wanted::AtMost(1.0)));
-        let mut killed = Vec::new();
-        for _ in 0..self.repeats {
-            interrupt::check()?;
-            let mut writer = Running::start(&dir, Task::Append)?;
-            for _ in 0..3 {
-                writer.line()?;
-            }
-            writer.kill()?;
-            killed.push(ask(&dir, Task::Open)?.seconds);
-        }
-        let figure =
-            Figure::new("opening after kill -9 under load", median(killed), "s").note(scale);
-        self.put(figure.wanted(Wanted::AtMost(2.0)));
-        self.reads(&dir, people)
-    }
-
-    fn reads(&mut self, dir: &Path, people: u64) -> anyhow::Result<()> {
-        const ACCOUNTS: usize = 1_000;
-        let accounts = some_accounts(dir, ACCOUNTS)?;
-        let paths = accounts
-            .iter()
-            .map(|account| format!("/v1/accounts/{account}"));
-        let paths: Arc<Vec<String>> = Arc::new(paths.collect());
-        let mut server = Running::start(dir, Task::Serve)?;
-        let address: SocketAddr = server
-            .line()?
-            .address
-            .parse()
-            .context("the server's address")?;
-        let runtime = opening::runtime()?;
-        let first = paths.first().cloned().context("no account to read")?;
-        let (body, bare) = runtime.block_on(async {
-            let body = http::Client::connect(address).await?.get(&first).await?;
-            let bare = http::bare(Bytes::from(body.clone()), "application/json").await?;
-            anyhow::Ok((body, bare))
-        })?;
-        let load = |address| {
-            let (paths, time) = (Arc::clone(&paths), self.time);
-            self.repeated(|| runtime.block_on(http::load(address, Arc::clone(&paths), time)))
-        };
-        let limit = load(bare)?;
-        let rate = load(address)?;
-        let found = server.end()?;
-        let note = format!(
-            "{} accounts in turn, {} bytes; client and server share the cores; the server is a \
-             process of its own",
-            paths.len(),
-            body.len()
-        );
-        let figure =
-            Figure::new("account read over HTTP", rate, "1/s").beside("bare handler", limit);
-        self.put(figure.wanted(Wanted::ShareOfLimit(0.7)).note(note));
-        let figure = Figure::new("memory of serve", megabytes(found.peak_bytes), "MB");
-        let note = format!("{people} accounts");
-        self.put(figure.wanted(Wanted::AtMost(1024.0)).note(note));
-        Ok(())
-    }
-}
-
-fn megabytes(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
-}
-
-/// Accounts from all over the log.
-fn some_accounts(dir: &Path, wanted: usize) -> anyhow::Result<Vec<AccountId>> {
-    const PAGE: usize = 64;
-    let log = reading::open(dir)?;
-    let runtime = reading::runtime()?;
-    let length = runtime.block_on(log.length())?;
-    let mut accounts = std::collections::BTreeSet::new();
-    for step in 0..wanted as u64 * 4 {
-        let at = domain::ids::Position(length.saturating_mul(step) / (wanted as u64 * 4));
-        let page = runtime.block_on(log.read_all(at, PAGE))?;
-        accounts.extend(page.iter().find_map(|record| record.stream.as_account()));
-        if accounts.len() >= wanted {
-            break;
-        }
-    }
-    if accounts.is_empty() {
-        bail!("there is no account in the log");
-    }
-    Ok(accounts.into_iter().collect())
 }

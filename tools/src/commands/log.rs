@@ -74,7 +74,13 @@ pub struct LogArgs {
     #[arg(long, short = 'f')]
     pub follow: bool,
     /// Language of the sentences
-    #[arg(long, env = "LEDGER_LANG", value_enum, default_value = "en")]
+    #[arg(
+        long,
+        env = "LEDGER_LANG",
+        hide_env_values = true,
+        value_enum,
+        default_value = "en"
+    )]
     pub lang: Lang,
 }
 

@@ -48,7 +48,13 @@ pub fn run(global: &Global, args: &ProjectionsArgs, out: &mut Out) -> anyhow::Re
         let views = if from_log {
             views::in_memory(global, log).await?
         } else {
-            views::open(global, log).await?
+            // A rebuild is followed into: what is appended meanwhile belongs in it too.
+            let follow = matches!(args.command, Command::Rebuild { .. });
+            let options = projections::Options {
+                follow,
+                ..views::options(global.progress)
+            };
+            Views::open(&views::dir(global), log, options).await?
         };
         let exit = match &args.command {
             Command::Status => status(&views, out).await?,

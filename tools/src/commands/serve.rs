@@ -22,17 +22,22 @@ const POLL: Duration = Duration::from_millis(100);
 #[derive(Args)]
 pub struct ServeArgs {
     /// Where to listen; TLS and the outside belong to a proxy in front
-    #[arg(long, env = "LEDGER_LISTEN", value_name = "ADDRESS")]
+    #[arg(
+        long,
+        env = "LEDGER_LISTEN",
+        hide_env_values = true,
+        value_name = "ADDRESS"
+    )]
     listen: Option<SocketAddr>,
     /// Let anybody who reaches the address read account states, events and statistics (nothing
     /// personal)
-    #[arg(long, env = "LEDGER_OPEN_READS")]
+    #[arg(long, env = "LEDGER_OPEN_READS", hide_env_values = true)]
     open_reads: bool,
     /// Keep SMS in memory and show them under `/v1/simulation`: for trials, never for people
-    #[arg(long, env = "LEDGER_SIMULATE_SMS")]
+    #[arg(long, env = "LEDGER_SIMULATE_SMS", hide_env_values = true)]
     simulate_sms: bool,
     /// Logs as JSON
-    #[arg(long, env = "LEDGER_LOG_JSON")]
+    #[arg(long, env = "LEDGER_LOG_JSON", hide_env_values = true)]
     log_json: bool,
 }
 

@@ -29,7 +29,13 @@ pub struct ShowArgs {
     #[arg(long, group = "as")]
     hex: bool,
     /// Language of the sentence
-    #[arg(long, env = "LEDGER_LANG", value_enum, default_value = "en")]
+    #[arg(
+        long,
+        env = "LEDGER_LANG",
+        hide_env_values = true,
+        value_enum,
+        default_value = "en"
+    )]
     lang: Lang,
 }
 

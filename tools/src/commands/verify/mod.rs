@@ -10,6 +10,7 @@ mod links;
 mod memory;
 mod pipeline;
 mod report;
+mod walk;
 
 use crate::cli::Global;
 use crate::exit::{Exit, Stop};
@@ -18,7 +19,7 @@ use crate::{interrupt, progress};
 pub use check::Depth;
 use check::Known;
 use clap::Args;
-use domain::ids::{CommandId, Digest, EventId, LedgerId, Position, PublicKey, StreamId};
+use domain::ids::{Digest, LedgerId, Position, PublicKey};
 use indicatif::ProgressBar;
 use ledger::segments::LogReader;
 use ledger::store::StoreError;
@@ -29,9 +30,8 @@ use pipeline::{Ended, Plan};
 use report::{Finding, Report};
 use std::path::PathBuf;
 use std::time::Instant;
+use walk::Walk;
 
-/// Starts what the head is computed over.
-const HEAD_PREFIX: &[u8] = b"idledger-head/v1\0";
 /// The bar moves every so many records.
 const BAR_STEP: u64 = 1024;
 
@@ -119,16 +119,6 @@ struct Verification {
     bar: Option<ProgressBar>,
 }
 
-/// How far the one ordered walk is.
-struct Walk {
-    head: Digest,
-    records: u64,
-    signatures: u64,
-    links: LinkPass,
-    /// The first event of the command under way, whose proof the others lean on.
-    leader: Option<(StreamId, CommandId, EventId)>,
-}
-
 impl Verification {
     fn new(args: &VerifyArgs) -> Self {
         let depth = match (args.structure, args.signatures) {
@@ -164,7 +154,9 @@ impl Verification {
             (Some(dir), Some(ledger)) => memory::recall(dir, ledger)?,
             _ => None,
         };
-        self.report.remembers(remembered.as_ref());
+        if self.memory.is_some() {
+            self.report.remembers(remembered.as_ref());
+        }
         self.bar = Some(progress::bar(global.progress, Some(length), "verifying"));
         let plan = self.plan(args, remembered.as_ref());
         self.report.from = plan.from;
@@ -203,13 +195,7 @@ impl Verification {
         plan: &Plan,
         remembered: Option<&Remembered>,
     ) -> anyhow::Result<Exit> {
-        let mut walk = Walk {
-            head: Digest::ZERO,
-            records: 0,
-            signatures: 0,
-            links: LinkPass::new(Class::ALL, STREAMS_MAX),
-            leader: None,
-        };
+        let mut walk = Walk::new();
         let bar = self.bar.clone().unwrap_or_else(ProgressBar::hidden);
         let deep = remembered.and_then(|remembered| remembered.deep);
         let marks = [
@@ -222,7 +208,7 @@ impl Verification {
             walk.push(position, checked)?;
             for (records, head) in marks.iter().flatten() {
                 if *records == walk.records && *head != walk.head {
-                    return Err(rewritten(position, *head, walk.head));
+                    return Err(Finding::rewritten(position, *head, walk.head));
                 }
             }
             if position % BAR_STEP == 0 {
@@ -238,7 +224,7 @@ impl Verification {
         let exit = self.settle(ended)?;
         if exit == Exit::Ok {
             if let Some(remembered) = remembered.filter(|known| known.records > walk.records) {
-                self.report.fail(cut(remembered, walk.records));
+                self.report.fail(Finding::cut(remembered, walk.records));
             } else {
                 self.more_passes(log, walk.links.pending())?;
             }
@@ -366,60 +352,6 @@ impl Verification {
     }
 }
 
-impl Walk {
-    fn push(&mut self, position: u64, checked: &check::Checked) -> Result<(), Box<Finding>> {
-        self.links
-            .push(&checked.place)
-            .map_err(|broken| Box::new(broken.at(position)))?;
-        self.led(position, checked)?;
-        self.head = next_head(self.head, checked.place.link);
-        self.records += 1;
-        self.signatures += u64::from(checked.signatures);
-        Ok(())
-    }
-}
-
-impl Walk {
-    /// The events of one append stand together: what leans on the first event of its command must
-    /// find it just before.
-    fn led(&mut self, position: u64, checked: &check::Checked) -> Result<(), Box<Finding>> {
-        let stream = checked.place.stream;
-        if checked.first {
-            self.leader = Some((stream, checked.command, checked.event));
-            return Ok(());
-        }
-        let Some(named) = checked.follows else {
-            return Ok(());
-        };
-        let leads = self.leader.is_some_and(|(of, command, event)| {
-            (of, command) == (stream, checked.command) && named.is_none_or(|named| named == event)
-        });
-        if leads {
-            return Ok(());
-        }
-        let leader = self
-            .leader
-            .map_or_else(|| "none".to_owned(), |(.., event)| event.to_string());
-        Err(Box::new(Finding {
-            position,
-            place: String::new(),
-            check: "actor's evidence".to_owned(),
-            expected: "the first event of the same command just before it".to_owned(),
-            found: leader,
-            reason: None,
-        }))
-    }
-}
-
-/// The head after one more record: `BLAKE3("idledger-head/v1\0" ‖ head ‖ link)`.
-fn next_head(head: Digest, link: Digest) -> Digest {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(HEAD_PREFIX);
-    hasher.update(&head.0);
-    hasher.update(&link.0);
-    Digest(*hasher.finalize().as_bytes())
-}
-
 /// The ledger's id as its first record says, or none where there is no first record.
 fn first_ledger(log: &LogReader) -> anyhow::Result<Option<LedgerId>> {
     let mut known = Known::default();
@@ -429,30 +361,6 @@ fn first_ledger(log: &LogReader) -> anyhow::Result<Option<LedgerId>> {
         known.learn(&record);
     }
     Ok(known.ring.ledger())
-}
-
-fn rewritten(position: u64, remembered: Digest, now: Digest) -> Box<Finding> {
-    Box::new(Finding {
-        position,
-        place: String::new(),
-        check: "history".to_owned(),
-        expected: format!("head {remembered}, as verified before"),
-        found: format!("head {now}"),
-        reason: Some("history was rewritten: a fork, under the same keys".to_owned()),
-    })
-}
-
-fn cut(remembered: &Remembered, records: u64) -> Finding {
-    Finding {
-        position: records,
-        place: String::new(),
-        check: "history".to_owned(),
-        expected: format!("{} records or more, as verified before", remembered.records),
-        found: format!("{records} records"),
-        reason: Some(
-            "history was cut: restored from an old copy? (for a copy: `--no-memory`)".into(),
-        ),
-    }
 }
 
 fn cores() -> usize {

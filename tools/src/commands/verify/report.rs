@@ -3,6 +3,7 @@
 use super::check::Depth;
 use super::memory::Remembered;
 use crate::output::{Out, grouped};
+use domain::ids::Digest;
 use ledger::keyring::KeyRing;
 use ledger::segments::{ScanEnd, TornTail};
 use ledger::store::StoreError;
@@ -46,6 +47,32 @@ impl Finding {
             found: reason.clone(),
             reason: None,
         })
+    }
+
+    /// Another history than the one that was seen.
+    pub fn rewritten(position: u64, remembered: Digest, now: Digest) -> Box<Self> {
+        Box::new(Self {
+            position,
+            place: String::new(),
+            check: "history".to_owned(),
+            expected: format!("head {remembered}, as verified before"),
+            found: format!("head {now}"),
+            reason: Some("history was rewritten: a fork, under the same keys".to_owned()),
+        })
+    }
+
+    /// A shorter one.
+    pub fn cut(remembered: &Remembered, records: u64) -> Self {
+        Self {
+            position: records,
+            place: String::new(),
+            check: "history".to_owned(),
+            expected: format!("{} records or more, as verified before", remembered.records),
+            found: format!("{records} records"),
+            reason: Some(
+                "history was cut: restored from an old copy? (for a copy: `--no-memory`)".into(),
+            ),
+        }
     }
 
     /// What probably happened.
@@ -98,6 +125,8 @@ pub struct Report {
     pub keys: Vec<Key>,
     /// What a crash, or a writer at work, left behind the last whole append, in bytes.
     pub torn_bytes: u64,
+    /// Whether the head is compared with what is remembered, and remembered.
+    pub remembers: bool,
     /// What was remembered of this ledger from the last verification, in records.
     pub remembered: Option<u64>,
     /// `good` or `bad`.
@@ -137,6 +166,7 @@ impl Report {
             head: domain::ids::Digest::ZERO.to_string(),
             keys: Vec::new(),
             torn_bytes: 0,
+            remembers: false,
             remembered: None,
             verdict: "good",
             finding: None,
@@ -172,6 +202,7 @@ impl Report {
 
     /// What was remembered.
     pub fn remembers(&mut self, remembered: Option<&Remembered>) {
+        self.remembers = true;
         self.remembered = remembered.map(|remembered| remembered.records);
     }
 
@@ -233,10 +264,13 @@ impl Report {
                     "history   continues what was verified before ({records} records)"
                 )?;
             }
-            None => writeln!(
-                w,
-                "history   first verification here; the head is remembered now"
-            )?,
+            None if self.remembers => {
+                writeln!(
+                    w,
+                    "history   first verification here; the head is remembered now"
+                )?;
+            }
+            None => {}
         }
         if self.torn_bytes > 0 {
             let bytes = self.torn_bytes;

@@ -1,0 +1,89 @@
+//! The one walk over all records in order: links, the head, and what leans on its neighbour.
+
+use super::check::Checked;
+use super::links::{Class, LinkPass, STREAMS_MAX};
+use super::report::Finding;
+use domain::ids::{CommandId, Digest, EventId, StreamId};
+
+/// Starts what the head is computed over.
+const HEAD_PREFIX: &[u8] = b"idledger-head/v1\0";
+
+/// How far the one ordered walk is.
+pub struct Walk {
+    /// The head so far.
+    pub head: Digest,
+    /// Records so far.
+    pub records: u64,
+    /// Signatures verified so far.
+    pub signatures: u64,
+    /// Links.
+    pub links: LinkPass,
+    /// The first event of the command under way, whose proof the others lean on.
+    leader: Option<(StreamId, CommandId, EventId)>,
+}
+
+impl Walk {
+    /// Before the first record.
+    pub fn new() -> Self {
+        Self {
+            head: Digest::ZERO,
+            records: 0,
+            signatures: 0,
+            links: LinkPass::new(Class::ALL, STREAMS_MAX),
+            leader: None,
+        }
+    }
+
+    /// The next record.
+    pub fn push(&mut self, position: u64, checked: &Checked) -> Result<(), Box<Finding>> {
+        self.links
+            .push(&checked.place)
+            .map_err(|broken| Box::new(broken.at(position)))?;
+        self.led(position, checked)?;
+        self.head = next_head(self.head, checked.place.link);
+        self.records += 1;
+        self.signatures += u64::from(checked.signatures);
+        Ok(())
+    }
+}
+
+impl Walk {
+    /// The events of one append stand together: what leans on the first event of its command must
+    /// find it just before.
+    fn led(&mut self, position: u64, checked: &Checked) -> Result<(), Box<Finding>> {
+        let stream = checked.place.stream;
+        if checked.first {
+            self.leader = Some((stream, checked.command, checked.event));
+            return Ok(());
+        }
+        let Some(named) = checked.follows else {
+            return Ok(());
+        };
+        let leads = self.leader.is_some_and(|(of, command, event)| {
+            (of, command) == (stream, checked.command) && named.is_none_or(|named| named == event)
+        });
+        if leads {
+            return Ok(());
+        }
+        let leader = self
+            .leader
+            .map_or_else(|| "none".to_owned(), |(.., event)| event.to_string());
+        Err(Box::new(Finding {
+            position,
+            place: String::new(),
+            check: "actor's evidence".to_owned(),
+            expected: "the first event of the same command just before it".to_owned(),
+            found: leader,
+            reason: None,
+        }))
+    }
+}
+
+/// The head after one more record: `BLAKE3("idledger-head/v1\0" ‖ head ‖ link)`.
+fn next_head(head: Digest, link: Digest) -> Digest {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(HEAD_PREFIX);
+    hasher.update(&head.0);
+    hasher.update(&link.0);
+    Digest(*hasher.finalize().as_bytes())
+}
