@@ -207,8 +207,8 @@ impl Verification {
         let sink = |position: u64, checked: &check::Checked| {
             walk.push(position, checked)?;
             for (records, head) in marks.iter().flatten() {
-                if *records == walk.records && *head != walk.head {
-                    return Err(Finding::rewritten(position, *head, walk.head));
+                if *records == walk.records && *head != walk.head() {
+                    return Err(Finding::rewritten(position, *head, walk.head()));
                 }
             }
             if position % BAR_STEP == 0 {
@@ -220,7 +220,7 @@ impl Verification {
         self.report.records = walk.records;
         self.report.signatures = walk.signatures;
         self.report.to = walk.records;
-        self.report.head = walk.head.to_string();
+        self.report.head = walk.head().to_string();
         let exit = self.settle(ended)?;
         if exit == Exit::Ok {
             if let Some(remembered) = remembered.filter(|known| known.records > walk.records) {

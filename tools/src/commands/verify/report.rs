@@ -119,7 +119,8 @@ pub struct Report {
     pub seconds: f64,
     /// Records a second.
     pub rate: f64,
-    /// BLAKE3 over every record's link in order: the whole history in one value.
+    /// `BLAKE3("idledger-head/v1\0" ‖ link ‖ link …)` over every record in order: the whole history in
+    /// one value.
     pub head: String,
     /// The ledger's keys and where they count.
     pub keys: Vec<Key>,

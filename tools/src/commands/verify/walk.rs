@@ -10,8 +10,8 @@ const HEAD_PREFIX: &[u8] = b"idledger-head/v1\0";
 
 /// How far the one ordered walk is.
 pub struct Walk {
-    /// The head so far.
-    pub head: Digest,
+    /// Over every link so far.
+    head: blake3::Hasher,
     /// Records so far.
     pub records: u64,
     /// Signatures verified so far.
@@ -25,13 +25,20 @@ pub struct Walk {
 impl Walk {
     /// Before the first record.
     pub fn new() -> Self {
+        let mut head = blake3::Hasher::new();
+        head.update(HEAD_PREFIX);
         Self {
-            head: Digest::ZERO,
+            head,
             records: 0,
             signatures: 0,
             links: LinkPass::new(Class::ALL, STREAMS_MAX),
             leader: None,
         }
+    }
+
+    /// The whole history so far in one value: `BLAKE3("idledger-head/v1\0" ‖ link ‖ link …)`.
+    pub fn head(&self) -> Digest {
+        Digest(*self.head.finalize().as_bytes())
     }
 
     /// The next record.
@@ -40,7 +47,7 @@ impl Walk {
             .push(&checked.place)
             .map_err(|broken| Box::new(broken.at(position)))?;
         self.led(position, checked)?;
-        self.head = next_head(self.head, checked.place.link);
+        self.head.update(&checked.place.link.0);
         self.records += 1;
         self.signatures += u64::from(checked.signatures);
         Ok(())
@@ -77,13 +84,4 @@ impl Walk {
             reason: None,
         }))
     }
-}
-
-/// The head after one more record: `BLAKE3("idledger-head/v1\0" ‖ head ‖ link)`.
-fn next_head(head: Digest, link: Digest) -> Digest {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(HEAD_PREFIX);
-    hasher.update(&head.0);
-    hasher.update(&link.0);
-    Digest(*hasher.finalize().as_bytes())
 }
