@@ -577,14 +577,14 @@ events! {
         /// The key that signs this and later events.
         key: PublicKey,
     }
-    /// A signing key is good from this event's position on.
+    /// A signing key is good from the position after this event on.
     121 LedgerKeyAdded {
         /// The key.
         key: PublicKey,
         /// What it signs.
         purpose: KeyPurpose,
     }
-    /// A signing key is no longer good from this event's position on.
+    /// A signing key is no longer good from the position after this event on.
     122 LedgerKeyRetired {
         /// The key.
         key: PublicKey,

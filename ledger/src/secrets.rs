@@ -160,8 +160,15 @@ pub fn write_file(path: &Path, secret: &Secret32) -> Result<(), SecretError> {
     let directory = directory.unwrap_or(Path::new("."));
     make_private(directory).map_err(io(path, "making the directory of"))?;
     let aside = path.with_extension("new");
+    // What a crash left is made anew, never written into: it may be open to others.
+    match std::fs::remove_file(&aside) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(io(path, "creating")(error));
+        }
+        _ => {}
+    }
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(&aside).map_err(io(path, "creating"))?;
