@@ -93,7 +93,7 @@ fn encodings(text: &str) -> Vec<(&'static str, Vec<u8>)> {
     all.push(("hexadecimal", hex::encode(bytes).into_bytes()));
     all.push(("capital hexadecimal", hex::encode_upper(bytes).into_bytes()));
     all.push(("reversed bytes", bytes.iter().rev().copied().collect()));
-    if bytes.iter().all(u8::is_ascii_digit) && bytes.len() % 2 == 0 {
+    if bytes.iter().all(u8::is_ascii_digit) && bytes.len().is_multiple_of(2) {
         let packed = bytes
             .chunks(2)
             .map(|pair| (pair[0] - b'0') << 4 | (pair[1] - b'0'));

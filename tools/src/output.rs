@@ -145,9 +145,9 @@ impl<W: Write> Rows<'_, W> {
                     writeln!(self.out.writer, ",")?;
                 } else {
                     let schema = self.schema;
-                    write!(
+                    writeln!(
                         self.out.writer,
-                        "{{\"schema\":\"idledger.{schema}/1\",\"rows\":[\n"
+                        "{{\"schema\":\"idledger.{schema}/1\",\"rows\":["
                     )?;
                     self.started = true;
                 }

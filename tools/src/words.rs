@@ -42,6 +42,6 @@ pub fn actor(actor: &Actor, lang: Lang) -> String {
 }
 
 /// A refusal: code and guard.
-pub fn refusal(refused: &Refused, lang: Lang) -> String {
-    api::words::refusal(refused, lang.into())
+pub fn refusal(refused: Refused, lang: Lang) -> String {
+    api::words::refusal(&refused, lang.into())
 }

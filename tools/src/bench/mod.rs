@@ -110,6 +110,7 @@ impl Figure {
 }
 
 /// A number for people: three significant digits or whole.
+#[allow(clippy::cast_sign_loss)] // not below zero
 pub fn number(value: f64) -> String {
     if value.abs() >= 100.0 {
         crate::output::grouped(value.round().max(0.0) as u64)
@@ -127,6 +128,7 @@ pub fn median(mut values: Vec<f64>) -> f64 {
 }
 
 /// The value below which a share of the others lie.
+#[allow(clippy::cast_sign_loss)] // a share is not below zero
 pub fn percentile(sorted: &[u32], share: f64) -> f64 {
     let at = (sorted.len() as f64 * share) as usize;
     f64::from(

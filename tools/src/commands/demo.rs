@@ -34,6 +34,8 @@ const MARK: &str = "demo.json";
 
 /// `idledger demo`
 #[derive(Args)]
+// Each is a flag of its own on the command line.
+#[allow(clippy::struct_excessive_bools)]
 pub struct DemoArgs {
     /// The whole city: 215,606 accounts, a few minutes
     #[arg(long, conflicts_with = "people")]
@@ -198,9 +200,10 @@ fn prepare(dir: &Path) -> anyhow::Result<()> {
 }
 
 /// What the driver counted.
+#[allow(clippy::cast_sign_loss)] // a rate is not below zero
 fn lived(global: &Global, city: &City) {
     let seconds = city.took.as_secs_f64();
-    let rate = (city.commands as f64 / seconds.max(0.001)) as u64;
+    let rate = (city.commands as f64 / seconds.max(0.001)).max(0.0) as u64;
     say(
         global,
         &[&format!(

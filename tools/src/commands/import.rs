@@ -79,9 +79,8 @@ pub fn run(global: &Global, args: &ImportArgs, out: &mut Out) -> anyhow::Result<
         writeln!(w, "records   {}", grouped(records))?;
         writeln!(w, "redacted  {}", if redacted { "yes" } else { "no" })?;
         writeln!(w, "archive   {}", summary.digest)?;
-        match &head {
-            Some(head) => writeln!(w, "head      {head}")?,
-            None => {}
+        if let Some(head) = &head {
+            writeln!(w, "head      {head}")?;
         }
         writeln!(w, "verified  {}", if verified { "in full" } else { "no" })
     })?;

@@ -119,14 +119,14 @@ async fn rebuild(
     };
     let cancel = Arc::new(AtomicBool::new(false));
     let watched = Arc::clone(&cancel);
-    let watcher = tokio::spawn(async move {
+    let watch = tokio::spawn(async move {
         while !interrupt::requested() {
             tokio::time::sleep(POLL).await;
         }
         watched.store(true, Ordering::SeqCst);
     });
     let rebuilt = views.rebuild(&wanted, &report, &cancel).await;
-    watcher.abort();
+    watch.abort();
     bar.finish_and_clear();
     if interrupt::requested() {
         return Err(Stop::interrupted().hint("what serves is as it was").into());

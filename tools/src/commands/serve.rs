@@ -83,9 +83,9 @@ pub async fn serve(
     if !global.quiet {
         eprintln!("listening on http://{address} (Ctrl-C ends)");
     }
-    let served = server.run(asked_to_stop()).await;
+    let ended = server.run(asked_to_stop()).await;
     views.close().await?;
-    served?;
+    ended?;
     Ok(Exit::Ok)
 }
 

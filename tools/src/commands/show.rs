@@ -217,18 +217,31 @@ fn human(
         "decided by   policy {}, catalogue {}",
         envelope.policy, envelope.catalogue
     )?;
-    if let Some(receipt) = &envelope.receipt {
-        let passed: Vec<String> = receipt.passed.iter().map(words::code).collect();
-        writeln!(
-            w,
-            "guards       {}: {}",
-            words::code(&receipt.command),
-            passed.join(" → ")
-        )?;
-        if let Some(refused) = &receipt.refused {
-            writeln!(w, "             {}", words::refusal(refused, lang))?;
-        }
+    decided(w, decoded, lang)?;
+    sealed_and_checked(w, decoded, shown)
+}
+
+/// The guards of its command.
+fn decided(w: &mut impl Write, decoded: &Decoded, lang: Lang) -> io::Result<()> {
+    let Some(receipt) = &decoded.envelope.receipt else {
+        return Ok(());
+    };
+    let passed: Vec<String> = receipt.passed.iter().map(words::code).collect();
+    writeln!(
+        w,
+        "guards       {}: {}",
+        words::code(&receipt.command),
+        passed.join(" → ")
+    )?;
+    match receipt.refused {
+        Some(refused) => writeln!(w, "             {}", words::refusal(refused, lang)),
+        None => Ok(()),
     }
+}
+
+/// Facts, commitments, links, and what was checked here.
+fn sealed_and_checked(w: &mut impl Write, decoded: &Decoded, shown: &Shown) -> io::Result<()> {
+    let envelope = &decoded.envelope;
     let facts = serde_json::to_string(&decoded.event).unwrap_or_default();
     writeln!(w, "facts        {facts}")?;
     for (part, commitment) in envelope.sealed.iter().enumerate() {

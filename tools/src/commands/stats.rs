@@ -41,13 +41,11 @@ pub fn run(global: &Global, args: &StatsArgs, out: &mut Out) -> anyhow::Result<E
         } else {
             views::open(global, log).await?
         };
-        let areas = match args.area {
-            Some(area) => vec![AreaCode(area)],
-            None => {
-                let mut areas = vec![AreaCode(0)];
-                areas.extend(views.areas()?.into_iter().filter(|area| area.0 != 0));
-                areas
-            }
+        let areas = if let Some(area) = args.area {
+            vec![AreaCode(area)]
+        } else {
+            let counted = views.areas()?.into_iter().filter(|area| area.0 != 0);
+            std::iter::once(AreaCode(0)).chain(counted).collect()
         };
         for area in areas {
             if let Some(since) = args.since {
@@ -90,7 +88,7 @@ fn area_name(area: AreaCode) -> String {
         .unwrap_or("?");
     if area.0 == 30_288 {
         "thành phố Hải Dương".to_owned()
-    } else if area.0 % 1000 == 0 {
+    } else if area.0.is_multiple_of(1000) {
         province.to_owned()
     } else {
         format!("{province}, {:03}", area.0 % 1000)

@@ -59,8 +59,8 @@ impl<'a> Population<'a> {
         // The registries know the documents of every second person.
         let documents = if self.next.is_multiple_of(2) {
             json!([
-                { "kind": "health_insurance_card", "number": citizen.insurance(self.seed, self.next) },
-                { "kind": "driving_licence", "number": citizen.driving_licence(self.seed, self.next) },
+                { "kind": "health_insurance_card", "number": Citizen::insurance(self.seed, self.next) },
+                { "kind": "driving_licence", "number": Citizen::driving_licence(self.seed, self.next) },
             ])
         } else {
             json!([])
@@ -183,7 +183,7 @@ async fn live_day(
             for visit in visits {
                 let mut occasion = Occasion::new(&world, person, route, life);
                 occasion.elsewhere = elsewhere;
-                clock::visit(visit.at, occasion.keep(visit)).await?;
+                Box::pin(clock::visit(visit.at, occasion.keep(visit))).await?;
                 life = occasion.life;
             }
             *slot.lock() = life;

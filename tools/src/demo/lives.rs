@@ -191,7 +191,7 @@ impl<'a> Occasion<'a> {
     }
 
     fn capture(&mut self) -> Capture {
-        let quality = self.dice.between(62, 99) as u8;
+        let quality = 62 + self.dice.below(38) as u8;
         Capture {
             digest: Digest(self.dice.bytes()),
             quality,

@@ -78,14 +78,14 @@ impl Citizen {
         .join("|")
     }
 
-    /// A document number of the kind's form.
-    pub fn driving_licence(&self, seed: u64, index: u64) -> String {
+    /// A driving licence's number.
+    pub fn driving_licence(seed: u64, index: u64) -> String {
         let mut dice = Dice::new(seed, "licence", index);
         format!("30{:010}", dice.below(10_000_000_000))
     }
 
     /// A ten-digit insurance number.
-    pub fn insurance(&self, seed: u64, index: u64) -> String {
+    pub fn insurance(seed: u64, index: u64) -> String {
         let mut dice = Dice::new(seed, "insurance", index);
         format!("30{:08}", dice.below(100_000_000))
     }

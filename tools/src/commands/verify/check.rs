@@ -78,6 +78,17 @@ impl Known {
     }
 }
 
+/// Whose proof a record leans on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Follows {
+    /// Nobody's: it has its own, or was not asked.
+    Nobody,
+    /// That of the first event of its command.
+    First,
+    /// That of the first event of its command, which is this one.
+    Named(EventId),
+}
+
 /// A record that passed.
 pub struct Checked {
     /// Its place in its stream.
@@ -90,8 +101,8 @@ pub struct Checked {
     pub command: CommandId,
     /// Whether it is the first of its command: the one that carries receipt and proof.
     pub first: bool,
-    /// Its proof is that of the first event of its command, and (where it says so) of this one.
-    pub follows: Option<Option<EventId>>,
+    /// Whose proof is also its own.
+    pub follows: Follows,
 }
 
 /// Checks one record.
@@ -115,7 +126,7 @@ pub fn check(
     )?;
     at.same("event id", &scanned.event_id, &envelope.event_id)?;
     at.same("link of the record", &scanned.link, &link)?;
-    let (mut signatures, mut follows) = (0, None);
+    let (mut signatures, mut follows) = (0, Follows::Nobody);
     if depth >= Depth::Signatures {
         at.ledger_signature(&record, &envelope, known)?;
         signatures += 1;
@@ -124,11 +135,11 @@ pub fn check(
         open_event(&envelope).map_err(|error| at.malformed(&error))?;
         record
             .verify_parts(&envelope)
-            .map_err(|error| at.finding("sealed parts", "as committed to", &error))?;
+            .map_err(|error| at.finding("sealed parts", &"as committed to", &error))?;
         match at.actor(&envelope, known)? {
             Proof::Signed => signatures += 1,
             Proof::Other => {}
-            Proof::Follows(event) => follows = Some(event),
+            Proof::Follows(of) => follows = of,
         }
     }
     let place = Place {
@@ -151,11 +162,13 @@ struct At<'a> {
     scanned: &'a ScannedRecord,
 }
 
+// A finding is large and rare: boxed, so that the good results stay small.
+#[allow(clippy::unnecessary_box_returns)]
 impl At<'_> {
     fn finding(
         &self,
         check: &'static str,
-        expected: impl ToString,
+        expected: &impl ToString,
         found: &impl ToString,
     ) -> Box<Finding> {
         Box::new(Finding {
@@ -175,7 +188,7 @@ impl At<'_> {
     fn malformed(&self, error: &impl ToString) -> Box<Finding> {
         self.finding(
             "form of the record",
-            "a canonical record of this format",
+            &"a canonical record of this format",
             error,
         )
     }
@@ -190,7 +203,7 @@ impl At<'_> {
         if frame == envelope {
             return Ok(());
         }
-        Err(self.finding(check, envelope.to_string(), frame))
+        Err(self.finding(check, envelope, frame))
     }
 
     fn ledger_signature(
@@ -203,14 +216,14 @@ impl At<'_> {
         let Some(key) = known.ring.key_at(envelope.ledger_key, position) else {
             return Err(self.finding(
                 "ledger key",
-                "a key the ledger's own events make valid at this position",
+                &"a key the ledger's own events make valid at this position",
                 &envelope.ledger_key,
             ));
         };
         record.verify_signature(key).map_err(|error| {
             self.finding(
                 "ledger signature",
-                format!("good under {}", envelope.ledger_key),
+                &format!("good under {}", envelope.ledger_key),
                 &error,
             )
         })
@@ -219,7 +232,7 @@ impl At<'_> {
     /// The actor's own signature, and that the key is the one they were enrolled with.
     fn actor(&self, envelope: &Envelope, known: &Known) -> Result<Proof, Box<Finding>> {
         let signed = evidence::verify_stored(envelope)
-            .map_err(|error| self.finding("actor's signature", "good", &error))?;
+            .map_err(|error| self.finding("actor's signature", &"good", &error))?;
         if !signed {
             return self.unsigned(envelope);
         }
@@ -233,7 +246,7 @@ impl At<'_> {
             if !good {
                 return Err(self.finding(
                     "actor's key",
-                    "the key this principal was enrolled with before",
+                    &"the key this principal was enrolled with before",
                     &envelope.actor.key.unwrap_or(KeyId::ZERO),
                 ));
             }
@@ -250,18 +263,18 @@ impl At<'_> {
             Evidence::None if role == Role::Citizen && first => {
                 opens_session(envelope).then_some(Proof::Other)
             }
-            Evidence::None if role == Role::Citizen => Some(Proof::Follows(None)),
+            Evidence::None if role == Role::Citizen => Some(Proof::Follows(Follows::First)),
             Evidence::Session(_) => {
                 matches!(role, Role::Citizen | Role::Guardian).then_some(Proof::Other)
             }
             Evidence::Operator => (role == Role::Operator).then_some(Proof::Other),
-            Evidence::Carried(event) => Some(Proof::Follows(Some(event))),
+            Evidence::Carried(event) => Some(Proof::Follows(Follows::Named(event))),
             Evidence::None | Evidence::HttpRequest { .. } | Evidence::Command { .. } => None,
         };
         proof.ok_or_else(|| {
             self.finding(
                 "actor's evidence",
-                "a signature",
+                &"a signature",
                 &format!("none, of a {role:?}"),
             )
         })
@@ -275,7 +288,7 @@ enum Proof {
     /// As the format allows without one.
     Other,
     /// By the first event of the same command, which may be named.
-    Follows(Option<EventId>),
+    Follows(Follows),
 }
 
 /// A citizen whom nothing binds yet proves themselves by what these commands ask for: a code, a

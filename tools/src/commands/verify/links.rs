@@ -108,33 +108,30 @@ impl LinkPass {
             revision: revision_bytes(place.revision),
             link: half(place.link),
         };
-        match self.last.get_mut(&key) {
-            Some(last) => {
-                let next = revision_number(last.revision).saturating_add(1);
-                if place.revision.0 != next {
-                    return Err(Broken {
-                        check: "revision in its stream",
-                        expected: next.to_string(),
-                        found: place.revision.0.to_string(),
-                    });
-                }
-                if last.link != half(place.previous) {
-                    return Err(Broken {
-                        check: "link to the previous record of its stream",
-                        expected: hex::encode(last.link) + "…",
-                        found: place.previous.to_string(),
-                    });
-                }
-                *last = now;
+        let Some(last) = self.last.get_mut(&key) else {
+            first_of_stream(place)?;
+            self.last.insert(key, now);
+            if self.last.len() > self.streams_max {
+                self.narrow();
             }
-            None => {
-                first_of_stream(place)?;
-                self.last.insert(key, now);
-                if self.last.len() > self.streams_max {
-                    self.narrow();
-                }
-            }
+            return Ok(());
+        };
+        let next = revision_number(last.revision).saturating_add(1);
+        if place.revision.0 != next {
+            return Err(Broken {
+                check: "revision in its stream",
+                expected: next.to_string(),
+                found: place.revision.0.to_string(),
+            });
         }
+        if last.link != half(place.previous) {
+            return Err(Broken {
+                check: "link to the previous record of its stream",
+                expected: hex::encode(last.link) + "…",
+                found: place.previous.to_string(),
+            });
+        }
+        *last = now;
         Ok(())
     }
 

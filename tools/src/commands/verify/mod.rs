@@ -211,7 +211,7 @@ impl Verification {
                     return Err(Finding::rewritten(position, *head, walk.head()));
                 }
             }
-            if position % BAR_STEP == 0 {
+            if position.is_multiple_of(BAR_STEP) {
                 bar.set_position(position);
             }
             Ok(())

@@ -74,7 +74,7 @@ pub fn run(
             inputs.push(send_batch);
             outputs.push(results);
         }
-        let reader = scope.spawn(move || read(scanner, known, inputs));
+        let reader = scope.spawn(move || read(scanner, known, &inputs));
         let mut position = first;
         let mut bad = None;
         // Each worker's turn, until a worker whose turn it is has ended: then so has the log.
@@ -110,7 +110,7 @@ pub fn run(
 fn read(
     mut scanner: Scanner,
     known: &RwLock<Known>,
-    inputs: Vec<SyncSender<Batch>>,
+    inputs: &[SyncSender<Batch>],
 ) -> Result<Option<ScanEnd>, StoreError> {
     for input in inputs.iter().cycle() {
         let mut batch = Vec::with_capacity(BATCH_RECORDS);

@@ -50,6 +50,8 @@ impl Finding {
     }
 
     /// Another history than the one that was seen.
+    // As the pipeline's sinks take it.
+    #[allow(clippy::unnecessary_box_returns)]
     pub fn rewritten(position: u64, remembered: Digest, now: Digest) -> Box<Self> {
         Box::new(Self {
             position,
@@ -226,6 +228,7 @@ impl Report {
         out.report("verify", self, |writer| self.human(writer))
     }
 
+    #[allow(clippy::cast_sign_loss)] // a rate is not below zero
     fn human(&self, w: &mut impl Write) -> io::Result<()> {
         let depth = match self.depth {
             Depth::Structure => "structure: framing, order, links",
@@ -245,7 +248,7 @@ impl Report {
             grouped(self.records),
             grouped(self.signatures)
         )?;
-        let rate = grouped(self.rate as u64);
+        let rate = grouped(self.rate.max(0.0).round() as u64);
         write!(w, "rate      {rate} records/s ({:.1} s)", self.seconds)?;
         if self.passes > 1 {
             write!(w, ", {} passes", self.passes)?;

@@ -1,6 +1,6 @@
 //! The one walk over all records in order: links, the head, and what leans on its neighbour.
 
-use super::check::Checked;
+use super::check::{Checked, Follows};
 use super::links::{Class, LinkPass, STREAMS_MAX};
 use super::report::Finding;
 use domain::ids::{CommandId, Digest, EventId, StreamId};
@@ -63,11 +63,13 @@ impl Walk {
             self.leader = Some((stream, checked.command, checked.event));
             return Ok(());
         }
-        let Some(named) = checked.follows else {
+        if checked.follows == Follows::Nobody {
             return Ok(());
-        };
+        }
         let leads = self.leader.is_some_and(|(of, command, event)| {
-            (of, command) == (stream, checked.command) && named.is_none_or(|named| named == event)
+            let named =
+                checked.follows == Follows::First || checked.follows == Follows::Named(event);
+            named && (of, command) == (stream, checked.command)
         });
         if leads {
             return Ok(());

@@ -64,6 +64,13 @@ impl Occasion<'_> {
         self.own(who, command).await?;
         self.own(who, Command::SubmitLevel2 { case }).await?;
         clock::pass(20 * 60);
+        self.registries_answer().await
+    }
+
+    /// The database that has a reference compares both biometrics.
+    async fn registries_answer(&mut self) -> anyhow::Result<()> {
+        let (world, case) = (self.world, self.case()?);
+        let with_card_issue = self.route == Route::Level2WithCard;
         let (adapter, database) = if with_card_issue {
             (&world.staff.population_adapter, Database::Population)
         } else {

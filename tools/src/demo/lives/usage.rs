@@ -3,6 +3,7 @@
 use super::Occasion;
 use super::password;
 use crate::demo::ask::{Ask, Who};
+use crate::demo::people::Citizen;
 use crate::demo::plan::Route;
 use anyhow::Context;
 use domain::command::Command;
@@ -85,12 +86,12 @@ impl Occasion<'_> {
         let (kind, number) = if index % 4 < 2 {
             (
                 DocumentKind::HealthInsuranceCard,
-                self.citizen.insurance(self.world.seed, index),
+                Citizen::insurance(self.world.seed, index),
             )
         } else {
             (
                 DocumentKind::DrivingLicence,
-                self.citizen.driving_licence(self.world.seed, index),
+                Citizen::driving_licence(self.world.seed, index),
             )
         };
         let target = Target::Account(self.account()?);
