@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-const ROUNDS: u64 = 12;
+const ROUNDS: u64 = 8;
 
 fn rounds() -> u64 {
     let named = std::env::var("IDLEDGER_CRASH_ROUNDS").ok();
