@@ -22,6 +22,7 @@ pub use rules::{
 };
 pub use tokens::{Session, SessionTokens, TokenError};
 
+use crate::disk::Disk;
 use crate::secrets::Keys;
 use crate::vault::slots::{Found, Inserted, SlotFile};
 use crate::vault::{Layout, VaultError, create_directory};
@@ -159,6 +160,7 @@ struct Verifier {
 impl Credentials {
     /// Opens the store in the vault's directory, or makes it. The ledger's lock must be held.
     pub fn open(
+        disk: &dyn Disk,
         directory: &Path,
         keys: &Keys,
         randomness: Arc<dyn Randomness>,
@@ -166,9 +168,9 @@ impl Credentials {
         limits: Concurrency,
     ) -> Result<Self, CredentialError> {
         argon2(cost)?;
-        create_directory(directory, LAYOUT.file)?;
+        create_directory(disk, directory, LAYOUT.file)?;
         Ok(Self {
-            slots: SlotFile::open(directory, LAYOUT, keys.check())?,
+            slots: SlotFile::open(disk, directory, LAYOUT, keys.check())?,
             sealing: Aes256Gcm::new(&keys.credentials.into()),
             randomness,
             cost,

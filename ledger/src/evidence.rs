@@ -8,7 +8,7 @@ use domain::bytes;
 use domain::command::Command;
 use domain::envelope::Evidence;
 use domain::ids::{AccountId, CommandId, Digest, EventId, PublicKey, Signature};
-use domain::record;
+use domain::record::{self, RecordError};
 use ed25519_dalek::{Signer, SigningKey};
 use wincode::{SchemaRead, SchemaWrite};
 
@@ -187,6 +187,14 @@ pub enum EvidenceError {
 /// Checks the evidence of a stored envelope, offline and without opening anything sealed. Returns
 /// whether there was a signature to check.
 pub fn verify_stored(envelope: &domain::envelope::Envelope) -> Result<bool, EvidenceError> {
+    verify_stored_with(envelope, record::verify)
+}
+
+/// The same with a verification of the caller's, who may keep keys decompressed. It must be strict.
+pub fn verify_stored_with(
+    envelope: &domain::envelope::Envelope,
+    verify: impl FnOnce(&PublicKey, &[u8], &Signature) -> Result<(), RecordError>,
+) -> Result<bool, EvidenceError> {
     let (key, signature, message) = match &envelope.evidence {
         Evidence::HttpRequest {
             base,
@@ -205,6 +213,6 @@ pub fn verify_stored(envelope: &domain::envelope::Envelope) -> Result<bool, Evid
     if envelope.actor.key != Some(key.id()) {
         return Err(EvidenceError::OtherKey);
     }
-    record::verify(key, &message, signature).map_err(|_| EvidenceError::Signature)?;
+    verify(key, &message, signature).map_err(|_| EvidenceError::Signature)?;
     Ok(true)
 }

@@ -11,7 +11,7 @@
 
 mod rows;
 
-use crate::segments::disk::io_error;
+use crate::disk::io_error;
 use crate::store::StoreError;
 use domain::ids::{Position, StreamId};
 use parking_lot::{Condvar, Mutex};

@@ -5,6 +5,7 @@ pub mod archive;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 pub mod credentials;
+pub mod disk;
 pub mod evidence;
 #[cfg(any(test, feature = "testing"))]
 pub mod faulty;

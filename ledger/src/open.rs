@@ -12,6 +12,7 @@
 //! ```
 
 use crate::credentials::{Concurrency, Cost, CredentialError, Credentials};
+use crate::disk::{Disk, RealDisk};
 use crate::evidence::Proven;
 use crate::ledger::{Ledger, Parts};
 use crate::messenger::{Discard, Messenger};
@@ -114,6 +115,8 @@ pub struct Options {
     pub cost: Cost,
     /// The segment engine's settings.
     pub segments: segments::Options,
+    /// What the log and the vault are written to.
+    pub disk: Arc<dyn Disk>,
 }
 
 impl Options {
@@ -129,6 +132,7 @@ impl Options {
             messenger: Arc::new(Discard),
             cost: Cost::default(),
             segments: segments::Options::default(),
+            disk: Arc::new(RealDisk),
         }
     }
 }
@@ -215,7 +219,7 @@ pub async fn init(options: &Options) -> Result<Ledger, OpenError> {
     let randomness = options.ids.randomness().as_ref();
     let keys = Keys::derive(&options.kek.load_or_generate(randomness)?);
     let key = SigningKey::from_bytes(&options.signing_key.load_or_generate(randomness)?.0);
-    match Segments::create(&options.dir, options.segments) {
+    match Segments::create_on(&options.disk, &options.dir, options.segments) {
         // A log that was made before the crash is used if nothing but this ledger is in it.
         Ok(()) | Err(StoreError::Unusable(_)) => {}
         Err(error) => return Err(error.into()),
@@ -318,11 +322,15 @@ async fn assemble(
     keys: Keys,
     key: SigningKey,
 ) -> Result<(Ledger, OpenReport), OpenError> {
-    let (store, report) = Segments::open(&options.dir, options.segments)?;
+    let (store, report) =
+        Segments::open_on(Arc::clone(&options.disk), &options.dir, options.segments)?;
     let randomness = options.ids.randomness();
     let vault_dir = options.dir.join("vault");
-    let vault = Arc::new(Vault::open(&vault_dir, &keys, Arc::clone(randomness))?);
+    let disk = &*options.disk;
+    let vault = Vault::open(disk, &vault_dir, &keys, Arc::clone(randomness))?;
+    let vault = Arc::new(vault);
     let credentials = Credentials::open(
+        disk,
         &vault_dir,
         &keys,
         Arc::clone(randomness),

@@ -21,6 +21,7 @@ pub(crate) mod slots;
 
 pub use error::VaultError;
 
+use crate::disk::Disk;
 use crate::secrets::Keys;
 use crate::wiring::Randomness;
 use aes_gcm::aead::{Aead, KeyInit, Payload};
@@ -92,13 +93,14 @@ pub struct Vault {
 impl Vault {
     /// Opens the vault in a directory, or makes both. The ledger's lock must be held.
     pub fn open(
+        disk: &dyn Disk,
         directory: &Path,
         keys: &Keys,
         randomness: Arc<dyn Randomness>,
     ) -> Result<Self, VaultError> {
-        create_directory(directory, LAYOUT.file)?;
+        create_directory(disk, directory, LAYOUT.file)?;
         Ok(Self {
-            slots: SlotFile::open(directory, LAYOUT, keys.check())?,
+            slots: SlotFile::open(disk, directory, LAYOUT, keys.check())?,
             wrapping: Aes256Gcm::new(&keys.wrapping.into()),
             randomness,
             cache: Mutex::new(Cache::default()),
@@ -305,14 +307,15 @@ fn associated_data(subject: &Subject, class: u8, generation: u32) -> Vec<u8> {
 }
 
 /// Makes the directory if it is not there, and its entry safe.
-pub(crate) fn create_directory(directory: &Path, file: &'static str) -> Result<(), VaultError> {
-    if directory.is_dir() {
-        return Ok(());
-    }
-    std::fs::create_dir(directory).map_err(VaultError::io(file, "making the directory of"))?;
+pub(crate) fn create_directory(
+    disk: &dyn Disk,
+    directory: &Path,
+    file: &'static str,
+) -> Result<(), VaultError> {
+    disk.create_dir(directory)
+        .map_err(VaultError::io(file, "making the directory of"))?;
     let parent = directory.parent().unwrap_or(directory);
-    std::fs::File::open(parent)
-        .and_then(|parent| parent.sync_all())
+    disk.sync_dir(parent)
         .map_err(VaultError::io(file, "syncing the directory of"))
 }
 

@@ -10,6 +10,7 @@
 //! 00 'h'  why it last halted, if it did
 //! ```
 
+use crate::Views;
 use crate::changes::Changes;
 use crate::digest::{ProjectionDigest, SetDigest};
 use crate::error::{ApplyError, ViewError};
@@ -32,6 +33,9 @@ const REASON_BYTES_MAX: usize = 500;
 /// What a row costs that a projection holds for itself, roughly; at most four times this.
 const HELD_ROW_BYTES: usize = 1024;
 
+/// What a changed row takes in memory while building, roughly.
+const BUILDING_ROW_BYTES: usize = 240;
+
 /// How much is gathered before it is committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Window {
@@ -51,13 +55,17 @@ impl Window {
         bytes: 16 << 20,
         serving: true,
     };
-    /// Building aside: as much as a small machine affords, five times. The more is gathered, the
-    /// more often a leaf of the tree takes in several rows at once.
-    pub(crate) const BUILDING: Self = Self {
-        rows: 400_000,
-        bytes: 96 << 20,
-        serving: false,
-    };
+
+    /// Building aside, with so many bytes for the rows of all views. The more is gathered, the more
+    /// often a leaf of the tree takes in several rows at once.
+    pub(crate) const fn building(all_bytes: usize) -> Self {
+        let bytes = all_bytes / Views::NAMES.len();
+        Self {
+            rows: bytes / BUILDING_ROW_BYTES,
+            bytes,
+            serving: false,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, SchemaRead, SchemaWrite)]

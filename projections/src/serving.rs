@@ -53,6 +53,8 @@ pub(crate) struct Surroundings {
     pub(crate) admission: Option<Arc<dyn Admission>>,
     pub(crate) home: Arc<Home>,
     pub(crate) runtime: Handle,
+    /// Memory for changed rows while views are built, in bytes.
+    pub(crate) build_bytes: usize,
 }
 
 impl Slot {

@@ -40,6 +40,9 @@ use tokio::task::AbortHandle;
 pub struct Options {
     /// Page cache of all views together, in bytes (resident memory: up to 2.8 times this).
     pub cache_bytes: u64,
+    /// Memory for changed rows while views are built, of all views together, in bytes. Less is
+    /// slower.
+    pub build_bytes: usize,
     /// A check of every record before it is folded, besides its form, position and, in an account's
     /// stream, its link.
     pub admission: Option<Arc<dyn Admission>>,
@@ -54,6 +57,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             cache_bytes: 192 << 20,
+            build_bytes: 480 << 20,
             admission: None,
             follow: true,
             progress: None,
@@ -282,13 +286,14 @@ impl Views {
         for slot in slots.iter().filter(|slot| slot.info.lock().halt.is_none()) {
             to = to.min(slot.watermark.visible());
         }
+        let window = Window::building(around.build_bytes);
         let mut lanes = Vec::with_capacity(slots.len());
         let mut generations = Vec::with_capacity(slots.len());
         for projection in projections() {
             if slots.iter().any(|slot| slot.name == projection.name()) {
                 let (generation, view) = around.home.create(projection.name())?;
                 generations.push(generation);
-                lanes.push(Lane::create(projection, view, Window::BUILDING)?);
+                lanes.push(Lane::create(projection, view, window)?);
             }
         }
         let note = |reached: Progress| {

@@ -8,6 +8,7 @@
     clippy::missing_panics_doc
 )]
 
+mod architecture;
 mod document;
 mod fuzz;
 mod hostile;

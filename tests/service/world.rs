@@ -397,8 +397,17 @@ async fn ledger(
 ) -> Ledger {
     let ids = Arc::new(Ids::new(clock, Arc::new(SeededRandomness::new(7))));
     let keys = Keys::derive(&Secret32([1; 32]));
-    let vault = Arc::new(Vault::open(directory, &keys, ids.randomness().clone()).unwrap());
+    let vault = Arc::new(
+        Vault::open(
+            &ledger::disk::RealDisk,
+            directory,
+            &keys,
+            ids.randomness().clone(),
+        )
+        .unwrap(),
+    );
     let credentials = Credentials::open(
+        &ledger::disk::RealDisk,
         directory,
         &keys,
         ids.randomness().clone(),

@@ -7,6 +7,7 @@ const PASSWORD: &str = "con mèo nằm trên mái";
 fn open_with(directory: &Path, cost: Cost, limits: Concurrency) -> Credentials {
     let keys = Keys::derive(&Secret32([1; 32]));
     Credentials::open(
+        &crate::disk::RealDisk,
         directory,
         &keys,
         Arc::new(SystemRandomness::new()),
@@ -186,6 +187,7 @@ async fn forms_and_costs_that_cannot_be_are_refused() {
     let keys = Keys::derive(&Secret32([1; 32]));
     let randomness = Arc::new(SeededRandomness::new(1));
     let error = Credentials::open(
+        &crate::disk::RealDisk,
         directory.path(),
         &keys,
         randomness,

@@ -10,7 +10,7 @@
 )]
 
 use super::Random;
-use crate::segments::disk::{Disk, DiskFile, Lock};
+use crate::disk::{Disk, DiskFile, Lock};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -330,6 +330,10 @@ impl Disk for SimDisk {
         world.names.insert(path.to_owned(), file);
         drop(world);
         outcome.map(|()| self.file(file))
+    }
+
+    fn create_private(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        self.create(path)
     }
 
     fn open(&self, path: &Path, _: bool) -> io::Result<Arc<dyn DiskFile>> {

@@ -3,12 +3,12 @@
 //! Owns the list of segments, the offsets of the active one, and the open files of the others. It
 //! shows what is durable and nothing else: the writer tells it after each sync.
 
-use super::disk::{Disk, DiskFile, io_error};
 use super::frame::FrameHeader;
 use super::offsets::Offsets;
 use super::read::{Place, broken_link, read_frame, read_run, stored};
 use super::scan::{open_walk, read_header, segment_name};
 use super::walk::Frame;
+use crate::disk::{Disk, DiskFile, io_error};
 use crate::store::{PAGE_RECORDS_MAX, StoreError, StoredRecord, StreamHead};
 use domain::ids::{EventId, Position, Revision, StreamId};
 use parking_lot::{Mutex, RwLock};

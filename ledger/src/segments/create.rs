@@ -3,9 +3,9 @@
 //! Owns the steps and their order. A file that is being made has another name and is replaced
 //! without a thought; it becomes a segment by being renamed.
 
-use super::disk::{Disk, DiskFile, io_error};
 use super::frame::SegmentHeader;
 use super::scan::segment_name;
+use crate::disk::{Disk, DiskFile, io_error};
 use crate::store::StoreError;
 use std::io;
 use std::path::{Path, PathBuf};

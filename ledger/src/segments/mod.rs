@@ -29,7 +29,6 @@
 
 mod catalog;
 mod create;
-pub mod disk;
 pub mod frame;
 mod offsets;
 mod open;
@@ -48,6 +47,7 @@ pub use scan::{LogSizes, ScanEnd, ScannedRecord, Scanner, segment_name};
 pub use walk::TornTail;
 pub use writer::BATCH_BYTES_MAX;
 
+use crate::disk::{Disk, Lock, RealDisk, io_error};
 pub use crate::index::IndexState;
 use crate::index::{Index, Opened};
 use crate::memory::check_append;
@@ -57,7 +57,6 @@ use crate::store::{
 };
 use catalog::Catalog;
 use create::{Spare, create_log};
-use disk::{Disk, Lock, RealDisk, io_error};
 use domain::ids::{EventId, Position, Revision, StreamId};
 use parking_lot::Mutex;
 use queue::{Ending, Queue, Request};

@@ -12,7 +12,7 @@
 //!   32  …   u32 offset of each record's frame
 //! ```
 
-use super::disk::{Disk, DiskFile};
+use crate::disk::{Disk, DiskFile};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -6,11 +6,11 @@
 
 use super::catalog::{Active, Catalog, State};
 use super::create::{Spare, fill};
-use super::disk::{Disk, DiskFile, io_error};
 use super::frame::{MarkKind, SEGMENT_HEADER_BYTES, SegmentHeader};
 use super::scan::{open_walk, read_header, segment_files, segment_name};
 use super::walk::{SegmentEnd, TornTail, Walk};
 use super::writer::Tip;
+use crate::disk::{Disk, DiskFile, io_error};
 use crate::index::{Index, IndexState};
 use crate::store::{StoreError, StreamHead};
 use domain::ids::Position;

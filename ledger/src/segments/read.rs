@@ -3,10 +3,10 @@
 //! Owns the checks between a place and what is handed out: the position the frame itself says, both
 //! checksums, and the bounds of what is durable. It knows no index and never writes.
 
-use super::disk::DiskFile;
 use super::frame::{FRAME_HEADER_BYTES, FrameHeader, Parsed, parse};
 use super::scan::segment_name;
 use super::walk::{CHUNK_BYTES, Frame, Window};
+use crate::disk::DiskFile;
 use crate::store::{StoreError, StoredRecord};
 use domain::ids::Position;
 use std::sync::Arc;

@@ -5,12 +5,12 @@
 //! power cut could still take back. Streams are found by reading frame headers from the front.
 
 use super::catalog::{Active, Catalog, State};
-use super::disk::{Disk, RealDisk, io_error};
 use super::frame::MarkKind;
 use super::open::{catch_up, read_log};
 use super::scan::Scanner;
 use super::walk::TornTail;
 use super::writer::find_head;
+use crate::disk::{Disk, RealDisk, io_error};
 use crate::index::Index;
 use crate::store::{
     AppendError, Appended, BoxFuture, EventStore, Expected, NewRecord, StoreError, StoredRecord,

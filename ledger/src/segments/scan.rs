@@ -4,9 +4,9 @@
 //! one append. It takes no lock and never writes, so it can run beside a server; then it ends at
 //! whatever append was last written whole.
 
-use super::disk::{Disk, io_error};
 use super::frame::{HeaderError, MARK_BYTES, MarkKind, SEGMENT_HEADER_BYTES, SegmentHeader};
 use super::walk::{Frame, TornTail, Walk};
+use crate::disk::{Disk, io_error};
 use crate::store::{StoreError, StoredRecord};
 use domain::ids::{Digest, EventId, Position};
 use std::collections::VecDeque;
@@ -287,7 +287,7 @@ pub(crate) fn segment_files(disk: &dyn Disk, log: &Path) -> Result<Vec<u64>, Sto
 
 /// Reads and checks a segment's header.
 pub(crate) fn read_header(
-    file: &dyn super::disk::DiskFile,
+    file: &dyn crate::disk::DiskFile,
     first: u64,
 ) -> Result<SegmentHeader, StoreError> {
     let mut bytes = [0; SEGMENT_HEADER_BYTES];

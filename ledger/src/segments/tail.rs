@@ -17,9 +17,9 @@
 //! zero (or its end) afterwards looks like a torn one. It is cut, and reported. A clean close
 //! leaves a mark, so then even that is found; and the transparency log covers what is sealed.
 
-use super::disk::{DiskFile, io_error};
 use super::frame::{ALIGN, FRAME_HEADER_BYTES, MARK_BYTES, Parsed, SegmentHeader, parse};
 use super::walk::Window;
+use crate::disk::{DiskFile, io_error};
 use crate::store::StoreError;
 use std::sync::Arc;
 

@@ -3,12 +3,12 @@
 //! Owns the order of records within a file and what its end means; `scan` strings files together,
 //! `open` decides what to do about a torn tail. It never writes.
 
-use super::disk::{DiskFile, io_error};
 use super::frame::{
     FRAME_HEADER_BYTES, FrameHeader, MARK_BYTES, MarkKind, Parsed, SEGMENT_HEADER_BYTES,
     SegmentHeader, advance_chain, frame_bytes, parse,
 };
 use super::tail::{self, Tail};
+use crate::disk::{DiskFile, io_error};
 use crate::store::StoreError;
 use bytes::Bytes;
 use domain::ids::StreamId;

@@ -8,12 +8,12 @@
 
 use super::catalog::{Active, Catalog};
 use super::create::Spare;
-use super::disk::{DiskFile, io_error};
 use super::frame::{
     FrameHeader, MARK_BYTES, Mark, MarkKind, SEGMENT_HEADER_BYTES, SegmentHeader, advance_chain,
     encode_frame, frame_bytes,
 };
 use super::queue::{Answers, Ending, Outcome, Queue, Request};
+use crate::disk::{DiskFile, io_error};
 use crate::index::{Found, Index};
 use crate::store::{AppendError, Appended, NewRecord, StoreError, StreamHead};
 use domain::ids::{Position, StreamId};

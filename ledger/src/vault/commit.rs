@@ -9,7 +9,6 @@ use super::error::VaultError;
 use super::layout::{Head, REDO_AT, SECTOR, SETTLED_AT};
 use super::slots::{BATCH_MAX, Inserted, Shared};
 use std::collections::HashSet;
-use std::os::unix::fs::FileExt;
 use std::sync::{Arc, mpsc};
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
@@ -99,8 +98,8 @@ impl Writer {
         if !self.stopped && self.settled != self.next {
             // Best effort: without it, the next start finds the end of the last batch by itself.
             let record = self.shared.layout.settled(self.next);
-            let _ = self.shared.file.write_all_at(&record, SETTLED_AT);
-            let _ = self.shared.file.sync_data();
+            let _ = self.shared.file.write_at(&record, SETTLED_AT);
+            let _ = self.shared.file.sync();
         }
     }
 
@@ -217,11 +216,11 @@ impl Writer {
         let file = self.shared.layout.file;
         while self.length < end {
             let zeros = vec![0; EXTEND_BYTES];
-            let written = self.shared.file.write_all_at(&zeros, self.length);
+            let written = self.shared.file.write_at(&zeros, self.length);
             written.map_err(VaultError::io(file, "extending"))?;
             self.shared
                 .file
-                .sync_all()
+                .sync()
                 .map_err(VaultError::io(file, "extending"))?;
             self.length += EXTEND_BYTES as u64;
         }
@@ -238,12 +237,12 @@ impl Writer {
     }
 
     fn write(&mut self, bytes: &[u8], at: u64) -> Result<(), VaultError> {
-        let outcome = self.shared.file.write_all_at(bytes, at);
+        let outcome = self.shared.file.write_at(bytes, at);
         self.stop_on_error(outcome, "writing")
     }
 
     fn sync(&mut self) -> Result<(), VaultError> {
-        let outcome = self.shared.file.sync_data();
+        let outcome = self.shared.file.sync();
         self.stop_on_error(outcome, "syncing")
     }
 

@@ -10,10 +10,9 @@
 use super::commit::{Answer, Job, Writer};
 use super::error::VaultError;
 use super::layout::{Head, Layout, Parsed, REDO_AT, SECTOR, SETTLED_AT, SLOTS_AT};
+use crate::disk::{Disk, DiskFile};
 use parking_lot::RwLock;
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use tokio::sync::oneshot;
@@ -50,7 +49,7 @@ pub(crate) struct SlotFile {
 
 /// What readers and the writing thread share.
 pub(super) struct Shared {
-    pub file: File,
+    pub file: Arc<dyn DiskFile>,
     pub layout: Layout,
     /// Slot of each id. Held for writing while a slot is overwritten in place, for reading while
     /// one is read, so that nobody reads half of either.
@@ -60,22 +59,27 @@ pub(super) struct Shared {
 impl SlotFile {
     /// Opens the file in `directory`, which must exist, or makes it. `check` is compared with the
     /// one it was made with.
-    pub fn open(directory: &Path, layout: Layout, check: [u8; 16]) -> Result<Self, VaultError> {
+    pub fn open(
+        disk: &dyn Disk,
+        directory: &Path,
+        layout: Layout,
+        check: [u8; 16],
+    ) -> Result<Self, VaultError> {
         let path = directory.join(layout.file);
         let io = |operation| VaultError::io(layout.file, operation);
-        if !path.try_exists().map_err(io("opening"))? {
-            create(directory, &path, layout, check)?;
-        }
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(&path)
-            .map_err(io("opening"))?;
-        read_header(&file, layout, check)?;
-        redo(&file, layout)?;
-        let scan = Scan::run(&file, layout)?;
-        let settled = scan.settle(&file)?;
-        let length = file.metadata().map_err(io("measuring"))?.len();
+        let file = match disk.open(&path, true) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                create(disk, directory, layout, check)?;
+                disk.open(&path, true).map_err(io("opening"))?
+            }
+            Err(error) => return Err(io("opening")(error)),
+        };
+        read_header(&*file, layout, check)?;
+        redo(&*file, layout)?;
+        let scan = Scan::run(&*file, layout)?;
+        let settled = scan.settle(&*file)?;
+        let length = file.length().map_err(io("measuring"))?;
         let shared = Arc::new(Shared {
             file,
             layout,
@@ -209,30 +213,26 @@ impl Shared {
 
 /// Makes the file aside and moves it into place, so that there is never half a header.
 fn create(
+    disk: &dyn Disk,
     directory: &Path,
-    path: &Path,
     layout: Layout,
     check: [u8; 16],
 ) -> Result<(), VaultError> {
     let io = |operation| VaultError::io(layout.file, operation);
     let aside = directory.join(format!("{}.new", layout.file));
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(&aside).map_err(io("creating"))?;
-    file.write_all_at(&layout.header(check), 0)
-        .map_err(io("writing"))?;
-    file.write_all_at(&layout.settled(0), SETTLED_AT)
-        .map_err(io("writing"))?;
-    file.set_len(SLOTS_AT).map_err(io("extending"))?;
-    file.sync_all().map_err(io("syncing"))?;
-    std::fs::rename(&aside, path).map_err(io("creating"))?;
-    File::open(directory)
-        .and_then(|d| d.sync_all())
+    let file = disk.create_private(&aside).map_err(io("creating"))?;
+    let mut head = layout.header(check);
+    head.extend(layout.settled(0));
+    head.resize(SLOTS_AT as usize, 0);
+    file.write_at(&head, 0).map_err(io("writing"))?;
+    file.sync().map_err(io("syncing"))?;
+    let path = directory.join(layout.file);
+    disk.rename(&aside, &path).map_err(io("creating"))?;
+    disk.sync_dir(directory)
         .map_err(io("syncing the directory of"))
 }
 
-fn read_header(file: &File, layout: Layout, check: [u8; 16]) -> Result<(), VaultError> {
+fn read_header(file: &dyn DiskFile, layout: Layout, check: [u8; 16]) -> Result<(), VaultError> {
     let name = layout.file;
     let mut sector = [0; SECTOR];
     let read = file.read_exact_at(&mut sector, 0);
@@ -251,7 +251,7 @@ fn read_header(file: &File, layout: Layout, check: [u8; 16]) -> Result<(), Vault
 }
 
 /// Finishes the overwrite that a crash interrupted, if there is one.
-fn redo(file: &File, layout: Layout) -> Result<(), VaultError> {
+fn redo(file: &dyn DiskFile, layout: Layout) -> Result<(), VaultError> {
     let io = |operation| VaultError::io(layout.file, operation);
     let mut page = Zeroizing::new(vec![0; SECTOR]);
     if let Err(error) = file.read_exact_at(&mut page, REDO_AT) {
@@ -267,18 +267,18 @@ fn redo(file: &File, layout: Layout) -> Result<(), VaultError> {
         return Ok(());
     }
     if let Some((number, slot)) = layout.open_redo(&page) {
-        file.write_all_at(slot, layout.offset(number))
+        file.write_at(slot, layout.offset(number))
             .map_err(io("writing"))?;
-        file.sync_data().map_err(io("syncing"))?;
+        file.sync().map_err(io("syncing"))?;
         tracing::info!(
             file = layout.file,
             slot = number,
             "finished an interrupted overwrite"
         );
     }
-    file.write_all_at(&[0; SECTOR], REDO_AT)
+    file.write_at(&[0; SECTOR], REDO_AT)
         .map_err(io("writing"))?;
-    file.sync_data().map_err(io("syncing"))
+    file.sync().map_err(io("syncing"))
 }
 
 /// What reading all slots found.
@@ -295,13 +295,13 @@ struct Scan {
 }
 
 impl Scan {
-    fn run(file: &File, layout: Layout) -> Result<Self, VaultError> {
+    fn run(file: &dyn DiskFile, layout: Layout) -> Result<Self, VaultError> {
         let io = |operation| VaultError::io(layout.file, operation);
         let mut sector = [0; SECTOR];
         file.read_exact_at(&mut sector, SETTLED_AT)
             .map_err(io("reading"))?;
         let recorded = layout.open_settled(&sector).unwrap_or(0);
-        let length = file.metadata().map_err(io("measuring"))?.len();
+        let length = file.length().map_err(io("measuring"))?;
         let slots = length.saturating_sub(SLOTS_AT) / layout.slot_bytes as u64;
         let slots = u32::try_from(slots).map_err(|_| VaultError::Unusable {
             file: layout.file,
@@ -382,7 +382,7 @@ impl Scan {
 
     /// Gives up what a crashed batch left torn (nobody was told it is there, so no event needs it)
     /// and records that everything up to here is complete.
-    fn settle(&self, file: &File) -> Result<u32, VaultError> {
+    fn settle(&self, file: &dyn DiskFile) -> Result<u32, VaultError> {
         let io = |operation| VaultError::io(self.layout.file, operation);
         if self.recorded == self.end {
             return Ok(self.end);
@@ -395,7 +395,7 @@ impl Scan {
         };
         for &number in &self.suspect {
             let slot = self.layout.slot(number, &head, &[]);
-            file.write_all_at(&slot, self.layout.offset(number))
+            file.write_at(&slot, self.layout.offset(number))
                 .map_err(io("writing"))?;
         }
         if !self.suspect.is_empty() {
@@ -406,10 +406,10 @@ impl Scan {
                 "gave up slots of an unfinished batch"
             );
         }
-        file.sync_data().map_err(io("syncing"))?;
-        file.write_all_at(&self.layout.settled(self.end), SETTLED_AT)
+        file.sync().map_err(io("syncing"))?;
+        file.write_at(&self.layout.settled(self.end), SETTLED_AT)
             .map_err(io("writing"))?;
-        file.sync_data().map_err(io("syncing"))?;
+        file.sync().map_err(io("syncing"))?;
         Ok(self.end)
     }
 }

@@ -9,7 +9,7 @@ fn keys(byte: u8) -> Keys {
 
 fn open(directory: &Path) -> Vault {
     let randomness = Arc::new(crate::wiring::SystemRandomness::new());
-    Vault::open(directory, &keys(1), randomness).unwrap()
+    Vault::open(&crate::disk::RealDisk, directory, &keys(1), randomness).unwrap()
 }
 
 fn live(vault: &Vault, subject: &Subject, class: RetentionClass) -> Option<[u8; 32]> {
@@ -214,7 +214,13 @@ async fn another_key_encryption_key_is_noticed_at_once() {
         .await
         .unwrap();
     let randomness = Arc::new(SeededRandomness::new(1));
-    let error = Vault::open(directory.path(), &keys(2), randomness).err();
+    let error = Vault::open(
+        &crate::disk::RealDisk,
+        directory.path(),
+        &keys(2),
+        randomness,
+    )
+    .err();
     assert_eq!(error, Some(VaultError::WrongKey { file: "keys.slots" }));
 }
 

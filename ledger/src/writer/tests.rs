@@ -446,9 +446,16 @@ async fn start(
         Arc::new(SeededRandomness::new(run)),
     ));
     let keys = Keys::derive(&Secret32([3; 32]));
-    let vault = Vault::open(dir.path(), &keys, ids.randomness().clone()).unwrap();
+    let vault = Vault::open(
+        &crate::disk::RealDisk,
+        dir.path(),
+        &keys,
+        ids.randomness().clone(),
+    )
+    .unwrap();
     let vault = Arc::new(vault);
     let credentials = Credentials::open(
+        &crate::disk::RealDisk,
         dir.path(),
         &keys,
         ids.randomness().clone(),

@@ -295,7 +295,7 @@ proptest! {
         let whole = Batch::decode(0, &page, true, None);
         for n in 0..lanes().len() {
             let straight: Arc<dyn ViewStore> = Arc::new(MemoryView::new());
-            let mut lane = Lane::create(projection(n), straight.clone(), Window::BUILDING).unwrap();
+            let mut lane = Lane::create(projection(n), straight.clone(), Window::building(480 << 20)).unwrap();
             drive(&mut lane, &whole, false).unwrap();
             lane.finish().unwrap();
             let digest = lane.digest();

@@ -50,6 +50,7 @@ pub(super) async fn open(
         admission: options.admission.clone(),
         home,
         runtime: Handle::current(),
+        build_bytes: options.build_bytes,
     };
     serve(lanes, around, options.follow).await
 }
@@ -94,13 +95,14 @@ async fn make(
         return Ok(Vec::new());
     }
     let to = store.length().await?;
+    let window = Window::building(options.build_bytes);
     let mut lanes = Vec::new();
     let mut generations = Vec::new();
     for projection in projections() {
         if names.contains(&projection.name()) {
             let (generation, view) = home.create(projection.name())?;
             generations.push(generation);
-            lanes.push(Lane::create(projection, view, Window::BUILDING)?);
+            lanes.push(Lane::create(projection, view, window)?);
         }
     }
     let note = |progress: Progress| {

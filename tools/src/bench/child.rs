@@ -2,18 +2,26 @@
 //!
 //! A child prints one line of JSON. Its memory is the kernel's high-water mark of its own process.
 
-use super::appends;
+use super::volatile::VolatileDisk;
+use super::{appends, http};
 use crate::cli::Global;
 use crate::commands::verify::{self, Depth};
 use crate::commands::{opening, reading, views};
+use crate::demo::city;
+use crate::demo::plan::Plan;
+use crate::output::When;
 use anyhow::{Context, bail};
 use api::{Config, Server};
+use axum::body::Bytes;
+use core::net::SocketAddr;
+use ledger::open::Options;
 use projections::{Options as ViewOptions, Views};
 use serde::{Deserialize, Serialize};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// What a child can be asked to do.
@@ -23,6 +31,8 @@ pub enum Task {
     Open,
     /// Append until killed, a line after every burst.
     Append,
+    /// Live a small city's years in a new ledger, with lines in between.
+    City,
     /// Verify in full.
     Verify,
     /// Read everything with links, without signatures.
@@ -51,6 +61,7 @@ impl Task {
         match self {
             Self::Open => "open",
             Self::Append => "append",
+            Self::City => "city",
             Self::Verify => "verify",
             Self::Replay => "replay",
             Self::Serve => "serve",
@@ -59,7 +70,7 @@ impl Task {
 }
 
 /// Does it, in the child.
-pub fn run(global: &Global, task: Task) -> anyhow::Result<()> {
+pub fn run(global: &Global, task: Task, drop_unsynced: bool) -> anyhow::Result<()> {
     let started = Instant::now();
     let dir = global.dir();
     let mut found = Found::default();
@@ -70,7 +81,8 @@ pub fn run(global: &Global, task: Task) -> anyhow::Result<()> {
             found.seconds = started.elapsed().as_secs_f64();
             found.records = reading::runtime()?.block_on(ledger.store().length())?;
         }
-        Task::Append => return append(global),
+        Task::Append => return append(&options(global, drop_unsynced)),
+        Task::City => return live(&options(global, drop_unsynced)),
         Task::Verify | Task::Replay => {
             let depth = if task == Task::Verify {
                 Depth::Full
@@ -98,10 +110,45 @@ fn say(found: &Found) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn append(global: &Global) -> anyhow::Result<()> {
+/// As asked for on the command line; if told so, on a disk that loses what was not synced.
+fn options(global: &Global, drop_unsynced: bool) -> Options {
+    let mut options = opening::options(global);
+    if drop_unsynced {
+        options.disk = Arc::new(VolatileDisk::default());
+    }
+    options
+}
+
+/// The whole command path: keys, verifiers, claims, events.
+fn live(options: &Options) -> anyhow::Result<()> {
+    const PEOPLE: u64 = 300;
+    const EVERY: Duration = Duration::from_millis(5);
+    opening::runtime()?.block_on(async {
+        let (plan, acknowledged) = (Plan::new(PEOPLE, 1), Arc::default());
+        let lives = city::build(options, &plan, 1, When::Never, &acknowledged);
+        let telling = async {
+            loop {
+                tokio::time::sleep(EVERY).await;
+                let told = say(&Found {
+                    records: acknowledged.load(Ordering::Relaxed),
+                    ..Found::default()
+                });
+                if told.is_err() {
+                    return told;
+                }
+            }
+        };
+        tokio::select! {
+            city = lives => city.map(drop),
+            told = telling => told,
+        }
+    })
+}
+
+fn append(options: &Options) -> anyhow::Result<()> {
     const BURST: Duration = Duration::from_millis(20);
     opening::runtime()?.block_on(async {
-        let (ledger, _) = ledger::open::open(&opening::options(global)).await?;
+        let (ledger, _) = ledger::open::open(options).await?;
         loop {
             appends::run(&ledger, 16, 4, BURST).await?;
             let records = ledger.store().length().await?;
@@ -130,21 +177,47 @@ fn serve(global: &Global) -> anyhow::Result<()> {
             ..Config::default()
         };
         let server = Server::bind(config, ledger, views.clone(), None).await?;
-        let address = server.address()?.to_string();
+        let server_address = server.address()?;
         say(&Found {
-            address,
+            address: server_address.to_string(),
             ..Found::default()
         })?;
-        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let (send, mut lines) = tokio::sync::mpsc::unbounded_channel();
         std::thread::spawn(move || {
-            let mut rest = Vec::new();
-            let _ = std::io::stdin().read_to_end(&mut rest);
-            let _ = stop.send(());
+            for line in std::io::stdin().lines().map_while(Result::ok) {
+                if send.send(line).is_err() {
+                    break;
+                }
+            }
         });
-        server.run(async { drop(stopped.await) }).await?;
+        // Every line asks for a bare handler that returns what the service returns there; the end
+        // of them ends the service.
+        let bares = async move {
+            while let Some(path) = lines.recv().await {
+                let address = bare(server_address, &path).await?;
+                say(&Found {
+                    address,
+                    ..Found::default()
+                })?;
+            }
+            drop(stop);
+            anyhow::Ok(())
+        };
+        let serving = server.run(async { drop(stopped.await) });
+        let (served, told) = tokio::join!(serving, bares);
+        told?;
+        served?;
         views.close().await?;
         anyhow::Ok(())
     })
+}
+
+/// A bare handler with the service's own answer; where it listens.
+async fn bare(service: SocketAddr, path: &str) -> anyhow::Result<String> {
+    let body = http::Client::connect(service).await?.get(path).await?;
+    let address = http::bare(Bytes::from(body), "application/json").await?;
+    Ok(address.to_string())
 }
 
 /// The kernel's high-water mark of this process.
@@ -192,6 +265,13 @@ impl Running {
         let mut line = String::new();
         self.lines.read_line(&mut line)?;
         serde_json::from_str(&line).context("a child ended without an answer")
+    }
+
+    /// Gives it a line; what it answers.
+    pub fn tell(&mut self, line: &str) -> anyhow::Result<Found> {
+        let stdin = self.child.stdin.as_mut().context("a child without stdin")?;
+        writeln!(stdin, "{line}")?;
+        self.line()
     }
 
     /// Kills it (signal 9).

@@ -32,12 +32,15 @@ pub struct BenchArgs {
     /// Work for a measurement, in a process of its own
     #[arg(long, hide = true, value_name = "TASK", value_enum)]
     child: Option<Task>,
+    /// In that process, whatever was not synced is lost when it is killed
+    #[arg(long, hide = true, requires = "child")]
+    drop_unsynced: bool,
 }
 
 /// Runs it. `--dir` names where the measured ledgers are made (and removed again).
 pub fn run(global: &Global, args: &BenchArgs, out: &mut Out) -> anyhow::Result<Exit> {
     if let Some(task) = args.child {
-        child::run(global, task)?;
+        child::run(global, task, args.drop_unsynced)?;
         return Ok(Exit::Ok);
     }
     let place = global

@@ -87,7 +87,13 @@ pub fn run(global: &Global, args: &DemoArgs, out: &mut Out) -> anyhow::Result<Ex
     );
     let runtime = opening::runtime()?;
     let options = opening::options(&global);
-    let city = runtime.block_on(build(&options, &plan, args.seed, global.progress))?;
+    let city = runtime.block_on(build(
+        &options,
+        &plan,
+        args.seed,
+        global.progress,
+        &Arc::default(),
+    ))?;
     if interrupt::requested() {
         return Err(Stop::interrupted()
             .hint("start the demo again: it begins anew")

@@ -34,7 +34,7 @@ enum Command {
     },
     /// One hash per projection: equal on every machine that folded the same events
     Digest {
-        /// Fold the log anew in memory instead of reading what is on disk
+        /// Fold the log anew, aside, instead of reading what is on disk
         #[arg(long)]
         from_log: bool,
     },
@@ -45,8 +45,10 @@ pub fn run(global: &Global, args: &ProjectionsArgs, out: &mut Out) -> anyhow::Re
     let log = reading::open(&global.dir())?;
     super::opening::runtime()?.block_on(async {
         let from_log = matches!(args.command, Command::Digest { from_log: true });
+        let folded;
         let views = if from_log {
-            views::in_memory(global, log).await?
+            folded = views::FromLog::fold(global, log).await?;
+            folded.views.clone()
         } else {
             // A rebuild is followed into: what is appended meanwhile belongs in it too.
             let follow = matches!(args.command, Command::Rebuild { .. });

@@ -27,7 +27,7 @@ pub struct ReplayArgs {
     /// Up to this position, or up to the first event recorded after this day or time
     #[arg(long, value_name = "T|POS", value_parser = parse_moment)]
     to: Option<Moment>,
-    /// Keep the read models in this new directory (default: in memory, digests only)
+    /// Keep the read models in this new directory (default: digests only)
     #[arg(long, value_name = "DIR")]
     into: Option<PathBuf>,
     /// Compare with the live read models, or with a file of `projections digest --format jsonl`
@@ -45,12 +45,16 @@ pub fn run(global: &Global, args: &ReplayArgs, out: &mut Out) -> anyhow::Result<
             log: Arc::clone(&log),
             end,
         });
+        let folded;
         let views = match &args.into {
             Some(dir) => {
                 refuse_non_empty(dir)?;
                 Views::open(&dir.join("views"), store, views::options(global.progress)).await?
             }
-            None => views::in_memory(global, store).await?,
+            None => {
+                folded = views::FromLog::fold(global, store).await?;
+                folded.views.clone()
+            }
         };
         let digests = views.digests();
         let mut rows = out.rows("digest");

@@ -36,8 +36,10 @@ pub fn run(global: &Global, args: &StatsArgs, out: &mut Out) -> anyhow::Result<E
     let runtime = super::opening::runtime()?;
     let mut rows = out.rows("stats");
     runtime.block_on(async {
+        let folded;
         let views = if args.from_log {
-            views::in_memory(global, log).await?
+            folded = views::FromLog::fold(global, log).await?;
+            folded.views.clone()
         } else {
             views::open(global, log).await?
         };

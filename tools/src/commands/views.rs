@@ -3,6 +3,7 @@
 use crate::cli::Global;
 use crate::output::When;
 use crate::progress;
+use anyhow::Context;
 use ledger::store::EventStore;
 use projections::{Options, Views};
 use std::path::PathBuf;
@@ -34,7 +35,29 @@ pub async fn open(global: &Global, store: Arc<dyn EventStore>) -> anyhow::Result
     Ok(Views::open(&dir(global), store, options(global.progress)).await?)
 }
 
-/// Folds the log in memory: nothing on disk is read but the log, nothing written.
-pub async fn in_memory(global: &Global, store: Arc<dyn EventStore>) -> anyhow::Result<Views> {
-    Ok(Views::open_in_memory(store, options(global.progress)).await?)
+/// Read models folded from the log alone, in a directory of their own that goes with them. Memory
+/// is bounded, however long the log is.
+pub struct FromLog {
+    /// The read models.
+    pub views: Views,
+    _dir: tempfile::TempDir,
+}
+
+impl FromLog {
+    /// Folds the log.
+    pub async fn fold(global: &Global, store: Arc<dyn EventStore>) -> anyhow::Result<Self> {
+        const CACHE_BYTES: u64 = 24 << 20;
+        const BUILD_BYTES: usize = 60 << 20;
+        let dir = tempfile::Builder::new()
+            .prefix("idledger-replay-")
+            .tempdir()
+            .context("making a directory to fold the log in")?;
+        let options = Options {
+            cache_bytes: CACHE_BYTES,
+            build_bytes: BUILD_BYTES,
+            ..options(global.progress)
+        };
+        let views = Views::open(dir.path(), store, options).await?;
+        Ok(Self { views, _dir: dir })
+    }
 }

@@ -55,6 +55,8 @@ pub struct World {
     pub refusals: AtomicU64,
     /// Events recorded for them.
     pub events: AtomicU64,
+    /// One past the highest position that was acknowledged.
+    pub acknowledged: Arc<AtomicU64>,
 }
 
 /// A command with what goes with it.
@@ -106,6 +108,8 @@ impl World {
                 outcome => break outcome?,
             }
         };
+        let safe = outcome.position.0 + 1;
+        self.acknowledged.fetch_max(safe, Ordering::Relaxed);
         self.commands.fetch_add(1, Ordering::Relaxed);
         self.events
             .fetch_add(outcome.events.len() as u64, Ordering::Relaxed);

@@ -36,7 +36,14 @@ pub struct City {
 }
 
 /// Makes a ledger where `options` say, with a simulated clock, and lives the plan in it.
-pub async fn build(options: &Options, plan: &Plan, seed: u64, bars: When) -> anyhow::Result<City> {
+/// `acknowledged` counts the records that are known to be safe.
+pub async fn build(
+    options: &Options,
+    plan: &Plan,
+    seed: u64,
+    bars: When,
+    acknowledged: &Arc<AtomicU64>,
+) -> anyhow::Result<City> {
     let clock = Arc::new(VisitClock::new(day_start(FIRST_DAY).plus(-1)));
     let inbox = Arc::new(Inbox::default());
     let options = Options {
@@ -73,6 +80,7 @@ pub async fn build(options: &Options, plan: &Plan, seed: u64, bars: When) -> any
         commands: 0.into(),
         refusals: 0.into(),
         events: 0.into(),
+        acknowledged: Arc::clone(acknowledged),
     });
     let bar = progress::bar(bars, Some(plan.agenda.len() as u64), "living");
     let started = Instant::now();

@@ -5,9 +5,9 @@ mod crashes;
 mod directory;
 mod model;
 
-use super::disk::Disk;
 use super::*;
 use crate::conformance::{read_everything, record, stream};
+use crate::disk::Disk;
 use crate::faulty::{Fault, Keep, SimDisk};
 use std::future::Future;
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::faulty::{Fault, Keep, SimDisk};
 use crate::vault::layout::Head;
 
 const LAYOUT: Layout = Layout {
@@ -19,7 +20,7 @@ fn payload(text: &str) -> Zeroizing<Vec<u8>> {
 }
 
 fn open(directory: &Path) -> Result<SlotFile, VaultError> {
-    SlotFile::open(directory, LAYOUT, CHECK)
+    SlotFile::open(&crate::disk::RealDisk, directory, LAYOUT, CHECK)
 }
 
 fn text(slots: &SlotFile, number: u32) -> Option<String> {
@@ -287,11 +288,11 @@ async fn other_keys_other_kinds_and_other_files_are_refused_unchanged() {
     let directory = tempfile::tempdir().unwrap();
     let (_, closed) = made(directory.path(), 1).await;
     let file = LAYOUT.file;
-    let wrong = SlotFile::open(directory.path(), LAYOUT, [8; 16]).err();
+    let wrong = SlotFile::open(&crate::disk::RealDisk, directory.path(), LAYOUT, [8; 16]).err();
     assert_eq!(wrong, Some(VaultError::WrongKey { file }));
     let unusable = |reason| Some(VaultError::Unusable { file, reason });
     let other = Layout { kind: 8, ..LAYOUT };
-    let error = SlotFile::open(directory.path(), other, CHECK).err();
+    let error = SlotFile::open(&crate::disk::RealDisk, directory.path(), other, CHECK).err();
     assert_eq!(
         error,
         unusable("its header is damaged"),
@@ -322,4 +323,96 @@ async fn a_half_made_file_is_made_again() {
     let slots = open(directory.path()).unwrap();
     slots.insert(id(1), payload("one")).await.unwrap();
     assert!(!directory.path().join("test.slots.new").exists());
+}
+
+/// What the model knows of a slot: what it holds for sure, and what it may hold instead.
+type Model = std::collections::BTreeMap<u32, (Option<String>, Vec<String>)>;
+
+/// Slots made one by one and together, and overwritten, on a disk that may fail.
+async fn live(disk: &SimDisk) -> Model {
+    let mut model = Model::new();
+    let Ok(slots) = SlotFile::open(disk, Path::new("/vault"), LAYOUT, CHECK) else {
+        return model;
+    };
+    let mut settle = |number: u32, text: String, good: bool| {
+        let slot = model.entry(number).or_default();
+        if good {
+            *slot = (Some(text), Vec::new());
+        } else {
+            slot.1.push(text);
+        }
+    };
+    for step in 0..4_u32 {
+        let together: Vec<_> = (step * 10..step * 10 + 1 + step)
+            .map(|number| {
+                let text = format!("slot {number}");
+                let pending = slots.begin_insert(id(number), payload(&text));
+                (number, text, pending)
+            })
+            .collect();
+        for (number, text, pending) in together {
+            let outcome = match pending {
+                Ok(pending) => pending.wait().await.map(|_| ()),
+                Err(error) => Err(error),
+            };
+            settle(number, text, outcome.is_ok());
+        }
+        let number = step * 10;
+        let text = format!("slot {number} anew");
+        let outcome = slots.overwrite(id(number), 1, payload(&text)).await;
+        settle(number, text, outcome.is_ok());
+    }
+    model
+}
+
+fn holds(slots: &SlotFile, model: &Model, name: &str) {
+    for (number, (safe, unsure)) in model {
+        let found = text(slots, *number);
+        let good = found == *safe || found.is_some_and(|found| unsure.contains(&found));
+        assert!(good, "{name}: slot {number}, {safe:?} or {unsure:?}");
+    }
+}
+
+#[tokio::test]
+async fn whatever_fails_at_whatever_step_what_was_acknowledged_is_there() {
+    let whole = SimDisk::new();
+    live(&whole).await;
+    let steps = whole.steps().len();
+    let faults = [
+        Fault::NotDone,
+        Fault::Done,
+        Fault::Partly(450),
+        Fault::Full,
+        Fault::Dies,
+    ];
+    for (at, fault) in (0..steps).flat_map(|at| faults.map(|fault| (at, fault))) {
+        let disk = SimDisk::new();
+        disk.fail_at(at, fault);
+        let model = live(&disk).await;
+        let keeps = [
+            Keep::All,
+            Keep::Synced,
+            Keep::Some(at as u64),
+            Keep::Some(!(at as u64)),
+        ];
+        for keep in keeps {
+            let name = format!("step {at}, {fault:?}, {keep:?}");
+            let disk = disk.restart(keep);
+            // The recovery may itself be cut short, anywhere.
+            for recovery in 0..4 {
+                let again = disk.copy();
+                again.fail_at(recovery, Fault::Dies);
+                let _ = SlotFile::open(&again, Path::new("/vault"), LAYOUT, CHECK);
+                let again = again.restart(Keep::Some((at + recovery) as u64));
+                let slots = SlotFile::open(&again, Path::new("/vault"), LAYOUT, CHECK)
+                    .unwrap_or_else(|error| panic!("{name}, recovery {recovery}: {error}"));
+                holds(&slots, &model, &name);
+            }
+            let slots = SlotFile::open(&disk, Path::new("/vault"), LAYOUT, CHECK)
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
+            holds(&slots, &model, &name);
+            slots.insert(id(99), payload("after")).await.unwrap();
+            assert_eq!(text(&slots, 99).as_deref(), Some("after"), "{name}");
+        }
+    }
 }

@@ -7,13 +7,17 @@ use super::links::Place;
 use super::report::Finding;
 use domain::envelope::{Envelope, Evidence};
 use domain::event::Event;
-use domain::ids::{Category, CommandId, EventId, KeyId, Position, PrincipalId};
-use domain::record::{RecordRef, open_event};
+use domain::ids::{
+    Category, CommandId, EventId, KeyId, Position, PrincipalId, PublicKey, Signature,
+};
+use domain::record::{self, RecordError, RecordRef, open_event};
 use domain::vocabulary::{CommandKind, Role};
+use ed25519_dalek::VerifyingKey;
 use ledger::evidence;
 use ledger::keyring::KeyRing;
 use ledger::segments::{ScannedRecord, segment_name};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 /// How deep a verification goes; each depth includes the ones before.
 #[derive(
@@ -89,6 +93,38 @@ pub enum Follows {
     Named(EventId),
 }
 
+/// Public keys of those who sign often, decompressed once. One for each worker.
+#[derive(Default)]
+pub struct Keys(HashMap<PublicKey, VerifyingKey>);
+
+/// Most keys kept: whoever forges a log with more only makes us decompress them again.
+const KEYS_MAX: usize = 4096;
+
+impl Keys {
+    /// Strict verification. A citizen's device signs a few times in years and is not kept.
+    fn verify(
+        &mut self,
+        citizen: bool,
+        key: &PublicKey,
+        message: &[u8],
+        signature: &Signature,
+    ) -> Result<(), RecordError> {
+        if citizen {
+            return record::verify(key, message, signature);
+        }
+        if self.0.len() >= KEYS_MAX {
+            self.0.clear();
+        }
+        let known = match self.0.entry(*key) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(slot) => slot.insert(record::verifying_key(key)?),
+        };
+        known
+            .verify_strict(message, &ed25519_dalek::Signature::from_bytes(&signature.0))
+            .map_err(|_| RecordError::Signature)
+    }
+}
+
 /// A record that passed.
 pub struct Checked {
     /// Its place in its stream.
@@ -110,6 +146,7 @@ pub fn check(
     scanned: &ScannedRecord,
     known: &Known,
     depth: Depth,
+    keys: &mut Keys,
 ) -> Result<Checked, Box<Finding>> {
     let at = At { scanned };
     let stored = &scanned.record;
@@ -136,7 +173,7 @@ pub fn check(
         record
             .verify_parts(&envelope)
             .map_err(|error| at.finding("sealed parts", &"as committed to", &error))?;
-        match at.actor(&envelope, known)? {
+        match at.actor(&envelope, known, keys)? {
             Proof::Signed => signatures += 1,
             Proof::Other => {}
             Proof::Follows(of) => follows = of,
@@ -230,14 +267,22 @@ impl At<'_> {
     }
 
     /// The actor's own signature, and that the key is the one they were enrolled with.
-    fn actor(&self, envelope: &Envelope, known: &Known) -> Result<Proof, Box<Finding>> {
-        let signed = evidence::verify_stored(envelope)
-            .map_err(|error| self.finding("actor's signature", &"good", &error))?;
+    fn actor(
+        &self,
+        envelope: &Envelope,
+        known: &Known,
+        keys: &mut Keys,
+    ) -> Result<Proof, Box<Finding>> {
+        let citizen = matches!(envelope.actor.role, Role::Citizen | Role::Guardian);
+        let signed = evidence::verify_stored_with(envelope, |key, message, signature| {
+            keys.verify(citizen, key, message, signature)
+        })
+        .map_err(|error| self.finding("actor's signature", &"good", &error))?;
         if !signed {
             return self.unsigned(envelope);
         }
         // A citizen's device key is bound by their own stream; everybody else's by enrolment.
-        if !matches!(envelope.actor.role, Role::Citizen | Role::Guardian) {
+        if !citizen {
             let enrolled = known.principals.get(&envelope.actor.principal);
             let position = self.scanned.record.position;
             let good = enrolled.is_some_and(|enrolled| {

@@ -3,7 +3,7 @@
 //! Owns the threads. Batches go to the workers in turn and come back in the same turn, so nothing
 //! has to be put in order again, and memory is bounded by the batches in flight.
 
-use super::check::{Checked, Depth, Known, check};
+use super::check::{Checked, Depth, Keys, Known, check};
 use super::report::Finding;
 use crate::interrupt;
 use ledger::segments::{ScanEnd, ScannedRecord, Scanner};
@@ -150,11 +150,19 @@ fn worker(
     batches: &Receiver<Batch>,
     results: &SyncSender<Results>,
 ) {
+    let mut keys = Keys::default();
     for batch in batches {
         let known = known.read();
         let checked = batch
             .iter()
-            .map(|record| check(record, &known, plan.depth_at(record.record.position.0)))
+            .map(|record| {
+                check(
+                    record,
+                    &known,
+                    plan.depth_at(record.record.position.0),
+                    &mut keys,
+                )
+            })
             .collect();
         drop(known);
         if results.send(checked).is_err() {

@@ -1,13 +1,13 @@
-//! The file operations the segment engine needs, as a trait.
+//! The file operations that the segment engine and the vault need, as a trait.
 //!
 //! Owns how a file is created, written and made durable on a real disk; the simulated disk of the
 //! tests implements the same trait and can fail at each step. It must never decide what to do
-//! about a failure: it reports, the writer decides.
+//! about a failure: it reports, whoever asked decides.
 
 use crate::store::StoreError;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,6 +24,15 @@ pub trait DiskFile: Send + Sync {
     fn sync(&self) -> io::Result<()>;
     /// Length in bytes.
     fn length(&self) -> io::Result<u64>;
+
+    /// Reads exactly `into.len()` bytes; [`io::ErrorKind::UnexpectedEof`] if the file ends before.
+    fn read_exact_at(&self, into: &mut [u8], offset: u64) -> io::Result<()> {
+        if self.read_at(into, offset)? == into.len() {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::UnexpectedEof.into())
+        }
+    }
 }
 
 /// A disk.
@@ -34,6 +43,8 @@ pub trait Disk: Send + Sync + 'static {
     fn list(&self, path: &Path) -> io::Result<Vec<String>>;
     /// Makes a file, or empties it.
     fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
+    /// The same for a file that nobody but its owner may read.
+    fn create_private(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
     /// Opens a file for reading, and for writing if asked.
     fn open(&self, path: &Path, write: bool) -> io::Result<Arc<dyn DiskFile>>;
     /// Renames within a directory; the target is replaced.
@@ -91,13 +102,11 @@ impl Disk for RealDisk {
     }
 
     fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(path)?;
-        Ok(Arc::new(file))
+        create_with(path, 0o666)
+    }
+
+    fn create_private(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        create_with(path, 0o600)
     }
 
     fn open(&self, path: &Path, write: bool) -> io::Result<Arc<dyn DiskFile>> {
@@ -130,6 +139,18 @@ impl Disk for RealDisk {
             Err(TryLockError::Error(error)) => Err(error),
         }
     }
+}
+
+/// Makes or empties a file; a new one gets this mode, less the process's mask.
+fn create_with(path: &Path, mode: u32) -> io::Result<Arc<dyn DiskFile>> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(mode)
+        .open(path)?;
+    Ok(Arc::new(file))
 }
 
 /// An operating system error as a store error.

@@ -1,0 +1,137 @@
+//! What the code map says of dependencies, read from what cargo would build.
+
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+/// A workspace member, and what of the workspace it may use outside tests.
+const LAYERS: [(&str, &[&str]); 5] = [
+    ("idledger-domain", &[]),
+    ("idledger-ledger", &["idledger-domain"]),
+    (
+        "idledger-projections",
+        &["idledger-domain", "idledger-ledger"],
+    ),
+    (
+        "idledger-api",
+        &["idledger-domain", "idledger-ledger", "idledger-projections"],
+    ),
+    (
+        "idledger",
+        &[
+            "idledger-domain",
+            "idledger-ledger",
+            "idledger-projections",
+            "idledger-api",
+        ],
+    ),
+];
+
+/// What a crate must not reach by any way, outside tests.
+const FORBIDDEN: [(&str, &[&str]); 3] = [
+    (
+        "idledger-domain",
+        &["tokio", "axum", "sled", "getrandom", "rand", "reqwest"],
+    ),
+    ("idledger-ledger", &["axum", "hyper", "clap"]),
+    ("idledger-projections", &["axum", "hyper", "clap"]),
+];
+
+/// Normal dependencies by package id, and the packages' names.
+struct Graph {
+    names: BTreeMap<String, String>,
+    edges: BTreeMap<String, BTreeSet<String>>,
+    members: BTreeMap<String, String>,
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
+fn graph() -> Graph {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let output = Command::new(cargo)
+        .args(["metadata", "--format-version", "1", "--locked", "--offline"])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let names: BTreeMap<_, _> = packages
+        .iter()
+        .map(|package| (text(&package["id"]), text(&package["name"])))
+        .collect();
+    let mut edges = BTreeMap::new();
+    for node in metadata["resolve"]["nodes"].as_array().unwrap() {
+        let normal = node["deps"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|dependency| {
+                let kinds = dependency["dep_kinds"].as_array().unwrap();
+                kinds.iter().any(|kind| kind["kind"].is_null())
+            });
+        let normal = normal.map(|dependency| text(&dependency["pkg"])).collect();
+        edges.insert(text(&node["id"]), normal);
+    }
+    let members = metadata["workspace_members"].as_array().unwrap();
+    let members = members
+        .iter()
+        .map(|id| (names[&text(id)].clone(), text(id)))
+        .collect();
+    Graph {
+        names,
+        edges,
+        members,
+    }
+}
+
+impl Graph {
+    fn reached(&self, from: &str) -> BTreeSet<&str> {
+        let (mut seen, mut ahead) = (BTreeSet::new(), vec![from]);
+        while let Some(id) = ahead.pop() {
+            for next in &self.edges[id] {
+                if seen.insert(next.as_str()) {
+                    ahead.push(next);
+                }
+            }
+        }
+        seen.iter().map(|id| self.names[*id].as_str()).collect()
+    }
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    let graph = graph();
+    for (name, allowed) in LAYERS {
+        let id = &graph.members[name];
+        for dependency in &graph.edges[id] {
+            let dependency = graph.names[dependency].as_str();
+            assert!(
+                !graph.members.contains_key(dependency) || allowed.contains(&dependency),
+                "{name} uses {dependency}"
+            );
+        }
+    }
+    for (name, forbidden) in FORBIDDEN {
+        let reached = graph.reached(&graph.members[name]);
+        assert!(reached.len() > 5, "{reached:?}");
+        for crate_name in forbidden {
+            assert!(!reached.contains(crate_name), "{name} reaches {crate_name}");
+        }
+    }
+}
+
+#[test]
+fn the_program_carries_nothing_that_only_tests_need() {
+    let graph = graph();
+    let reached = graph.reached(&graph.members["idledger"]);
+    for crate_name in ["bincode", "proptest", "insta"] {
+        assert!(!reached.contains(crate_name), "{crate_name}");
+    }
+}
