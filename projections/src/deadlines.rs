@@ -9,6 +9,7 @@ use crate::error::{ApplyError, ViewError};
 use crate::projection::{Decoded, Projection};
 use crate::view::{Order, ViewStore};
 use domain::bytes;
+use domain::command::Command;
 use domain::event::Event;
 use domain::ids::{AccountId, CaseId, LocalDay, Micros, Position};
 use wincode::{SchemaRead, SchemaWrite};
@@ -30,6 +31,17 @@ pub enum Due {
     Decision(CaseId),
     /// The account must have been activated.
     Activation,
+}
+
+impl Due {
+    /// What the clock asks for when it has passed. A new kind of deadline says it here, and the
+    /// clock gives it.
+    pub const fn command(self) -> Command {
+        match self {
+            Self::Decision(case) => Command::ExpireProcessingDeadline { case },
+            Self::Activation => Command::ExpireActivationWindow,
+        }
+    }
 }
 
 /// An open deadline.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 /// A workspace member, and what of the workspace it may use outside tests.
-const LAYERS: [(&str, &[&str]); 5] = [
+const LAYERS: [(&str, &[&str]); 6] = [
     ("idledger-domain", &[]),
     ("idledger-ledger", &["idledger-domain"]),
     (
@@ -17,12 +17,22 @@ const LAYERS: [(&str, &[&str]); 5] = [
         &["idledger-domain", "idledger-ledger", "idledger-projections"],
     ),
     (
+        "idledger-outside",
+        &[
+            "idledger-domain",
+            "idledger-ledger",
+            "idledger-projections",
+            "idledger-api",
+        ],
+    ),
+    (
         "idledger",
         &[
             "idledger-domain",
             "idledger-ledger",
             "idledger-projections",
             "idledger-api",
+            "idledger-outside",
         ],
     ),
 ];

@@ -11,6 +11,7 @@
 )]
 
 mod bad_input;
+mod deadlines;
 mod golden;
 mod idempotency;
 mod live;

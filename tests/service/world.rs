@@ -94,7 +94,7 @@ pub struct World {
     pub adapter: SigningKey,
     pub hotline: SigningKey,
     nonce: AtomicU64,
-    _directory: tempfile::TempDir,
+    pub directory: tempfile::TempDir,
 }
 
 /// An answer.
@@ -213,7 +213,7 @@ impl World {
             adapter,
             hotline,
             nonce: AtomicU64::new(0),
-            _directory: directory,
+            directory,
         }
     }
 
@@ -389,7 +389,8 @@ impl World {
     }
 }
 
-async fn ledger(
+/// A ledger over a store that has its first events already, or will have.
+pub async fn start(
     directory: &std::path::Path,
     store: Arc<dyn EventStore>,
     clock: Arc<ManualClock>,
@@ -416,8 +417,7 @@ async fn ledger(
     )
     .unwrap();
     let signing = key(1);
-    let public = public(&signing);
-    let ledger = Ledger::start(Parts {
+    Ledger::start(Parts {
         store,
         vault: vault.clone(),
         credentials,
@@ -430,7 +430,18 @@ async fn ledger(
         holidays: Vec::new(),
     })
     .await
-    .unwrap();
+    .unwrap()
+}
+
+/// A new ledger with its first events.
+async fn ledger(
+    directory: &std::path::Path,
+    store: Arc<dyn EventStore>,
+    clock: Arc<ManualClock>,
+    mailbox: Arc<Mailbox>,
+) -> Ledger {
+    let ledger = start(directory, store, clock, mailbox).await;
+    let public = public(&key(1));
     let proven = Proven::operator();
     let created = LedgerCreated {
         ledger: LedgerId([9; 16]),

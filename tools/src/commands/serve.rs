@@ -7,16 +7,22 @@ use crate::interrupt;
 use anyhow::Context;
 use api::{Config, Server};
 use clap::Args;
+use core::future::Future;
 use core::net::SocketAddr;
 use ledger::ledger::Ledger;
 use ledger::messenger::Mailbox;
+use outside::clock::Clock;
+use outside::erasure::ErasureError;
 use projections::{Options as ViewOptions, Views};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 /// How often a server looks whether it should stop.
 const POLL: Duration = Duration::from_millis(100);
+/// How long the read models may take to show what is recorded.
+const SEEN_WITHIN: Duration = Duration::from_secs(60);
 
 /// `idledger serve`
 #[derive(Args)]
@@ -78,15 +84,43 @@ pub async fn serve(
         ..views::options(global.progress)
     };
     let views = Views::open(&views::dir(global), store, options).await?;
+    finish_erasure(&ledger, &views).await?;
+    let (stop, _) = watch::channel(false);
+    let clock = Clock::new(ledger.clone(), views.clone());
+    let clock = tokio::spawn(clock.run(stopped(&stop)));
     let server = Server::bind(config, ledger, views.clone(), mailbox).await?;
     let address = server.address().context("asking for the address")?;
     if !global.quiet {
         eprintln!("listening on http://{address} (Ctrl-C ends)");
     }
     let ended = server.run(asked_to_stop()).await;
+    stop.send_replace(true);
+    clock.await.context("the clock broke down")?;
     views.close().await?;
     ended?;
     Ok(Exit::Ok)
+}
+
+/// Resolves when `stop` says so, or is gone.
+fn stopped(stop: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + use<> {
+    let mut stop = stop.subscribe();
+    async move {
+        // An error means the sender is gone, which is the end as well.
+        let _ = stop.wait_for(|stop| *stop).await;
+    }
+}
+
+/// What was erased must not be read once more: before anything is served. Where the read models
+/// cannot say what was erased, each account is settled when it is next used.
+async fn finish_erasure(ledger: &Ledger, views: &Views) -> anyhow::Result<()> {
+    match outside::erasure::finish(ledger, views, SEEN_WITHIN).await {
+        Err(ErasureError::View(error)) => {
+            tracing::error!(%error, "unfinished erasures could not be looked for");
+            Ok(())
+        }
+        Err(error) => Err(error).context("finishing erasures"),
+        Ok(_) => Ok(()),
+    }
 }
 
 /// Ctrl-C or a termination signal.

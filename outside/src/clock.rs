@@ -1,0 +1,188 @@
+//! The clock: tells the ledger that a stored deadline has passed.
+//!
+//! Reads the `deadlines` projection and gives each overdue deadline its command, the earliest first,
+//! as [`Role::Clock`]. Owns no deadline: they were computed when they were set and stand in events,
+//! so a calendar changed later moves nothing. A command's id follows from the deadline, so that a
+//! deadline given twice (a restart, a read model that lags, two servers) is one command. What time it
+//! is, is the ledger's clock; when it happened, is the deadline itself, however late it is noticed.
+
+use domain::bytes;
+use domain::envelope::Actor;
+use domain::ids::{CommandId, Micros, Position, PrincipalId};
+use domain::vocabulary::Role;
+use ledger::evidence::Proven;
+use ledger::ledger::Ledger;
+use ledger::writer::{LedgerError, Secrets, Submission, Target};
+use projections::deadlines::{Deadline, NAME};
+use projections::{ViewError, Views};
+use std::collections::HashMap;
+use std::future::Future;
+use std::time::Duration;
+
+/// Deadlines taken up at a time.
+const PAGE: usize = 256;
+/// How long a deadline rests whose command was refused, or a flood, in microseconds.
+const REST: i64 = 3600 * Micros::SECOND;
+/// How long the read model may take to show what is recorded before a round gives up.
+const SEEN_WITHIN: Duration = Duration::from_secs(10);
+/// How often a running clock looks.
+pub const PERIOD: Duration = Duration::from_secs(1);
+
+/// Why a round ended early. The next one goes on where it ended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClockError {
+    /// The read model of deadlines cannot be used.
+    #[error(transparent)]
+    View(#[from] ViewError),
+    /// A command could not be carried out.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// What a round came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Round {
+    /// Deadlines whose passing was recorded.
+    pub passed: u64,
+    /// Deadlines whose passing had been recorded already.
+    pub repeated: u64,
+    /// Deadlines that the rules say have not passed, or no longer run: somebody was faster.
+    pub refused: u64,
+}
+
+/// Lets deadlines pass.
+pub struct Clock {
+    ledger: Ledger,
+    views: Views,
+    /// Deadlines that rest until an instant.
+    resting: HashMap<CommandId, Micros>,
+}
+
+impl Clock {
+    /// A clock for a ledger; `views` must follow it.
+    pub fn new(ledger: Ledger, views: Views) -> Self {
+        Self {
+            ledger,
+            views,
+            resting: HashMap::new(),
+        }
+    }
+
+    /// Lets everything pass that is overdue now, in order.
+    pub async fn round(&mut self) -> Result<Round, ClockError> {
+        let mut round = Round::default();
+        let now = self.ledger.now();
+        self.resting.retain(|_, until| *until > now);
+        loop {
+            self.catch_up().await?;
+            let limit = PAGE + self.resting.len();
+            let due = self.views.deadlines(now, limit)?;
+            let due: Vec<_> = due
+                .into_iter()
+                .map(|deadline| (command_id(&deadline), deadline))
+                .filter(|(id, _)| !self.resting.contains_key(id))
+                .collect();
+            if due.is_empty() {
+                return Ok(round);
+            }
+            for (id, deadline) in due {
+                self.pass(id, &deadline, now, &mut round).await?;
+            }
+        }
+    }
+
+    /// Looks every [`PERIOD`] until `shutdown` resolves.
+    pub async fn run(mut self, shutdown: impl Future<Output = ()>) {
+        let mut period = tokio::time::interval(PERIOD);
+        period.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        tokio::pin!(shutdown);
+        loop {
+            tokio::select! {
+                () = &mut shutdown => return,
+                _ = period.tick() => {}
+            }
+            match self.round().await {
+                Ok(round) if round == Round::default() => {}
+                Ok(round) => tracing::info!(
+                    passed = round.passed,
+                    repeated = round.repeated,
+                    refused = round.refused,
+                    "deadlines passed"
+                ),
+                Err(error) => tracing::warn!(%error, "deadlines could not all be taken up"),
+            }
+        }
+    }
+
+    /// Waits until the read model shows what is recorded: a deadline that was met a moment ago must
+    /// not be taken for one that passed.
+    async fn catch_up(&self) -> Result<(), ClockError> {
+        let length = self.ledger.store().length().await;
+        let length = length.map_err(LedgerError::from)?;
+        if let Some(last) = length.checked_sub(1) {
+            let wait = self.views.wait_for(&[NAME], Position(last), SEEN_WITHIN);
+            wait.await?;
+        }
+        Ok(())
+    }
+
+    async fn pass(
+        &mut self,
+        id: CommandId,
+        deadline: &Deadline,
+        now: Micros,
+        round: &mut Round,
+    ) -> Result<(), ClockError> {
+        let outcome = match self.ledger.submit(submission(id, deadline)).await {
+            Ok(outcome) => outcome,
+            Err(LedgerError::Flood { .. }) => {
+                self.resting.insert(id, now.plus(REST));
+                round.refused += 1;
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if outcome.refused.is_none() && !outcome.repeated {
+            round.passed += 1;
+            return Ok(());
+        }
+        // Answered before, or not to be answered: while it is still in the read model, it rests, or
+        // this round would never end.
+        self.resting.insert(id, now.plus(REST));
+        if outcome.refused.is_some() {
+            round.refused += 1;
+        } else {
+            round.repeated += 1;
+        }
+        Ok(())
+    }
+}
+
+fn submission(id: CommandId, deadline: &Deadline) -> Submission {
+    Submission {
+        command: deadline.what.command(),
+        target: Target::Account(deadline.account),
+        command_id: id,
+        correlation: None,
+        actor: Actor {
+            role: Role::Clock,
+            principal: PrincipalId::ZERO,
+            key: None,
+        },
+        proven: Proven::none(),
+        expected: None,
+        occurred_at: Some(deadline.due),
+        secrets: Secrets::default(),
+    }
+}
+
+/// The id of a deadline's command: the same wherever and whenever it is given.
+fn command_id(deadline: &Deadline) -> CommandId {
+    let mut hasher = blake3::Hasher::new_derive_key("idledger 2026 command id of a deadline v1");
+    // A deadline is a few fixed-size numbers, so it always has an encoding.
+    hasher.update(&bytes::encode(deadline).unwrap_or_default());
+    let mut id = [0; 16];
+    hasher.finalize_xof().fill(&mut id);
+    CommandId(id)
+}
