@@ -1,10 +1,10 @@
 //! Accounts as they were last written to somebody: the bytes of the answer, not the state.
 //!
 //! An answer is good as long as the read model has not moved past it; the position up to which the
-//! read model is visible is the only thing compared. Bounded, and safe to lose.
+//! read model is visible is compared, and that no other law has come into force meanwhile. Bounded, and safe to lose.
 
 use axum::body::Bytes;
-use domain::ids::{AccountId, Revision};
+use domain::ids::{AccountId, Micros, Revision};
 use parking_lot::RwLock;
 use std::collections::HashMap;
 
@@ -18,6 +18,8 @@ const SHARDS: usize = 16;
 pub struct Answer {
     /// What the read model showed when it was made.
     pub visible: u64,
+    /// First instant at which other law is in force.
+    pub until: Micros,
     /// The account's revision, its entity tag.
     pub revision: Revision,
     /// JSON.
@@ -38,12 +40,12 @@ impl Default for AccountCache {
 }
 
 impl AccountCache {
-    /// The answer, if the read model still shows what it showed then.
-    pub fn get(&self, account: AccountId, visible: u64) -> Option<Answer> {
+    /// The answer, if the read model still shows what it showed then, and the law is the same.
+    pub fn get(&self, account: AccountId, visible: u64, now: Micros) -> Option<Answer> {
         let shard = self.shard(account)?.read();
         shard
             .get(&account)
-            .filter(|answer| answer.visible == visible)
+            .filter(|answer| answer.visible == visible && now < answer.until)
             .cloned()
     }
 
@@ -72,6 +74,7 @@ mod tests {
 
     fn answer(visible: u64) -> Answer {
         Answer {
+            until: Micros(100),
             visible,
             revision: Revision(1),
             body: Bytes::from_static(b"{}"),
@@ -82,9 +85,11 @@ mod tests {
     fn an_answer_is_good_until_the_read_model_moves() {
         let cache = AccountCache::default();
         cache.put(AccountId([1; 16]), answer(7));
-        assert!(cache.get(AccountId([1; 16]), 7).is_some());
-        assert!(cache.get(AccountId([1; 16]), 8).is_none());
-        assert!(cache.get(AccountId([2; 16]), 7).is_none());
+        assert!(cache.get(AccountId([1; 16]), 7, Micros(99)).is_some());
+        assert!(cache.get(AccountId([1; 16]), 8, Micros(99)).is_none());
+        // Other law has come into force.
+        assert!(cache.get(AccountId([1; 16]), 7, Micros(100)).is_none());
+        assert!(cache.get(AccountId([2; 16]), 7, Micros(99)).is_none());
     }
 
     #[test]

@@ -286,7 +286,7 @@ fn finish(api: &Api, mut response: Response, id: &str, path: &str, language: Lan
         .problems
         .get_or_create(&CodeLabels { code })
         .inc();
-    let mut rendered = problem.render(id, path, language);
+    let mut rendered = problem.render(id, path, language, &api.ledger().law());
     problem::keep_allow(response.headers(), rendered.headers_mut());
     rendered
 }

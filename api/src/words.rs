@@ -377,23 +377,29 @@ impl Words {
                 format!("Ngừng dùng khóa sổ cái {}", f.key.id()),
                 format!("Ledger key {} retired", f.key.id()),
             ),
-            Event::PolicyPublished(f) => self.say(
-                format!("Công bố chính sách phiên bản {}", f.version),
-                format!("Policy version {} published", f.version),
+            Event::LawProposed(f) => {
+                let (name, law) = (&f.draft.terms.name, self.t(&f.law));
+                let from = show_day(f.draft.terms.effective_from.local_day());
+                self.say(
+                    format!(
+                        "Đề xuất {law} phiên bản {} ({name}), hiệu lực từ {from}",
+                        f.version
+                    ),
+                    format!("Proposed {law} version {} ({name}), from {from}", f.version),
+                )
+            }
+            Event::LawRejected(f) => self.say(
+                format!("Không chấp nhận {} phiên bản {}", self.t(&f.law), f.version),
+                format!("Turned down {} version {}", self.t(&f.law), f.version),
             ),
-            Event::ServiceCataloguePublished(f) => self.say(
-                format!(
-                    "Công bố danh mục dịch vụ {} ({} dịch vụ)",
-                    f.name,
-                    f.services.len()
-                ),
-                format!(
-                    "Service catalogue {} published ({} services)",
-                    f.name,
-                    f.services.len()
-                ),
-            ),
-            _ => None,
+            event => {
+                let (law, version, _) = event.published_law()?;
+                let law = self.t(&law);
+                self.say(
+                    format!("Phê duyệt và công bố {law} phiên bản {version}"),
+                    format!("Approved and published {law} version {version}"),
+                )
+            }
         }
     }
 }

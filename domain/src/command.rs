@@ -8,15 +8,16 @@
 use crate::envelope::{Actor, Receipt, Refused};
 use crate::event::Event;
 use crate::ids::{
-    AccountId, AreaCode, CaseId, ChallengeId, DeviceRef, DocumentId, LocalDay, LookupHash, Micros,
+    AccountId, AreaCode, CaseId, ChallengeId, DeviceRef, Digest, DocumentId, LookupHash, Micros,
     PublicKey, VerifierId,
 };
+use crate::law::Edition;
 use crate::personal::{Person, Personal};
-use crate::policy::Policy;
 use crate::vocabulary::{
-    Capture, Channel, ChipEvidence, CloseReason, CommandKind, Database, DocumentKind, LinkOutcome,
-    LockGround, MatchResult, Modality, OtpPurpose, QuestionId, RefusalReason, RegistrationMethod,
-    RegistryOutcome, RetentionClass, StepUpMethod, UnbindReason, WithdrawReason,
+    Capture, Channel, ChipEvidence, CloseReason, CommandKind, Database, DocumentKind, LawKind,
+    LinkOutcome, LockGround, MatchResult, Modality, OtpPurpose, QuestionId, RefusalReason,
+    RegistrationMethod, RegistryOutcome, RetentionClass, StepUpMethod, UnbindReason,
+    WithdrawReason,
 };
 use wincode::{SchemaRead, SchemaWrite};
 
@@ -164,6 +165,17 @@ pub enum Command {
     },
     /// Erase one class.
     RequestErasure { class: RetentionClass },
+    /// A version of a law, named by the digest of its draft. Carried out on the law's own stream, never on
+    /// an account ([`crate::law::decide_law`]).
+    ProposeLaw { law: LawKind, digest: Digest },
+    /// A proposal shall be law.
+    ApproveLaw {
+        law: LawKind,
+        version: u32,
+        digest: Digest,
+    },
+    /// A proposal shall not.
+    RejectLaw { law: LawKind, version: u32 },
 }
 
 /// A registry's answer to declared data, asked before deciding.
@@ -230,8 +242,9 @@ pub struct Context<'a> {
     pub now: Micros,
     /// When it happened; not after `now`.
     pub occurred_at: Micros,
-    /// The policy in force, pinned in the event.
-    pub policy: &'a Policy,
+    /// The law in force when it happened, pinned in the event. What is read of it besides the policy is
+    /// pinned by the judge's own readers.
+    pub law: &'a Edition,
     /// Who asks.
     pub actor: Actor,
     /// Fresh random ids, as many as are asked for.
@@ -262,10 +275,6 @@ pub struct Context<'a> {
     pub step_up: Option<bool>,
     /// The acting officer or agent.
     pub officer: Option<OfficerFacts>,
-    /// First day on which the intake site takes dossiers; `None`: since the first issuance.
-    pub site_open_from: Option<LocalDay>,
-    /// `n` working days after a local day, by the calendar in force.
-    pub working_days_after: &'a dyn Fn(LocalDay, u8) -> LocalDay,
 }
 
 /// Whose phone number's holder is looked up.
@@ -303,7 +312,7 @@ pub struct Needs {
     pub new_phone: bool,
     /// `otp_right`: the code given is compared with this challenge's.
     pub otp: Option<ChallengeId>,
-    /// `officer` and `site_open_from`.
+    /// `officer`.
     pub officer: bool,
 }
 
@@ -414,6 +423,13 @@ impl Command {
             Self::CloseAccount { .. } => CommandKind::CloseAccount,
             Self::WithdrawApplication { .. } => CommandKind::WithdrawApplication,
             Self::RequestErasure { .. } => CommandKind::RequestErasure,
+            Self::ProposeLaw { .. } => CommandKind::ProposeLaw,
+            Self::ApproveLaw { law, .. } => match law {
+                LawKind::Policy => CommandKind::PublishPolicy,
+                LawKind::Catalogue => CommandKind::PublishCatalogue,
+                _ => CommandKind::PublishLaw,
+            },
+            Self::RejectLaw { .. } => CommandKind::RejectLaw,
         }
     }
 }

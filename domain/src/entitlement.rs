@@ -1,19 +1,46 @@
 //! Which services an account may use, and why (spec A.6, A.8).
 //!
-//! `entitled = activated ∧ unlocked ∧ open ∧ level ≥ the service's lowest level`. Owns the official
-//! list 2024-03 (letter S004) with its names; which list is in force is an event's affair.
+//! `entitled = activated ∧ unlocked ∧ open ∧ level ≥ the service's lowest level`, of the catalogue in
+//! force at the instant asked about ([`crate::law`]). Owns what a catalogue is; which services there are is
+//! published law.
 
 use crate::account::{Account, ActivationPhase, EventRef, Lifecycle};
-use crate::ids::Micros;
+use crate::ids::{LocalDay, Micros};
+use crate::messages::Lang;
 use crate::vocabulary::Level;
 use serde::{Deserialize, Serialize};
 use wincode::{SchemaRead, SchemaWrite};
 
-mod names;
 #[cfg(test)]
 mod tests;
 
-pub use names::{Feature, ServiceNames};
+/// What a row of a catalogue is worth.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, SchemaRead, SchemaWrite, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+#[wincode(tag_encoding = "u8")]
+pub enum Standing {
+    /// It may be used from its level on.
+    #[default]
+    Entitlement,
+    /// A letter tells of it; it grants nothing (C-01).
+    Narrative,
+    /// A service of others with a relying party of its own: never the ledger's to grant (C-02).
+    External,
+}
+
+/// A part of a service (C-15).
+#[derive(Debug, Clone, PartialEq, Eq, SchemaRead, SchemaWrite, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Feature {
+    /// Stable id.
+    pub id: String,
+    /// tiếng Việt
+    pub vi: String,
+    /// English
+    pub en: String,
+}
 
 /// One service of a catalogue.
 #[derive(Debug, Clone, PartialEq, Eq, SchemaRead, SchemaWrite, Serialize, Deserialize)]
@@ -22,6 +49,23 @@ pub struct CatalogueService {
     pub id: String,
     /// Lowest level that may use it.
     pub level: Level,
+    /// What the row is worth.
+    pub standing: Standing,
+    /// Last day; `None`: open. A withdrawn service keeps its row (C-03).
+    pub effective_to: Option<LocalDay>,
+    /// As printed.
+    pub vi: String,
+    /// In English.
+    pub en: String,
+    /// Parts worth their own id. They do not count as services.
+    pub features: Vec<Feature>,
+}
+
+impl CatalogueService {
+    /// Its name in one language.
+    pub fn name(&self, lang: Lang) -> &str {
+        lang.pick(&self.vi, &self.en)
+    }
 }
 
 /// A list of services as published.
@@ -34,24 +78,9 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// The nine and seven services of letter S004 (06/03/2024).
-    pub fn v2024_03() -> Self {
-        let services = names::V2024_03
-            .iter()
-            .map(|names| CatalogueService {
-                id: names.id.to_owned(),
-                level: names.level,
-            })
-            .collect();
-        Self {
-            name: "2024-03".to_owned(),
-            services,
-        }
-    }
-
-    /// Names and sub-features of a service, where it is one of the known ones.
-    pub fn names(id: &str) -> Option<&'static ServiceNames> {
-        names::V2024_03.iter().find(|names| names.id == id)
+    /// A service of it.
+    pub fn find(&self, id: &str) -> Option<&CatalogueService> {
+        self.services.iter().find(|service| service.id == id)
     }
 }
 
@@ -87,6 +116,10 @@ pub enum EntitlementReason {
     ActivationOverdue,
     /// Active at a lower level.
     LevelTooLow,
+    /// The catalogue in force only tells of it.
+    NarrativeOnly,
+    /// It was withdrawn.
+    Withdrawn,
 }
 
 /// The answer for one service.
@@ -106,12 +139,22 @@ pub struct Entitlement {
     pub blocked_by: Option<EventRef>,
 }
 
-/// Every service of the catalogue with its answer, in the catalogue's order.
+/// Every service of the catalogue with its answer, in the catalogue's order. Services of others are
+/// none of the ledger's and have no answer.
 pub fn entitlements(account: &Account, catalogue: &Catalogue, now: Micros) -> Vec<Entitlement> {
     let barrier = barrier(account, now);
     let answer = |service: &CatalogueService| {
         let (reason, blocked_by) = match barrier {
+            _ if service
+                .effective_to
+                .is_some_and(|last| last < now.local_day()) =>
+            {
+                (EntitlementReason::Withdrawn, None)
+            }
             Some(barrier) => barrier,
+            None if service.standing == Standing::Narrative => {
+                (EntitlementReason::NarrativeOnly, None)
+            }
             None if account.level().is_some_and(|level| level >= service.level) => {
                 (EntitlementReason::Granted, None)
             }
@@ -127,7 +170,8 @@ pub fn entitlements(account: &Account, catalogue: &Catalogue, now: Micros) -> Ve
             blocked_by,
         }
     };
-    catalogue.services.iter().map(answer).collect()
+    let own = |service: &&CatalogueService| service.standing != Standing::External;
+    catalogue.services.iter().filter(own).map(answer).collect()
 }
 
 /// What keeps an account from every service alike, the most final first.

@@ -4,6 +4,7 @@ use crate::ids::{
     CommandId, CorrelationId, Digest, EventId, KeyId, Micros, PrincipalId, PublicKey, Revision,
     Signature, StreamId,
 };
+use crate::law::LawPin;
 use crate::vocabulary::{CommandKind, Guard, Message, RefusalCode, RetentionClass, Role};
 use serde::{Deserialize, Serialize};
 use wincode::{SchemaRead, SchemaWrite};
@@ -69,6 +70,8 @@ pub struct Receipt {
     pub passed: Vec<Guard>,
     /// The guard that refused.
     pub refused: Option<Refused>,
+    /// Versions of law that were read besides the policy, in the order of their kinds.
+    pub law: Vec<LawPin>,
 }
 
 /// The guard that refused.

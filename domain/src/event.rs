@@ -12,9 +12,10 @@ use crate::ids::{
 };
 use crate::vocabulary::{
     Capture, Channel, ChipEvidence, ClaimEnd, CloseReason, CommandKind, Database, DocumentKind,
-    EvidenceStrength, Guard, KeyPurpose, Level, LinkOutcome, LockGround, LoginOutcome, MatchResult,
-    Message, Modality, OtpPurpose, QuestionId, RefusalCode, RefusalReason, RegistrationMethod,
-    RegistryOutcome, RetentionClass, Role, StepUpMethod, UnbindReason, WithdrawReason,
+    EvidenceStrength, Guard, KeyPurpose, LawKind, Level, LinkOutcome, LockGround, LoginOutcome,
+    MatchResult, Message, Modality, OtpPurpose, QuestionId, RefusalCode, RefusalReason,
+    RegistrationMethod, RegistryOutcome, RetentionClass, Role, StepUpMethod, UnbindReason,
+    WithdrawReason,
 };
 use serde::{Deserialize, Serialize};
 use wincode::{SchemaRead, SchemaWrite};
@@ -589,24 +590,119 @@ events! {
         /// The key.
         key: PublicKey,
     }
-    /// Policy values (spec section 0), effective-dated.
+
+    // ---- Law: each kind in its own stream, proposed by one and approved by another (spec A.8, A.9) --------
+    /// Policy values are law from their effective date on.
     130 PolicyPublished {
-        /// 1, 2, 3 …
+        /// 1, 2, 3 …, counted over the proposals of its kind.
         version: u32,
-        /// Valid from.
-        effective_from: Micros,
-        /// The values.
-        policy: crate::policy::Policy,
+        /// The `LawProposed` event that holds terms and content.
+        proposal: EventId,
+        /// Its digest.
+        digest: Digest,
+        /// Who proposed it; zero: whoever made the ledger.
+        proposer: PrincipalId,
+        /// Who approved it; zero: whoever made the ledger.
+        approver: PrincipalId,
     }
-    /// A service catalogue, effective-dated.
+    /// A service catalogue is law from its effective date on.
     131 ServiceCataloguePublished {
+        /// 1, 2, 3 …, counted over the proposals of its kind.
+        version: u32,
+        /// The `LawProposed` event that holds terms and content.
+        proposal: EventId,
+        /// Its digest.
+        digest: Digest,
+        /// Who proposed it; zero: whoever made the ledger.
+        proposer: PrincipalId,
+        /// Who approved it; zero: whoever made the ledger.
+        approver: PrincipalId,
+    }
+    /// Province codes are law from their effective date on.
+    132 ProvinceCodesPublished {
+        /// 1, 2, 3 …, counted over the proposals of its kind.
+        version: u32,
+        /// The `LawProposed` event that holds terms and content.
+        proposal: EventId,
+        /// Its digest.
+        digest: Digest,
+        /// Who proposed it; zero: whoever made the ledger.
+        proposer: PrincipalId,
+        /// Who approved it; zero: whoever made the ledger.
+        approver: PrincipalId,
+    }
+    /// Message texts hold from their effective date on.
+    133 MessageCataloguePublished {
+        /// 1, 2, 3 …, counted over the proposals of its kind.
+        version: u32,
+        /// The `LawProposed` event that holds terms and content.
+        proposal: EventId,
+        /// Its digest.
+        digest: Digest,
+        /// Who proposed it; zero: whoever made the ledger.
+        proposer: PrincipalId,
+        /// Who approved it; zero: whoever made the ledger.
+        approver: PrincipalId,
+    }
+    /// Document kinds are law from their effective date on.
+    134 DocumentKindsPublished {
+        /// 1, 2, 3 …, counted over the proposals of its kind.
+        version: u32,
+        /// The `LawProposed` event that holds terms and content.
+        proposal: EventId,
+        /// Its digest.
+        digest: Digest,
+        /// Who proposed it; zero: whoever made the ledger.
+        proposer: PrincipalId,
+        /// Who approved it; zero: whoever made the ledger.
+        approver: PrincipalId,
+    }
+    /// Public holidays are law from their effective date on.
+    135 CalendarPublished {
+        /// 1, 2, 3 …, counted over the proposals of its kind.
+        version: u32,
+        /// The `LawProposed` event that holds terms and content.
+        proposal: EventId,
+        /// Its digest.
+        digest: Digest,
+        /// Who proposed it; zero: whoever made the ledger.
+        proposer: PrincipalId,
+        /// Who approved it; zero: whoever made the ledger.
+        approver: PrincipalId,
+    }
+    /// Intake sites are law from their effective date on.
+    136 IntakeSitesPublished {
+        /// 1, 2, 3 …, counted over the proposals of its kind.
+        version: u32,
+        /// The `LawProposed` event that holds terms and content.
+        proposal: EventId,
+        /// Its digest.
+        digest: Digest,
+        /// Who proposed it; zero: whoever made the ledger.
+        proposer: PrincipalId,
+        /// Who approved it; zero: whoever made the ledger.
+        approver: PrincipalId,
+    }
+    /// A version of a law is proposed. It says nothing until another principal approves it.
+    140 LawProposed {
+        /// Which law.
+        law: LawKind,
         /// 1, 2, 3 …
         version: u32,
-        /// Valid from.
-        effective_from: Micros,
-        /// Its name, `2024-03`.
-        name: String,
-        /// The services in order: stable id, lowest level.
-        services: Vec<crate::entitlement::CatalogueService>,
+        /// BLAKE3 over `"idledger-law/v1\0"` and the encoding of `draft`.
+        digest: Digest,
+        /// Who; zero: whoever made the ledger.
+        proposer: PrincipalId,
+        /// Terms and content.
+        draft: crate::law::LawDraft,
+    }
+    /// A proposal was turned down, or taken back.
+    141 LawRejected {
+        /// Which law.
+        law: LawKind,
+        /// Which version; its number is not used again.
+        version: u32,
+        /// By whom.
+        by: PrincipalId,
     }
 }

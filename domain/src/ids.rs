@@ -313,6 +313,16 @@ pub enum Category {
     Catalogue,
     /// The ledger itself: its creation and its keys.
     Ledger,
+    /// Province code versions.
+    Provinces,
+    /// Message catalogue versions.
+    Messages,
+    /// Document kind versions.
+    DocumentKinds,
+    /// Holiday calendar versions.
+    Calendar,
+    /// Intake site versions.
+    IntakeSites,
 }
 
 /// One event stream. Its text form is `category-hex`, which is also its name in KurrentDB.
@@ -391,7 +401,7 @@ impl StreamId {
 
 impl Category {
     /// Every category with its name.
-    pub const ALL: [(Self, &'static str); 8] = [
+    pub const ALL: [(Self, &'static str); 13] = [
         (Self::Account, "account"),
         (Self::PersonalIdClaim, "personal_id_claim"),
         (Self::PhoneClaim, "phone_claim"),
@@ -400,6 +410,11 @@ impl Category {
         (Self::Policy, "policy"),
         (Self::Catalogue, "catalogue"),
         (Self::Ledger, "ledger"),
+        (Self::Provinces, "provinces"),
+        (Self::Messages, "messages"),
+        (Self::DocumentKinds, "document_kinds"),
+        (Self::Calendar, "calendar"),
+        (Self::IntakeSites, "intake_sites"),
     ];
 
     /// Its name, the first part of a stream's text form.

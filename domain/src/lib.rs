@@ -11,6 +11,7 @@ pub mod envelope;
 pub mod event;
 pub mod identity;
 pub mod ids;
+pub mod law;
 pub mod messages;
 pub mod personal;
 pub mod policy;

@@ -1,7 +1,9 @@
 //! Policy values: what the law or the owner may change without a new program (spec section 0).
-//! Published as effective-dated events; a decision pins the version it used.
+//! Published as effective-dated events ([`crate::law`]); a decision pins the version it used. The
+//! default is what holds before the first version.
 
-use crate::vocabulary::{DocumentKind, Level};
+use crate::law::LawFault;
+use crate::vocabulary::Level;
 use serde::{Deserialize, Serialize};
 use wincode::{SchemaRead, SchemaWrite};
 
@@ -74,8 +76,6 @@ pub struct Policy {
     pub capture_quality_min: u8,
     /// Level needed to link a document.
     pub document_link_level: Level,
-    /// Kinds that can be linked.
-    pub document_kinds: Vec<DocumentKind>,
 }
 
 impl Default for Policy {
@@ -98,7 +98,47 @@ impl Default for Policy {
             password_throttle_s: 900,
             capture_quality_min: 60,
             document_link_level: Level::Two,
-            document_kinds: DocumentKind::ALL.to_vec(),
         }
+    }
+}
+
+impl Policy {
+    /// Whether the values can be lived with: no window, attempt or life of zero, no score over 100.
+    pub fn check(&self) -> Result<(), LawFault> {
+        let positive = [
+            (
+                "activation_window_days",
+                u32::from(self.activation_window_days),
+            ),
+            (
+                "decide_level_1_working_days",
+                u32::from(self.decide_level_1_working_days),
+            ),
+            (
+                "decide_level_2_working_days",
+                u32::from(self.decide_level_2_working_days),
+            ),
+            (
+                "decide_level_2_no_card_working_days",
+                u32::from(self.decide_level_2_no_card_working_days),
+            ),
+            ("otp_life_s", self.otp_life_s),
+            ("otp_attempts_max", u32::from(self.otp_attempts_max)),
+            (
+                "passcode_attempts_max",
+                u32::from(self.passcode_attempts_max),
+            ),
+            (
+                "password_attempts_max",
+                u32::from(self.password_attempts_max),
+            ),
+        ];
+        if let Some((name, _)) = positive.iter().find(|(_, value)| *value == 0) {
+            return Err(LawFault::Range(name));
+        }
+        if self.capture_quality_min > 100 {
+            return Err(LawFault::Range("capture_quality_min"));
+        }
+        Ok(())
     }
 }

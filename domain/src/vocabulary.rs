@@ -389,6 +389,29 @@ list! {
         SettleClaim,
         /// The clock: nobody decided in time.
         ExpireProcessingDeadline,
+        /// A version of a law is proposed.
+        ProposeLaw,
+        /// A law other than policy and catalogue is published.
+        PublishLaw,
+        /// A proposal is turned down.
+        RejectLaw,
+    }
+    /// A kind of published law (spec A.9). Its order is that of the streams' fold.
+    LawKind {
+        /// Policy values.
+        Policy,
+        /// The service catalogue.
+        Catalogue,
+        /// Province codes.
+        Provinces,
+        /// Texts of messages.
+        Messages,
+        /// Document kinds.
+        Documents,
+        /// Public holidays.
+        Calendar,
+        /// Intake sites.
+        Sites,
     }
     /// A guard of a command, in the order the specification A.8 gives them per command.
     Guard {
@@ -516,6 +539,18 @@ list! {
         DocumentFormat,
         /// Not linked already.
         DocumentNew,
+        /// The version is well formed, and it is what was signed.
+        LawForm,
+        /// It is not backdated, or its ground is named.
+        LegalBasis,
+        /// It lies over no other version.
+        NoOverlap,
+        /// The proposal is there and open.
+        ProposalOpen,
+        /// The proposal is what was signed.
+        ProposalSame,
+        /// Proposer and approver are two.
+        FourEyes,
     }
     /// A stable code of a refusal; its text form is the API's `code`.
     RefusalCode {
@@ -655,6 +690,18 @@ list! {
         ResultNotNotified,
         /// As many documents are linked as can be.
         DocumentLimit,
+        /// A version of a law that is not well formed, or not what was signed.
+        LawMalformed,
+        /// It reaches into the past and names no ground.
+        BackdatedWithoutBasis,
+        /// It lies over another version.
+        LawOverlaps,
+        /// There is no such open proposal.
+        LawNotProposed,
+        /// The proposal is another than was signed.
+        LawDiffers,
+        /// Whoever proposed it may not approve it.
+        SamePersonApproves,
     }
     /// A message of the catalogue (spec A.7). Events hold the id, never the text.
     Message {

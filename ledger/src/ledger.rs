@@ -2,6 +2,7 @@
 
 use crate::credentials::{Credentials, OneTimeCodes, SessionTokens};
 use crate::keyring::KeyRing;
+use crate::law::Statutes;
 use crate::messenger::{Messenger, OutgoingMessage};
 use crate::principals::Principals;
 use crate::registry::{DocumentRegistry, Population, PopulationRegistry};
@@ -11,25 +12,21 @@ use crate::vault::Vault;
 use crate::writer::assemble::{Assembler, Draft};
 use crate::writer::{self, LedgerError, open_parts};
 use domain::command::NewEvent;
-use domain::entitlement::Catalogue;
 use domain::event::Event;
 use domain::ids::Category;
 use domain::ids::{
-    AccountId, ChallengeId, Digest, LocalDay, LookupHash, Micros, PrincipalId, PublicKey, StreamId,
+    AccountId, ChallengeId, Digest, LookupHash, Micros, PrincipalId, PublicKey, StreamId,
 };
 use domain::personal::Personal;
-use domain::policy::Policy;
 use domain::record::RecordRef;
-use domain::vocabulary::{Message, RetentionClass, Role};
+use domain::vocabulary::{LawKind, Message, RetentionClass, Role};
 use parking_lot::RwLock;
 use std::sync::Arc;
 
-/// What the ledger's own streams say, folded.
+/// What the ledger's own streams say of keys and principals, folded.
 pub(crate) struct Law {
     pub ring: KeyRing,
     pub principals: Arc<Principals>,
-    pub policy: (u32, Arc<Policy>),
-    pub catalogue: (u32, Arc<Catalogue>),
 }
 
 /// What an open ledger is made of.
@@ -52,13 +49,12 @@ pub struct Parts {
     pub messenger: Arc<dyn Messenger>,
     /// Signs.
     pub assembler: Assembler,
-    /// Public holidays, sorted.
-    pub holidays: Vec<LocalDay>,
 }
 
 struct Inner {
     parts: Parts,
     law: RwLock<Law>,
+    statutes: RwLock<Statutes>,
     codes: OneTimeCodes,
     sessions: SessionTokens,
     account_locks: writer::Stripes,
@@ -73,7 +69,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Puts a ledger together and reads its own streams: keys, principals, policy, catalogue.
+    /// Puts a ledger together and reads its own streams: keys, principals, law.
     pub async fn start(parts: Parts) -> Result<Self, LedgerError> {
         let ledger = Self {
             inner: Arc::new(Inner {
@@ -83,25 +79,27 @@ impl Ledger {
                 law: RwLock::new(Law {
                     ring: KeyRing::default(),
                     principals: Arc::default(),
-                    policy: (0, Arc::new(Policy::default())),
-                    catalogue: (0, Arc::new(Catalogue::v2024_03())),
                 }),
+                statutes: RwLock::default(),
                 account_locks: writer::Stripes::default(),
                 claim_locks: writer::Stripes::default(),
                 cache: writer::Cache::default(),
             }),
         };
-        for category in [
-            Category::Ledger,
-            Category::Principal,
-            Category::Policy,
-            Category::Catalogue,
-        ] {
+        for category in [Category::Ledger, Category::Principal] {
             let stream = StreamId::single(category);
             for (record, _, event) in
                 writer::claims::read_decoded(ledger.store().as_ref(), stream).await?
             {
                 ledger.learn(&record, &event)?;
+            }
+        }
+        for law in LawKind::ALL {
+            for (record, envelope, event) in
+                writer::claims::read_decoded(ledger.store().as_ref(), law.stream()).await?
+            {
+                let mut statutes = ledger.inner.statutes.write();
+                statutes.learn(&record, &envelope, &event);
             }
         }
         Ok(ledger)
@@ -115,13 +113,6 @@ impl Ledger {
             }
             Event::PrincipalEnrolled(_) | Event::PrincipalRevoked(_) => {
                 Arc::make_mut(&mut law.principals).learn(event);
-            }
-            Event::PolicyPublished(facts) => {
-                law.policy = (facts.version, Arc::new(facts.policy.clone()));
-            }
-            Event::ServiceCataloguePublished(facts) => {
-                let (name, services) = (facts.name.clone(), facts.services.clone());
-                law.catalogue = (facts.version, Arc::new(Catalogue { name, services }));
             }
             _ => {}
         }
@@ -293,11 +284,6 @@ impl Ledger {
         &self.inner.parts.assembler
     }
 
-    /// Public holidays, sorted.
-    pub fn holidays(&self) -> &[LocalDay] {
-        &self.inner.parts.holidays
-    }
-
     /// The ledger's public keys.
     pub fn ring(&self) -> KeyRing {
         self.inner.law.read().ring.clone()
@@ -306,16 +292,6 @@ impl Ledger {
     /// Who may act besides holders, as of now.
     pub fn principals(&self) -> Arc<Principals> {
         self.inner.law.read().principals.clone()
-    }
-
-    /// The policy in force and its version.
-    pub fn policy(&self) -> (u32, Arc<Policy>) {
-        self.inner.law.read().policy.clone()
-    }
-
-    /// The service catalogue in force and its version.
-    pub fn catalogue(&self) -> (u32, Arc<Catalogue>) {
-        self.inner.law.read().catalogue.clone()
     }
 
     /// Now.
@@ -340,6 +316,10 @@ impl Ledger {
             &format!("{context}:{}", hex::encode(seed)),
         )
         .0
+    }
+
+    pub(crate) fn statutes(&self) -> &RwLock<Statutes> {
+        &self.inner.statutes
     }
 
     pub(crate) fn account_locks(&self) -> &writer::Stripes {

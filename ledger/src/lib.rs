@@ -11,6 +11,7 @@ pub mod evidence;
 pub mod faulty;
 mod index;
 pub mod keyring;
+pub mod law;
 pub mod ledger;
 pub mod memory;
 pub mod messenger;

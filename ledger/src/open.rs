@@ -24,11 +24,9 @@ use crate::vault::{Vault, VaultError};
 use crate::wiring::Ids;
 use crate::writer::LedgerError;
 use crate::writer::assemble::Assembler;
-use domain::calendar;
-use domain::entitlement::Catalogue;
-use domain::event::{LedgerCreated, PolicyPublished, ServiceCataloguePublished};
-use domain::ids::{Category, LedgerId, Micros, PublicKey};
-use domain::policy::Policy;
+use domain::event::LedgerCreated;
+use domain::ids::{Category, LedgerId, PublicKey};
+use domain::law::{self, LawFileError};
 use ed25519_dalek::SigningKey;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -85,6 +83,9 @@ pub enum OpenError {
     /// The embedded registry.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// The law that ships cannot be read.
+    #[error(transparent)]
+    Law(#[from] LawFileError),
     /// The ledger's own streams.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -207,7 +208,7 @@ fn io(operation: &'static str) -> impl Fn(std::io::Error) -> OpenError {
 }
 
 /// Makes a ledger: keys (where they are to be files that do not exist), an empty log, and the first
-/// events: the ledger itself, policy version 1, service catalogue `2024-03`. A making that was cut
+/// events: the ledger itself and the law that ships ([`law::shipped`]). A making that was cut
 /// short is finished by making it again.
 pub async fn init(options: &Options) -> Result<Ledger, OpenError> {
     match Meta::read(&options.dir) {
@@ -227,7 +228,7 @@ pub async fn init(options: &Options) -> Result<Ledger, OpenError> {
     let public = PublicKey(key.verifying_key().to_bytes());
     let (ledger, _) = assemble(options, keys.clone(), key).await?;
     let id = record_creation(&ledger, public, options).await?;
-    record_law(&ledger).await?;
+    ledger.found_law(law::shipped()?).await?;
     let meta = Meta {
         format: FORMAT,
         ledger: id,
@@ -266,34 +267,6 @@ async fn record_creation(
         .record_own(Category::Ledger, created.into(), None, Proven::operator())
         .await?;
     Ok(id)
-}
-
-/// Policy version 1 and service catalogue `2024-03`, unless they are there.
-async fn record_law(ledger: &Ledger) -> Result<(), OpenError> {
-    let (version, effective_from) = (1, Micros(0));
-    if ledger.policy().0 == 0 {
-        let policy = PolicyPublished {
-            version,
-            effective_from,
-            policy: Policy::default(),
-        };
-        ledger
-            .record_own(Category::Policy, policy.into(), None, Proven::operator())
-            .await?;
-    }
-    if ledger.catalogue().0 == 0 {
-        let Catalogue { name, services } = Catalogue::v2024_03();
-        let list = ServiceCataloguePublished {
-            version,
-            effective_from,
-            name,
-            services,
-        };
-        ledger
-            .record_own(Category::Catalogue, list.into(), None, Proven::operator())
-            .await?;
-    }
-    Ok(())
 }
 
 /// Opens a ledger for reading and writing, and says what its log looked like.
@@ -349,7 +322,6 @@ async fn assemble(
         embedded: Some(registry),
         messenger: Arc::clone(&options.messenger),
         assembler: Assembler::new(key, vault, Arc::clone(&options.ids)),
-        holidays: calendar::default_holidays(),
     })
     .await?;
     Ok((ledger, report))

@@ -144,6 +144,7 @@ impl Fold {
             position: Some(record.position),
             recorded_at: envelope.recorded_at,
             occurred_at: envelope.occurred_at,
+            policy: envelope.policy,
         });
         row.sealed.follow(record);
     }

@@ -11,11 +11,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use domain::command::{DocumentAnswer, RegistryAnswer};
-use domain::entitlement::Catalogue;
-use domain::event::{LedgerCreated, PolicyPublished, ServiceCataloguePublished};
+use domain::event::LedgerCreated;
 use domain::ids::{AreaCode, Category, Digest, LedgerId, Micros, PublicKey};
 use domain::personal::Person;
-use domain::policy::Policy;
 use domain::vocabulary::{DocumentKind, RegistryOutcome, Role};
 use ed25519_dalek::SigningKey;
 use ledger::credentials::{Concurrency, Cost, Credentials};
@@ -427,7 +425,6 @@ pub async fn start(
         embedded: None,
         messenger: mailbox,
         assembler: Assembler::new(signing, vault, ids),
-        holidays: Vec::new(),
     })
     .await
     .unwrap()
@@ -448,28 +445,14 @@ async fn ledger(
         format: 1,
         key: public,
     };
-    let policy = PolicyPublished {
-        version: 1,
-        effective_from: Micros(0),
-        policy: Policy::default(),
-    };
-    let Catalogue { name, services } = Catalogue::v2024_03();
-    let catalogue = ServiceCataloguePublished {
-        version: 1,
-        effective_from: Micros(0),
-        name,
-        services,
-    };
-    for (category, event) in [
-        (Category::Ledger, created.into()),
-        (Category::Policy, policy.into()),
-        (Category::Catalogue, catalogue.into()),
-    ] {
-        ledger
-            .record_own(category, event, None, proven.clone())
-            .await
-            .unwrap();
-    }
+    ledger
+        .record_own(Category::Ledger, created.into(), None, proven)
+        .await
+        .unwrap();
+    ledger
+        .found_law(domain::law::shipped().unwrap())
+        .await
+        .unwrap();
     ledger
 }
 

@@ -3,8 +3,8 @@
 //! Owns nothing but the words. What a command does stands in the module of its name.
 
 use crate::commands::{
-    account, bench, demo, doctor, export, import, init, keys, log, projections, registry, replay,
-    serve, show, stats, verify,
+    account, bench, demo, doctor, export, import, init, keys, law, log, projections, registry,
+    replay, serve, show, stats, verify,
 };
 use crate::exit::EXIT_CODES;
 use crate::output::{Format, When};
@@ -112,7 +112,7 @@ impl Global {
 /// Every command.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Make an empty ledger with fresh keys, the default policy and the service catalogue
+    /// Make an empty ledger with fresh keys, and the law that ships
     Init(init::InitArgs),
     /// Serve the HTTP API
     Serve(serve::ServeArgs),
@@ -142,6 +142,8 @@ pub enum Command {
     Registry(registry::RegistryArgs),
     /// Keys and principals: list, generate, enrol, revoke, tokens
     Keys(keys::KeysArgs),
+    /// The law: policy, catalogue and tables by version; propose and approve new ones
+    Law(law::LawArgs),
     /// Measure speed and size, each figure beside its limit
     Bench(bench::BenchArgs),
     /// Look for what could go wrong: disk, clock, keys, log

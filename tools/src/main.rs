@@ -56,6 +56,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Import(args) => commands::import::run(&global, &args, &mut out),
         Command::Registry(args) => commands::registry::run(&global, &args, &mut out),
         Command::Keys(args) => commands::keys::run(&global, &args, &mut out),
+        Command::Law(args) => commands::law::run(&global, &args, &mut out),
         Command::Bench(args) => commands::bench::run(&global, &args, &mut out),
         Command::Doctor(args) => commands::doctor::run(&global, &args, &mut out),
         Command::Completions { shell } => {

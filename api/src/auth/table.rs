@@ -67,9 +67,10 @@ pub const fn callers(command: CommandKind) -> &'static [Sort] {
         | C::ExpireProcessingDeadline
         | C::EnrolPrincipal
         | C::RevokePrincipal
-        | C::PublishPolicy
-        | C::PublishCatalogue
         | C::SettleClaim => &[],
+        C::ProposeLaw | C::PublishPolicy | C::PublishCatalogue | C::PublishLaw | C::RejectLaw => {
+            &[AUTHORITY]
+        }
     }
 }
 

@@ -65,7 +65,6 @@ fn the_clock_and_the_operator_do_not_come_over_http() {
         CommandKind::ExpireActivationWindow,
         CommandKind::ExpireProcessingDeadline,
         CommandKind::EnrolPrincipal,
-        CommandKind::PublishPolicy,
         CommandKind::SettleClaim,
     ] {
         assert!(callers(command).is_empty(), "{command:?}");

@@ -238,7 +238,7 @@ codes! {
 const fn refusal_status(code: RefusalCode) -> StatusCode {
     use RefusalCode as R;
     match code {
-        R::AccountNotFound | R::DocumentNotLinked => StatusCode::NOT_FOUND,
+        R::AccountNotFound | R::DocumentNotLinked | R::LawNotProposed => StatusCode::NOT_FOUND,
         R::RegistryUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         R::Throttled | R::OtpResendTooSoon | R::OtpAttemptsExhausted => {
             StatusCode::TOO_MANY_REQUESTS
@@ -254,6 +254,7 @@ const fn refusal_status(code: RefusalCode) -> StatusCode {
         | R::GroundNotLawful
         | R::RetentionForbids
         | R::RoleNotAllowed
+        | R::SamePersonApproves
         | R::ConsentRefused
         | R::UnderAge
         | R::RequestNotAccepted => StatusCode::FORBIDDEN,
@@ -276,6 +277,8 @@ const fn refusal_status(code: RefusalCode) -> StatusCode {
         | R::QuestionUnknown
         | R::RegistryNotFound
         | R::RegistryMismatch
+        | R::LawMalformed
+        | R::BackdatedWithoutBasis
         | R::DocumentFormat => StatusCode::UNPROCESSABLE_ENTITY,
         R::PersonalIdAlreadyRegistered
         | R::PhoneInUse
@@ -304,6 +307,8 @@ const fn refusal_status(code: RefusalCode) -> StatusCode {
         | R::NotActivated
         | R::GroundNotPresent
         | R::OtherGroundRemains
+        | R::LawOverlaps
+        | R::LawDiffers
         | R::DocumentAlreadyLinked => StatusCode::CONFLICT,
     }
 }

@@ -34,7 +34,7 @@ use axum::http::header::{
 use axum::http::{HeaderValue, Response, StatusCode};
 use axum::response::IntoResponse;
 use domain::ids::{EventId, Position};
-use domain::messages::message_text;
+use domain::law::Edition;
 use domain::vocabulary::{Guard, Message};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -172,8 +172,14 @@ pub struct ProblemBody {
 }
 
 impl Problem {
-    /// The document for one request.
-    pub fn body(&self, request_id: &str, path: &str, language: Language) -> ProblemBody {
+    /// The document for one request, in the words of the law in force.
+    pub fn body(
+        &self,
+        request_id: &str,
+        path: &str,
+        language: Language,
+        law: &Edition,
+    ) -> ProblemBody {
         let code = self.code.text();
         let message = self.refused.and_then(|(_, message)| message);
         ProblemBody {
@@ -181,9 +187,12 @@ impl Problem {
                 "urn:idledger:problem:{}",
                 code.to_ascii_lowercase().replace('_', "-")
             ),
-            title: self.code.title(language),
+            title: match self.code {
+                Code::Refused(code) => law.refusal_text(code, language).to_owned(),
+                own => own.title(language),
+            },
             status: self.code.status().as_u16(),
-            detail: message.map(|message| message_text(message, language).to_owned()),
+            detail: message.map(|message| law.message_text(message, language).to_owned()),
             instance: path.to_owned(),
             code,
             request_id: request_id.to_owned(),
@@ -202,8 +211,10 @@ impl Problem {
         request_id: &str,
         path: &str,
         language: Language,
+        law: &Edition,
     ) -> axum::response::Response {
-        let body = serde_json::to_vec(&self.body(request_id, path, language)).unwrap_or_default();
+        let body = self.body(request_id, path, language, law);
+        let body = serde_json::to_vec(&body).unwrap_or_default();
         let mut response = Response::new(axum::body::Body::from(body));
         *response.status_mut() = self.code.status();
         let headers = response.headers_mut();

@@ -1,4 +1,5 @@
 use super::*;
+use domain::law::Edition;
 use domain::vocabulary::RefusalCode;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -65,7 +66,13 @@ fn a_document_says_all_that_the_caller_may_know_and_nothing_of_the_inside() {
         position: Position(7),
         event_id: EventId([1; 16]),
     });
-    let body = serde_json::to_value(problem.body("r1", "/v1/activations", Language::Vi)).unwrap();
+    let body = serde_json::to_value(problem.body(
+        "r1",
+        "/v1/activations",
+        Language::Vi,
+        &Edition::default(),
+    ))
+    .unwrap();
     assert_eq!(body["type"], "urn:idledger:problem:msg-not-identified");
     assert_eq!(body["code"], "MSG_NOT_IDENTIFIED");
     assert_eq!(body["status"], 409);

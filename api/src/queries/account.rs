@@ -1,5 +1,6 @@
 //! One account: its state now or as of another time, and what it may use.
 
+use super::law::LawRef;
 use super::{ReadProblems, bad_parameter, json, json_bytes, query, reader, wait_for};
 use crate::auth::table::Read;
 use crate::cache::Answer;
@@ -14,10 +15,14 @@ use axum::response::{IntoResponse, Response};
 use domain::account::Account;
 use domain::entitlement::{Catalogue, Entitlement};
 use domain::ids::{AccountId, Micros, Position, Revision};
-use domain::vocabulary::{Level, RefusalCode};
+use domain::law::{Edition, Known};
+use domain::record::RecordRef;
+use domain::vocabulary::{LawKind, Level, RefusalCode};
+use ledger::store::StoredRecord;
 use projections::accounts::AccountView;
 use projections::as_of::AsOf;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 
 /// Which time is asked about.
@@ -54,11 +59,59 @@ impl AsOfQuery {
     }
 }
 
+/// Which instant an answer is about, and by which law.
+pub struct Moment {
+    /// The instant it is for.
+    pub at: Micros,
+    /// The law in force then, as known then.
+    pub law: Arc<Edition>,
+}
+
+impl Moment {
+    /// Of a question. A position stands for the instant at which its event was recorded.
+    pub async fn of(api: &Api, as_of: Option<AsOf>) -> Result<Self, Problem> {
+        let ledger = api.ledger();
+        let (at, known) = match as_of {
+            None => {
+                let at = api.now();
+                let law = ledger.law_at(at);
+                return Ok(Self { at, law });
+            }
+            Some(AsOf::Recorded(at)) => (at, Known::Recorded(at)),
+            Some(AsOf::Occurred(at)) => (at, Known::Now),
+            Some(AsOf::Position(position)) => {
+                let page = ledger.store().read_all(position, 1).await?;
+                let recorded_at = page.first().map(recorded_at).transpose()?;
+                (recorded_at.unwrap_or(api.now()), Known::Position(position))
+            }
+        };
+        let law = Arc::new(ledger.law_known(at, known));
+        Ok(Self { at, law })
+    }
+
+    /// The versions that answer.
+    fn rules(&self, kinds: &[LawKind]) -> Vec<LawRef> {
+        let versions = kinds.iter().filter_map(|kind| self.law.get(*kind));
+        versions.map(|version| LawRef::of(version)).collect()
+    }
+
+    fn catalogue_name(&self) -> Option<String> {
+        self.law.catalogue().map(|catalogue| catalogue.name.clone())
+    }
+}
+
+fn recorded_at(record: &StoredRecord) -> Result<Micros, Problem> {
+    let opened = RecordRef::parse(&record.bytes).and_then(|record| record.open_envelope());
+    opened
+        .map(|envelope| envelope.recorded_at)
+        .map_err(|error| Problem::new(Code::Internal).because(error))
+}
+
 /// What the account may use, in short.
 #[derive(Serialize, ToSchema)]
 pub struct EntitlementSummary {
-    /// The catalogue.
-    catalogue: String,
+    /// The catalogue; none was in force, where there is none.
+    catalogue: Option<String>,
     /// How many services are granted.
     granted: usize,
     /// Their ids.
@@ -86,6 +139,9 @@ pub struct AccountBody<'a> {
     closed: bool,
     /// What it may use.
     entitlements: EntitlementSummary,
+    /// The rules that answer: policy and catalogue in force at that instant, as known then. Under which policy a
+    /// dossier was *decided* stands in the dossier (`ruled`).
+    law: Vec<LawRef>,
     /// The regions of its state. Open facts: nothing personal is in it. Instants are microseconds
     /// since 1970-01-01T00:00:00Z, days are days since 1970-01-01 in Asia/Ho_Chi_Minh.
     #[schema(value_type = Object)]
@@ -99,6 +155,8 @@ pub struct EntitlementBody {
     service: String,
     /// Its name, in the caller's language.
     name: String,
+    /// Ids of its parts; they do not count as services.
+    features: Vec<String>,
     /// Lowest level that may use it.
     level: u8,
     /// Whether it may be used now.
@@ -121,8 +179,10 @@ pub struct EntitlementsBody {
     account: String,
     /// Its revision.
     revision: u64,
-    /// The catalogue.
-    catalogue: String,
+    /// The catalogue; none was in force, where there is none.
+    catalogue: Option<String>,
+    /// The rules that answer: the catalogue's version, and the policy's.
+    law: Vec<LawRef>,
     /// The instant the answer is for.
     at: String,
     /// How many are granted.
@@ -157,17 +217,19 @@ pub async fn get(
         let answer = answer(&api, account)?.ok_or_else(not_found)?;
         return tagged(&call, &answer);
     };
+    let moment = Moment::of(&api, Some(at)).await?;
     let view = api
         .views()
         .account_as_of(account, at)
         .await?
         .ok_or_else(not_found)?;
     let revision = view.head.revision;
-    let body = serialise(&view, &api.ledger().catalogue().1, api.now())?;
+    let body = serialise(&view, &moment)?;
     tagged(
         &call,
         &Answer {
             visible: 0,
+            until: moment.at,
             revision,
             body,
         },
@@ -197,22 +259,21 @@ pub async fn entitlements(
         None => api.views().account(account)?,
     };
     let view = view.ok_or_else(not_found)?;
-    // An instant is asked about as of itself; a position says nothing of the time of day.
-    let now = match at {
-        Some(AsOf::Recorded(at) | AsOf::Occurred(at)) => at,
-        _ => api.now(),
-    };
-    let catalogue = api.ledger().catalogue().1;
+    let moment = Moment::of(&api, at).await?;
     let language = crate::telemetry::language(&call.headers);
-    let services: Vec<EntitlementBody> = projections::entitlements::of(&view, &catalogue, now)
-        .into_iter()
-        .map(|entitlement| entitlement_body(entitlement, language))
-        .collect();
+    let services: Vec<EntitlementBody> = match moment.law.catalogue() {
+        None => Vec::new(),
+        Some(catalogue) => projections::entitlements::of(&view, catalogue, moment.at)
+            .into_iter()
+            .map(|entitlement| entitlement_body(entitlement, catalogue, language))
+            .collect(),
+    };
     json(&EntitlementsBody {
         account: account.to_string(),
         revision: view.head.revision.0,
-        catalogue: catalogue.name.clone(),
-        at: rfc3339(now),
+        catalogue: moment.catalogue_name(),
+        law: moment.rules(&[LawKind::Catalogue, LawKind::Policy]),
+        at: rfc3339(moment.at),
         granted: services.iter().filter(|service| service.granted).count(),
         services,
     })
@@ -220,13 +281,20 @@ pub async fn entitlements(
 
 fn entitlement_body(
     entitlement: Entitlement,
+    catalogue: &Catalogue,
     language: crate::problem::Language,
 ) -> EntitlementBody {
-    let name = Catalogue::names(&entitlement.service).map_or_else(
+    let service = catalogue.find(&entitlement.service);
+    let name = service.map_or_else(
         || entitlement.service.clone(),
-        |names| language.pick(names.vi, names.en).to_owned(),
+        |service| service.name(language).to_owned(),
     );
+    let features = service.map_or_else(Vec::new, |service| {
+        let parts = service.features.iter();
+        parts.map(|feature| feature.id.clone()).collect()
+    });
     EntitlementBody {
+        features,
         name,
         service: entitlement.service,
         level: level_number(entitlement.level),
@@ -242,16 +310,19 @@ pub fn answer(api: &Api, account: AccountId) -> Result<Option<Answer>, Problem> 
     // Asked before the row: if the read model moves in between, the answer is kept as older than it
     // is and made again, never the other way round.
     let visible = api.views().visible(projections::accounts::NAME)?;
-    if let Some(answer) = api.cache().get(account, visible) {
+    if let Some(answer) = api.cache().get(account, visible, api.now()) {
         return Ok(Some(answer));
     }
     let Some(view) = api.views().account(account)? else {
         return Ok(None);
     };
-    let catalogue = api.ledger().catalogue().1;
-    let body = serialise(&view, &catalogue, api.now())?;
+    let at = api.now();
+    let law = api.ledger().law_at(at);
+    let until = law.until;
+    let body = serialise(&view, &Moment { at, law })?;
     let answer = Answer {
         visible,
+        until,
         revision: view.head.revision,
         body,
     };
@@ -259,16 +330,17 @@ pub fn answer(api: &Api, account: AccountId) -> Result<Option<Answer>, Problem> 
     Ok(Some(answer))
 }
 
-fn serialise(
-    view: &AccountView,
-    catalogue: &Catalogue,
-    now: Micros,
-) -> Result<axum::body::Bytes, Problem> {
+fn serialise(view: &AccountView, moment: &Moment) -> Result<axum::body::Bytes, Problem> {
     let account = &view.account;
     // Which services are granted follows from events alone; only the *reason* of one that is not
     // depends on the time of day, and that is in `/entitlements`.
-    let services: Vec<String> = projections::entitlements::of(view, catalogue, now)
+    let answers = moment
+        .law
+        .catalogue()
+        .map(|catalogue| projections::entitlements::of(view, catalogue, moment.at));
+    let services: Vec<String> = answers
         .into_iter()
+        .flatten()
         .filter(|entitlement| entitlement.granted)
         .map(|entitlement| entitlement.service)
         .collect();
@@ -282,10 +354,11 @@ fn serialise(
         locked: account.is_locked(),
         closed: account.is_closed(),
         entitlements: EntitlementSummary {
-            catalogue: catalogue.name.clone(),
+            catalogue: moment.catalogue_name(),
             granted: services.len(),
             services,
         },
+        law: moment.rules(&[LawKind::Policy, LawKind::Catalogue]),
         state: account,
     };
     let bytes = serde_json::to_vec(&body);

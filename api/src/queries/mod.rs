@@ -4,6 +4,7 @@
 pub mod account;
 pub mod event;
 pub mod feed;
+pub mod law;
 pub mod ledger;
 pub mod operations;
 pub mod personal;

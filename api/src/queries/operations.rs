@@ -7,7 +7,6 @@ use crate::state::Api;
 use crate::telemetry::OPENMETRICS;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use domain::messages::message_text;
 use serde::Serialize;
 
 /// Messages shown of the simulated channel.
@@ -55,7 +54,7 @@ struct MessageBody {
     account: String,
     phone: String,
     message: &'static str,
-    text: &'static str,
+    text: String,
     challenge: Option<String>,
     code: Option<String>,
 }
@@ -64,13 +63,16 @@ struct MessageBody {
 pub async fn messages(State(api): State<Api>) -> Result<Response, Problem> {
     // The route is only there where the channel is simulated.
     let mailbox = api.mailbox().ok_or(Problem::new(Code::NotFound))?;
+    let law = api.ledger().law();
     let messages: Vec<MessageBody> = mailbox
         .newest(MESSAGES_SHOWN)
         .into_iter()
         .map(|message| MessageBody {
             account: message.account.to_string(),
             message: domain::messages::message_id(message.message),
-            text: message_text(message.message, domain::messages::Lang::Vi),
+            text: law
+                .message_text(message.message, domain::messages::Lang::Vi)
+                .to_owned(),
             phone: message.phone,
             challenge: message.challenge.map(|challenge| challenge.to_string()),
             code: message.code,

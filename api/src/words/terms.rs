@@ -36,6 +36,13 @@ const TERMS: &[(&str, &str, &str)] = &[
     ),
     ("relying_party", "bên cung cấp dịch vụ", "relying party"),
     ("operator", "người vận hành", "operator"),
+    ("policy", "chính sách", "the policy"),
+    ("catalogue", "danh mục dịch vụ", "the service catalogue"),
+    ("provinces", "mã tỉnh, thành phố", "the province codes"),
+    ("messages", "danh mục thông báo", "the message catalogue"),
+    ("documents", "danh mục giấy tờ", "the document kinds"),
+    ("calendar", "lịch nghỉ lễ", "the holiday calendar"),
+    ("sites", "danh sách điểm tiếp nhận", "the intake sites"),
     ("card_qr", "quét mã QR thẻ", "card QR"),
     ("manual", "nhập tay", "typed in"),
     (

@@ -1,7 +1,7 @@
 //! The changes to an account's regions that events are made of.
 
 use super::state::{
-    ActivationPhase, Case, CaseState, Challenge, Document, EventRef, Match, RegistrationStep,
+    ActivationPhase, Case, CaseState, Challenge, Document, EventRef, Match, RegistrationStep, Ruled,
 };
 use super::{Account, CLOSED_CASES_MAX, DOCUMENTS_MAX, HOUR, MATCHES_MAX, Recorded};
 use crate::event::{
@@ -79,8 +79,15 @@ impl Account {
         self.on_case(id, |case| case.state = state);
     }
 
+    /// Notes which decision it was, and under which policy.
+    pub(super) fn case_ruled(&mut self, id: CaseId, recorded: &Recorded<'_>) {
+        let (by, policy) = (recorded.as_ref(), recorded.policy);
+        self.on_case(id, |case| case.ruled = Some(Ruled { by, policy }));
+    }
+
     pub(super) fn issued(&mut self, facts: &AccountIssued, recorded: &Recorded<'_>) {
         self.case_closed(facts.case, CaseState::Approved);
+        self.case_ruled(facts.case, recorded);
         let identification = &mut self.identification;
         identification.stage = identification.stage.max(facts.level.into());
         identification.area = Some(facts.area);
@@ -154,6 +161,7 @@ impl Case {
             deadline_missed: false,
             notified: false,
             matches: Vec::new(),
+            ruled: None,
         }
     }
 

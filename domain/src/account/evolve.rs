@@ -126,6 +126,7 @@ impl Account {
             Event::AccountIssued(facts) => self.issued(facts, recorded),
             Event::ApplicationRefused(facts) => {
                 self.case_closed(facts.case, CaseState::Refused(facts.reason));
+                self.case_ruled(facts.case, recorded);
             }
             Event::ProcessingDeadlineMissed(facts) => {
                 self.on_case(facts.case, |case| case.deadline_missed = true);

@@ -13,7 +13,7 @@ pub(crate) use evolve::HOUR;
 pub use state::{
     Activation, ActivationPhase, Attempt, BoundDevice, Case, CaseState, Challenge, Credentials,
     Document, EventRef, Forfeited, Identification, Lifecycle, Lock, Match, PendingDevice,
-    PendingPhone, Refusals, Registration, RegistrationStep, Stage,
+    PendingPhone, Refusals, Registration, RegistrationStep, Ruled, Stage,
 };
 
 use crate::event::Event;
@@ -49,6 +49,8 @@ pub struct Recorded<'a> {
     pub recorded_at: Micros,
     /// When it happened.
     pub occurred_at: Micros,
+    /// Policy version it was decided under.
+    pub policy: u32,
 }
 
 impl Recorded<'_> {

@@ -210,6 +210,13 @@ regions! {
         /// What.
         result: MatchResult,
     }
+    /// Under which law something was decided.
+    Ruled {
+        /// The decision.
+        by: EventRef,
+        /// Its policy version.
+        policy: u32,
+    }
     /// A dossier.
     Case {
         /// Which.
@@ -236,6 +243,8 @@ regions! {
         notified: bool,
         /// The answers, one per biometric and database.
         matches: Vec<Match>,
+        /// The decision, and the policy version it was taken under.
+        ruled: Option<Ruled>,
     }
     /// An activation somebody has begun (P7).
     Attempt {

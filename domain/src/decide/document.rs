@@ -30,7 +30,8 @@ pub(super) fn link(judge: &mut Judge<'_, '_>, kind: DocumentKind, number: &str) 
     staff_active(judge)?;
     judge.unlocked()?;
     let number = DocumentNumber::parse(kind, number).ok();
-    let number = number.filter(|_| judge.policy().document_kinds.contains(&kind));
+    let may = judge.may_link(kind);
+    let number = number.filter(|_| may);
     let number = judge.require(Guard::DocumentFormat, number, RefusalCode::DocumentFormat)?;
     let high = judge.account.level() >= Some(judge.policy().document_link_level);
     judge.guard(Guard::LevelSufficient, high, RefusalCode::LevelTooLow)?;

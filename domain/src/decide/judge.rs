@@ -3,14 +3,18 @@
 use super::{REFUSALS_RECORDED_PER_HOUR, message_of};
 use crate::account::{Account, Challenge};
 use crate::command::{Claim, ClaimChange, Command, Context, Decision, Holder, NewEvent, Notice};
+use crate::entitlement::Catalogue;
 use crate::envelope::{Receipt, Refused};
 use crate::event::{CommandRejected, Event, OtpChallengeIssued, StepUpSatisfied};
 use crate::ids::{AccountId, ChallengeId, LocalDay, Micros};
+use crate::law::{Edition, LawPin, Opening};
 use crate::personal::{Person, Personal};
 use crate::policy::{ContactRequired, Policy};
 use crate::vocabulary::{
-    CommandKind, Guard, Message, OtpPurpose, RefusalCode, RetentionClass, Role, StepUpMethod,
+    CommandKind, DocumentKind, Guard, LawKind, Message, OtpPurpose, RefusalCode, RetentionClass,
+    Role, StepUpMethod,
 };
+use std::collections::BTreeSet;
 
 /// A guard said no. The attempt it used up, if any, is known to the judge.
 pub(super) struct No(Refused);
@@ -31,6 +35,7 @@ pub(super) struct Judge<'d, 'c> {
     send: Vec<Notice>,
     first: Vec<(AccountId, Command)>,
     attempt: Option<ChallengeId>,
+    read: BTreeSet<LawKind>,
 }
 
 impl<'d, 'c> Judge<'d, 'c> {
@@ -45,6 +50,7 @@ impl<'d, 'c> Judge<'d, 'c> {
             send: Vec::new(),
             first: Vec::new(),
             attempt: None,
+            read: BTreeSet::new(),
         }
     }
 
@@ -73,6 +79,7 @@ impl<'d, 'c> Judge<'d, 'c> {
                 command: self.command,
                 passed: self.passed,
                 refused,
+                law: pins(self.context.law, &self.read),
             },
             events: self.events,
             claims: self.claims,
@@ -267,7 +274,41 @@ impl<'d, 'c> Judge<'d, 'c> {
     // ---- short forms -----------------------------------------------------------------------------
 
     pub fn policy(&self) -> &'c Policy {
-        self.context.policy
+        self.context.law.policy()
+    }
+
+    /// `count` working days after a day, by the calendar in force; pinned.
+    pub fn working_days_after(&mut self, from: LocalDay, count: u8) -> LocalDay {
+        self.read.insert(LawKind::Calendar);
+        self.context.law.calendar().working_days_after(from, count)
+    }
+
+    /// Whether dossiers are taken at a site on a day; pinned. `with_card_issue`: P5.
+    pub fn site_is_open(&mut self, site: u32, day: LocalDay, with_card_issue: bool) -> bool {
+        self.read.insert(LawKind::Sites);
+        let (law, sites) = (self.context.law, self.context.law.sites());
+        let weekdays = sites.find(site).map(|site| site.days);
+        if weekdays == Some(Opening::WorkingDays) {
+            self.read.insert(LawKind::Calendar);
+            if !law.calendar().is_working_day(day) {
+                return false;
+            }
+        }
+        sites.is_open(site, day, with_card_issue)
+    }
+
+    /// Whether a kind of document can be linked today; pinned.
+    pub fn may_link(&mut self, kind: DocumentKind) -> bool {
+        self.read.insert(LawKind::Documents);
+        let day = self.context.occurred_at.local_day();
+        self.context.law.documents().may_link(kind, day)
+    }
+
+    /// The service catalogue in force, if one is; pinned.
+    #[allow(dead_code, reason = "read by the procedures that need an entitlement")]
+    pub fn catalogue(&mut self) -> Option<&'c Catalogue> {
+        self.read.insert(LawKind::Catalogue);
+        self.context.law.catalogue()
     }
 
     pub fn role(&self) -> Role {
@@ -282,4 +323,13 @@ impl<'d, 'c> Judge<'d, 'c> {
     pub fn today(&self) -> LocalDay {
         self.context.now.local_day()
     }
+}
+
+/// The versions that were read.
+fn pins(law: &Edition, read: &BTreeSet<LawKind>) -> Vec<LawPin> {
+    let pin = |kind: &LawKind| LawPin {
+        law: *kind,
+        version: law.version(*kind),
+    };
+    read.iter().map(pin).collect()
 }

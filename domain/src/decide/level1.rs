@@ -44,7 +44,7 @@ pub(super) fn apply(
     }
     let case = CaseId(judge.new_id());
     let days = judge.policy().decide_level_1_working_days;
-    let decide_by = (judge.context.working_days_after)(judge.today(), days);
+    let decide_by = judge.working_days_after(judge.today(), days);
     judge.record(Level1Applied {
         case,
         strength,

@@ -11,16 +11,13 @@ use crate::event::{
     RegistryCheckRequested, RegistryCheckSucceeded,
 };
 use crate::identity::{PersonalId, Phone};
-use crate::ids::{CaseId, LocalDay, RequestId};
+use crate::ids::{CaseId, RequestId};
 use crate::personal::{Person, Personal};
 use crate::policy::BiometricRule;
 use crate::vocabulary::{
     Capture, Database, Guard, Level, MatchResult, Modality, RefusalCode, RegistryOutcome,
     RetentionClass, Role, WithdrawReason,
 };
-
-/// First issuance nationwide, 25/02/2022: no site takes dossiers before.
-const FIRST_ISSUANCE: LocalDay = LocalDay(19_048);
 
 /// What the officer says of the visit.
 #[derive(Clone, Copy)]
@@ -37,12 +34,8 @@ pub(super) fn open_intake(
     intake: Intake,
 ) -> Verdict {
     officer_at(judge, Some(intake.site))?;
-    let from = judge
-        .context
-        .site_open_from
-        .unwrap_or(FIRST_ISSUANCE)
-        .max(FIRST_ISSUANCE);
-    let open = judge.context.occurred_at.local_day() >= from;
+    let day = judge.context.occurred_at.local_day();
+    let open = judge.site_is_open(intake.site, day, intake.with_card);
     judge.guard(Guard::SiteOpen, open, RefusalCode::SiteNotOpen)?;
     judge.guard(
         Guard::PersonPresent,
@@ -249,7 +242,7 @@ pub(super) fn submit(judge: &mut Judge<'_, '_>, case: CaseId) -> Verdict {
     } else {
         policy.decide_level_2_working_days
     };
-    let decide_by = (judge.context.working_days_after)(judge.today(), days);
+    let decide_by = judge.working_days_after(judge.today(), days);
     judge.record(Level2Applied { case, decide_by });
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::judge::{Judge, Verdict};
 use crate::vocabulary::{CommandKind, Guard, RefusalCode, Role};
 
-/// The roles that may give a command. Commands of other streams (principals, policy) have none here.
+/// The roles that may give a command. Commands of other streams (principals, law) have none here.
 pub const fn roles(command: CommandKind) -> &'static [Role] {
     use CommandKind as C;
     match command {
@@ -61,6 +61,9 @@ pub const fn roles(command: CommandKind) -> &'static [Role] {
         | C::RevokePrincipal
         | C::PublishPolicy
         | C::PublishCatalogue
+        | C::ProposeLaw
+        | C::PublishLaw
+        | C::RejectLaw
         | C::SettleClaim => &[],
     }
 }

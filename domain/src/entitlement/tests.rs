@@ -1,10 +1,17 @@
 use super::*;
 use crate::event::{self as e, Event};
 use crate::ids::{AreaCode, CaseId, DeviceRef, PublicKey};
-use crate::testing::{NOON, fold};
+use crate::law::Known;
+use crate::testing::{NOON, fold, shipped_book};
 use crate::vocabulary::{CloseReason, LockGround};
 use std::collections::HashSet;
 use unicode_normalization::is_nfc;
+
+/// The list of letter S004 as it ships.
+fn list() -> Catalogue {
+    let law = shipped_book().edition(NOON, Known::Now);
+    law.catalogue().expect("a catalogue is in force").clone()
+}
 
 fn issued(level: Level) -> Event {
     e::AccountIssued {
@@ -28,7 +35,7 @@ fn active(level: Level) -> Account {
 }
 
 fn reasons(account: &Account) -> Vec<EntitlementReason> {
-    let answers = entitlements(account, &Catalogue::v2024_03(), NOON);
+    let answers = entitlements(account, &list(), NOON);
     assert!(
         answers
             .iter()
@@ -40,7 +47,7 @@ fn reasons(account: &Account) -> Vec<EntitlementReason> {
 
 #[test]
 fn nine_and_seven_services() {
-    let catalogue = Catalogue::v2024_03();
+    let catalogue = list();
     let at = |level| {
         catalogue
             .services
@@ -59,25 +66,20 @@ fn nine_and_seven_services() {
         .collect();
     assert_eq!(ids.len(), 16);
     for service in &catalogue.services {
-        let names = Catalogue::names(&service.id).unwrap();
-        assert!(is_nfc(names.vi) && !names.vi.is_empty() && !names.en.is_empty());
-        assert!(
-            !names.vi.contains("  ") && !names.en.contains("  "),
-            "{}",
-            names.id
-        );
-        assert!(
-            names
-                .features
-                .iter()
-                .all(|f| is_nfc(f.vi) && !f.vi.contains("  "))
-        );
+        for text in [&service.vi, &service.en] {
+            assert!(
+                is_nfc(text) && !text.is_empty() && !text.contains("  "),
+                "{text}"
+            );
+        }
+        let mut parts = service.features.iter();
+        assert!(parts.all(|f| is_nfc(&f.vi) && !f.vi.contains("  ")));
     }
-    let features = |id| Catalogue::names(id).unwrap().features.len();
+    let features = |id| catalogue.find(id).unwrap().features.len();
     assert_eq!(features("procedure_and_card_notifications"), 4);
     assert_eq!(features("citizen_data_sharing"), 3);
     assert_eq!(features("driving_licence_and_vehicle"), 2);
-    let printed = Catalogue::names("online_phone_change").unwrap().vi;
+    let printed = &catalogue.find("online_phone_change").unwrap().vi;
     assert_eq!(printed, "Đổi số điện thoại trực tuyến");
 }
 
@@ -107,7 +109,7 @@ fn nine_at_level_1_and_all_at_level_2_with_the_event_that_granted_them() {
     assert_eq!(one[..9], [EntitlementReason::Granted; 9]);
     assert_eq!(one[9..], [EntitlementReason::LevelTooLow; 7]);
     // The activation (revision 2) came after the issue.
-    let answers = entitlements(&account, &Catalogue::v2024_03(), NOON);
+    let answers = entitlements(&account, &list(), NOON);
     assert!(
         answers[..9]
             .iter()
@@ -115,7 +117,7 @@ fn nine_at_level_1_and_all_at_level_2_with_the_event_that_granted_them() {
     );
     fold(&mut account, &[issued(Level::Two)], NOON);
     assert_eq!(reasons(&account), [EntitlementReason::Granted; 16]);
-    let answers = entitlements(&account, &Catalogue::v2024_03(), NOON);
+    let answers = entitlements(&account, &list(), NOON);
     let by: Vec<_> = answers
         .iter()
         .map(|a| a.granted_by.unwrap().revision.0)
@@ -137,7 +139,7 @@ fn a_lock_and_the_end_name_their_event() {
     );
     assert_eq!(reasons(&account), [EntitlementReason::Locked; 16]);
     let blocked = |account: &Account| {
-        entitlements(account, &Catalogue::v2024_03(), NOON)[0]
+        entitlements(account, &list(), NOON)[0]
             .blocked_by
             .unwrap()
             .revision

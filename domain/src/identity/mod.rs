@@ -11,7 +11,6 @@ mod document;
 mod error;
 mod person;
 mod phone;
-mod province;
 #[cfg(test)]
 mod tests;
 
@@ -21,8 +20,8 @@ pub use document::DocumentNumber;
 pub use error::IdentityError;
 pub use person::PersonParts;
 pub use phone::Phone;
-pub use province::{PROVINCES, province_name};
 
+use crate::law::ProvinceCodes;
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark, is_nfc};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -82,7 +81,7 @@ pub enum Sex {
 /// cancelled and issued abroad (spec C.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PersonalIdWarning {
-    /// The first three digits are none of the 63 provinces.
+    /// The first three digits are none of the published province codes.
     UnknownProvince,
     /// The fourth digit says the other sex.
     SexDiffers,
@@ -108,10 +107,16 @@ impl PersonalId {
         number(&self.0, 0, 3)
     }
 
-    /// What is unusual about the number beside what else is known. Soft (spec C.1).
-    pub fn warnings(&self, birth: Option<&BirthDate>, sex: Option<Sex>) -> Vec<PersonalIdWarning> {
+    /// What is unusual about the number beside what else is known: the province codes in force, a birth
+    /// date, a sex. Soft (spec C.1).
+    pub fn warnings(
+        &self,
+        provinces: &ProvinceCodes,
+        birth: Option<&BirthDate>,
+        sex: Option<Sex>,
+    ) -> Vec<PersonalIdWarning> {
         let mut warnings = Vec::new();
-        if province_name(self.birth_code()).is_none() {
+        if provinces.find(self.birth_code()).is_none() {
             warnings.push(PersonalIdWarning::UnknownProvince);
         }
         let group = number(&self.0, 3, 4);

@@ -87,5 +87,11 @@ refusals! {
     AccountNotFound = "ACCOUNT_NOT_FOUND", "Không có tài khoản", "There is no such account";
     PasswordFormat = "PASSWORD_FORMAT", "Mật khẩu quá ngắn hoặc quá dài", "The password is too short or too long";
     ResultNotNotified = "RESULT_NOT_NOTIFIED", "Chưa có thông báo kết quả nên chưa thể kích hoạt", "The result was not notified yet, so activation is not open";
+    LawMalformed = "LAW_MALFORMED", "Văn bản không đúng cấu trúc hoặc khác với nội dung đã ký", "The version is not well formed, or not what was signed";
+    BackdatedWithoutBasis = "BACKDATED_WITHOUT_BASIS", "Hiệu lực trở về trước phải có căn cứ pháp lý", "A version that reaches into the past must name its legal basis";
+    LawOverlaps = "LAW_OVERLAPS", "Thời gian hiệu lực trùng với phiên bản khác", "It lies over another version that is in force or will be";
+    LawNotProposed = "LAW_NOT_PROPOSED", "Không có đề xuất này hoặc đề xuất đã được giải quyết", "There is no such open proposal";
+    LawDiffers = "LAW_DIFFERS", "Đề xuất khác với nội dung đã ký", "The proposal is not what was signed";
+    SamePersonApproves = "SAME_PERSON_APPROVES", "Người đề xuất không được tự phê duyệt", "Whoever proposed it may not approve it";
     DocumentLimit = "DOCUMENT_LIMIT", "Đã tích hợp tối đa số giấy tờ", "No more documents can be linked";
 }

@@ -27,9 +27,14 @@ use crate::ids::{
     AreaCode, DeviceRef, EventId, KeyId, LocalDay, LookupHash, Micros, Position, PrincipalId,
     PublicKey,
 };
+use crate::law::{
+    Edition, IntakeSites, Known, LawBook, LawContent, LawContext, LawDraft, LawOrder, decide_law,
+    shipped,
+};
 use crate::personal::Person;
 use crate::policy::Policy;
-use crate::vocabulary::{Guard, RefusalCode, Role};
+use crate::vocabulary::{Guard, Level, RefusalCode, Role};
+use std::sync::{Arc, LazyLock};
 
 /// 2024-03-05 09:00 in Viet Nam, a Tuesday: the day of letter S004's figures.
 pub const NOON: Micros = Micros(1_709_604_000_000_000);
@@ -96,8 +101,10 @@ pub struct Surroundings {
     pub step_up: Option<bool>,
     /// The officer.
     pub officer: Option<OfficerFacts>,
-    /// First day of the site.
+    /// First day of every site; `None`: as published.
     pub site_open_from: Option<LocalDay>,
+    /// The law but for the policy.
+    pub law: Edition,
 }
 
 impl Default for Surroundings {
@@ -126,6 +133,101 @@ impl Default for Surroundings {
                 sites: vec![7],
             }),
             site_open_from: None,
+            law: shipped_book().edition(NOON, Known::Now),
+        }
+    }
+}
+
+/// An account that is active at level 2.
+pub fn active_account() -> Account {
+    let mut account = Account::default();
+    let (device, key, level) = (DeviceRef([1; 16]), PublicKey([1; 32]), Level::Two);
+    let (case, area) = (crate::ids::CaseId([1; 16]), AreaCode(30_288));
+    let events = [
+        crate::event::AccountIssued { case, level, area }.into(),
+        crate::event::DeviceBound { device, key }.into(),
+        crate::event::AccountActivated { level }.into(),
+    ];
+    fold(&mut account, &events, NOON);
+    account
+}
+
+/// A law book with everything that ships, as a new ledger has it.
+pub fn shipped_book() -> LawBook {
+    static BOOK: LazyLock<LawBook> = LazyLock::new(|| {
+        let mut book = LawBook::default();
+        let drafts = shipped().expect("the shipped law is well formed");
+        for draft in drafts {
+            publish(&mut book, draft, NOON);
+        }
+        book
+    });
+    BOOK.clone()
+}
+
+/// Proposes and publishes a version, whatever the rules say of it.
+pub fn publish(book: &mut LawBook, draft: LawDraft, at: Micros) {
+    let (law, version) = (draft.kind(), book.next_version(draft.kind()));
+    let digest = draft.digest().expect("it has an encoding");
+    let order = LawOrder::Propose {
+        draft: Arc::new(draft),
+        digest,
+    };
+    for order in [
+        order,
+        LawOrder::Approve {
+            law,
+            version,
+            digest,
+        },
+    ] {
+        let actor = Actor {
+            role: Role::Operator,
+            principal: PrincipalId::ZERO,
+            key: None,
+        };
+        let context = LawContext {
+            now: at,
+            actor,
+            book,
+            founding: true,
+            same_key_as: &|_| false,
+        };
+        let decided = decide_law(&order, &context);
+        assert_eq!(decided.receipt.refused, None, "{law:?}");
+        learn(book, &decided.event, at);
+    }
+}
+
+/// Folds an event of a law's stream; positions count on.
+pub fn learn(book: &mut LawBook, event: &Event, at: Micros) {
+    let count = book.proposals().len() + book.published().count();
+    let mut id = [0xaa; 16];
+    id[..8].copy_from_slice(&(count as u64).to_be_bytes());
+    book.learn(&Recorded {
+        event,
+        event_id: EventId(id),
+        revision: crate::ids::Revision(count as u64),
+        position: Some(Position(count as u64)),
+        recorded_at: at,
+        occurred_at: at,
+        policy: 0,
+    });
+}
+
+impl Surroundings {
+    /// The law in force: the published one with this policy and these sites.
+    pub fn edition(&self) -> Edition {
+        let law = self
+            .law
+            .clone()
+            .with(LawContent::Policy(self.policy.clone()));
+        match self.site_open_from {
+            None => law,
+            Some(from) => law.with(LawContent::Sites(IntakeSites {
+                unlisted_from: Some(from),
+                sites: Vec::new(),
+            })),
         }
     }
 }
@@ -164,10 +266,11 @@ pub fn decide_under(
         id
     };
     let s = surroundings;
+    let law = s.edition();
     let mut context = Context {
         now: s.now,
         occurred_at: s.now,
-        policy: &s.policy,
+        law: &law,
         actor: Actor {
             role,
             principal: PrincipalId([role as u8 + 1; 16]),
@@ -187,10 +290,6 @@ pub fn decide_under(
         credential_form: s.credential_form,
         step_up: s.step_up,
         officer: s.officer.clone(),
-        site_open_from: s.site_open_from,
-        working_days_after: &|day, days| {
-            crate::calendar::working_days_after(day, days, &crate::calendar::default_holidays())
-        },
     };
     decide(account, command, &mut context)
 }
@@ -208,6 +307,7 @@ pub fn fold(account: &mut Account, events: &[Event], at: Micros) {
             position: Some(Position(revision.0)),
             recorded_at: at,
             occurred_at: at,
+            policy: 1,
         });
     }
 }

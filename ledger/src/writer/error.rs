@@ -62,6 +62,9 @@ pub enum LedgerError {
         /// Why.
         refused: Refused,
     },
+    /// The first law of a new ledger was refused.
+    #[error("the first law was refused: {:?}", .0.code)]
+    Founding(Refused),
     /// The same command id was used for something else.
     #[error("this command id was used for another command")]
     CommandIdReused,

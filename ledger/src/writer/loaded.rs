@@ -101,6 +101,7 @@ impl Loaded {
             revision: record.revision,
             recorded_at: envelope.recorded_at,
             occurred_at: envelope.occurred_at,
+            policy: envelope.policy,
         });
         self.learn_personal(&event, &envelope, &parsed, vault)?;
         self.learn_command(record, &envelope);

@@ -9,7 +9,6 @@ use crate::credentials::{
     About, CredentialError, Kind, NotAllowed, answer_form, passcode_allowed, password_allowed,
 };
 use crate::ledger::Ledger;
-use domain::calendar::working_days_after;
 use domain::command::{
     Claim, Command, Context, CredentialForm, Decision, DocumentAnswer, Holder, Needs, OfficerFacts,
     PhoneNeed, RegistryAnswer,
@@ -186,7 +185,6 @@ impl Observed {
     pub fn decide(&self, job: &Job<'_>, loaded: &Loaded) -> Decision {
         let ledger = job.ledger;
         let now = ledger.now();
-        let policy = ledger.policy().1;
         let holder = |wanted: fn(&Claim) -> bool| {
             self.claims
                 .iter()
@@ -199,7 +197,7 @@ impl Observed {
         let mut context = Context {
             now,
             occurred_at: job.submission.occurred_at.unwrap_or(now).min(now),
-            policy: &policy,
+            law: &job.law,
             actor,
             new_id: &mut new_id,
             person: loaded.person.as_ref(),
@@ -223,8 +221,6 @@ impl Observed {
                     active: principal.active(now),
                     sites: principal.sites.clone(),
                 }),
-            site_open_from: None,
-            working_days_after: &|day, days| working_days_after(day, days, ledger.holidays()),
         };
         domain::decide::decide(&loaded.account, &job.command, &mut context)
     }

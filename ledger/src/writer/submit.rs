@@ -13,8 +13,10 @@ use domain::decide::needs;
 use domain::event::Event;
 use domain::ids::Category;
 use domain::ids::{AccountId, CorrelationId, Digest, EventId, Revision, Signature, StreamId};
+use domain::law::Edition;
 use domain::record::{RecordRef, open_event};
-use domain::vocabulary::{ClaimEnd, CommandKind, RetentionClass, Role};
+use domain::vocabulary::{ClaimEnd, CommandKind, LawKind, RetentionClass, Role};
+use std::sync::Arc;
 
 /// What one attempt came to.
 enum Attempt {
@@ -35,6 +37,8 @@ pub(super) struct Job<'a> {
     pub first_event: EventId,
     /// Attempts so far, this one included.
     pub attempts: usize,
+    /// The law in force when it happened, as known now.
+    pub law: Arc<Edition>,
 }
 
 impl Ledger {
@@ -63,8 +67,22 @@ impl Ledger {
 
     /// Who asks must be enrolled, active, and have signed with their own key.
     fn check_actor(&self, submission: &Submission) -> Result<(), LedgerError> {
-        let actor = submission.actor;
-        if actor.key != submission.proven.key().map(domain::ids::PublicKey::id) {
+        self.check_principal(submission.actor, &submission.proven)
+    }
+
+    /// The law in force when a command happened.
+    fn law_of(&self, submission: &Submission) -> Arc<Edition> {
+        let now = self.now();
+        self.law_at(submission.occurred_at.unwrap_or(now).min(now))
+    }
+
+    /// The same for whoever acts on any stream.
+    pub(crate) fn check_principal(
+        &self,
+        actor: domain::envelope::Actor,
+        proven: &crate::evidence::Proven,
+    ) -> Result<(), LedgerError> {
+        if actor.key != proven.key().map(domain::ids::PublicKey::id) {
             return Err(LedgerError::Unauthorised);
         }
         match actor.role {
@@ -128,6 +146,7 @@ impl Ledger {
             fallback,
             first_event,
             attempts: 0,
+            law: self.law_of(submission),
         })
     }
 
@@ -336,8 +355,8 @@ impl Job<'_> {
             receipt: Some(decision.receipt.clone()),
             recorded_at: now,
             occurred_at: submission.occurred_at.unwrap_or(now).min(now),
-            policy: self.ledger.policy().0,
-            catalogue: self.ledger.catalogue().0,
+            policy: self.law.version(LawKind::Policy),
+            catalogue: self.law.version(LawKind::Catalogue),
         }
     }
 
@@ -417,6 +436,7 @@ impl Job<'_> {
             fallback: None,
             first_event: ids.event_id(),
             attempts: 1,
+            law: Arc::clone(&self.law),
         };
         let mut loaded = Loaded::default();
         loaded

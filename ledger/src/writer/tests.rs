@@ -473,7 +473,6 @@ async fn start(
         embedded: None,
         messenger: mailbox.clone(),
         assembler: Assembler::new(key(99), vault, ids),
-        holidays: Vec::new(),
     })
     .await
     .unwrap()

@@ -49,6 +49,7 @@ fn fold<'a>(records: impl IntoIterator<Item = &'a Decoded>) -> Account {
         position: Some(record.position),
         recorded_at: record.envelope.recorded_at,
         occurred_at: record.envelope.occurred_at,
+        policy: record.envelope.policy,
     }))
 }
 

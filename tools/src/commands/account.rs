@@ -11,8 +11,10 @@ use crate::times::{self, Moment, parse_moment, parse_until};
 use crate::words::{self, Lang};
 use clap::Args;
 use domain::account::{Account, ActivationPhase, Lifecycle};
-use domain::entitlement::{Catalogue, entitlements as decide};
+use domain::entitlement::entitlements as decide;
 use domain::ids::{AccountId, Micros};
+use domain::law::{Edition, LawBook};
+use domain::vocabulary::LawKind;
 use ledger::wiring::{Clock, SystemClock};
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -52,6 +54,9 @@ pub struct EntitlementsArgs {
     /// As known then: a position, a day or a time
     #[arg(long, value_name = "T|POS", value_parser = parse_moment)]
     as_of: Option<Moment>,
+    /// As it held then, as known today
+    #[arg(long, value_name = "T", value_parser = parse_until, conflicts_with = "as_of")]
+    valid_at: Option<Micros>,
     /// Language of the service names
     #[arg(
         long,
@@ -72,6 +77,16 @@ fn as_of(moment: Option<Moment>, valid_at: Option<Micros>) -> AsOf {
     }
 }
 
+/// The instant a question is about, and the law in force then, as known then.
+fn law_then(book: &LawBook, as_of: AsOf, last: &Decoded) -> (Micros, Edition) {
+    let at = match as_of {
+        AsOf::Recorded(at) | AsOf::Occurred(at) => at,
+        AsOf::Position(_) => last.envelope.recorded_at,
+        AsOf::Now => SystemClock.now(),
+    };
+    (at, book.edition(at, as_of.known()))
+}
+
 fn not_found(as_of: AsOf) -> Stop {
     let stop = Stop::new(Exit::Failed, "there is no such account");
     if as_of == AsOf::Now {
@@ -85,11 +100,19 @@ fn not_found(as_of: AsOf) -> Stop {
 pub fn run(global: &Global, args: &AccountArgs, out: &mut Out) -> anyhow::Result<Exit> {
     let log = reading::open(&global.dir())?;
     let as_of = as_of(args.as_of, args.valid_at);
-    let (account, events) =
-        reading::runtime()?.block_on(reading::account(log.as_ref(), args.id, as_of))?;
-    if events.is_empty() {
+    let (account, events, book) = reading::runtime()?.block_on(async {
+        let (account, events) = reading::account(log.as_ref(), args.id, as_of).await?;
+        anyhow::Ok((account, events, reading::law_book(log.as_ref()).await?))
+    })?;
+    let Some(last) = events.last() else {
         return Err(not_found(as_of).into());
-    }
+    };
+    let (_, law) = law_then(&book, as_of, last);
+    let rules: Vec<Value> = [LawKind::Policy, LawKind::Catalogue]
+        .iter()
+        .filter_map(|kind| law.get(*kind))
+        .map(|version| super::law::rule(version))
+        .collect();
     let history: Vec<Value> = if args.history {
         events.iter().map(Decoded::json).collect()
     } else {
@@ -99,10 +122,17 @@ pub fn run(global: &Global, args: &AccountArgs, out: &mut Out) -> anyhow::Result
         "account": args.id,
         "events": events.len(),
         "state": &account,
+        "law": &rules,
         "history": history,
     });
     out.report("account", &value, |w| {
         human(w, args.id, &account, global)?;
+        for kind in [LawKind::Policy, LawKind::Catalogue] {
+            if let Some(version) = law.get(kind) {
+                let label = format!("{} in force", kind.name());
+                writeln!(w, "{label:<20} {}", super::law::named(version))?;
+            }
+        }
         if args.history {
             writeln!(w)?;
             trail(w, &events, global, args.lang)?;
@@ -161,7 +191,15 @@ fn human(w: &mut impl Write, id: AccountId, account: &Account, global: &Global) 
         writeln!(w, "locked       {}", words::code(&lock.ground))?;
     }
     for case in &account.cases {
-        writeln!(w, "dossier      {} {}", case.id, words::code(&case.state))?;
+        let under = case.ruled.as_ref().map_or_else(String::new, |ruled| {
+            format!(" (decided under policy version {})", ruled.policy)
+        });
+        writeln!(
+            w,
+            "dossier      {} {}{under}",
+            case.id,
+            words::code(&case.state)
+        )?;
     }
     match &account.lifecycle {
         Lifecycle::Open => {}
@@ -204,31 +242,24 @@ pub fn entitlements(
     out: &mut Out,
 ) -> anyhow::Result<Exit> {
     let log = reading::open(&global.dir())?;
-    let as_of = as_of(args.as_of, None);
-    let (account, version, catalogue, at) = reading::runtime()?.block_on(async {
+    let as_of = as_of(args.as_of, args.valid_at);
+    let (account, law, at) = reading::runtime()?.block_on(async {
         let (account, events) = reading::account(log.as_ref(), args.id, as_of).await?;
         let Some(last) = events.last() else {
             return Err(not_found(as_of).into());
         };
-        let at = match as_of {
-            AsOf::Recorded(at) | AsOf::Occurred(at) => at,
-            AsOf::Position(_) => last.envelope.recorded_at,
-            AsOf::Now => SystemClock.now(),
-        };
-        let (version, catalogue) = reading::catalogue(log.as_ref(), as_of, at)
-            .await?
-            .ok_or_else(|| {
-                Stop::new(
-                    Exit::Failed,
-                    "no service catalogue is in force at that moment",
-                )
-            })?;
-        anyhow::Ok((account, version, catalogue, at))
+        let book = reading::law_book(log.as_ref()).await?;
+        let (at, law) = law_then(&book, as_of, last);
+        anyhow::Ok((account, law, at))
     })?;
+    let Some((catalogue, version)) = law.catalogue().zip(law.get(LawKind::Catalogue)) else {
+        let stop = "no service catalogue is in force at that moment: nothing is granted";
+        return Err(Stop::new(Exit::Failed, stop).into());
+    };
     let mut rows = out.rows("entitlements");
-    for answer in decide(&account, &catalogue, at) {
-        let names = Catalogue::names(&answer.service);
-        let name = names.map_or("", |names| args.lang.pick(names.vi, names.en));
+    for answer in decide(&account, catalogue, at) {
+        let service = catalogue.find(&answer.service);
+        let name = service.map_or("", |service| args.lang.pick(&service.vi, &service.en));
         let event = answer.granted_by.or(answer.blocked_by);
         rows.push(vec![
             ("service", answer.service.into()),
@@ -247,7 +278,11 @@ pub fn entitlements(
             ),
             (
                 "catalogue",
-                format!("{} (version {version})", catalogue.name).into(),
+                format!("{} (version {})", catalogue.name, version.version).into(),
+            ),
+            (
+                "catalogue_position",
+                version.by.position.map_or(Value::Null, |p| p.0.into()),
             ),
             ("name", name.into()),
         ])?;

@@ -22,6 +22,7 @@ use api::Config;
 use clap::Args;
 use core::net::SocketAddr;
 use domain::ids::{AccountId, AreaCode};
+use domain::law::LawBook;
 use ledger::messenger::Mailbox;
 use projections::statistics::Statistics;
 use std::path::{Path, PathBuf};
@@ -107,7 +108,7 @@ pub fn run(global: &Global, args: &DemoArgs, out: &mut Out) -> anyhow::Result<Ex
     if let Some(account) = eventful.filter(|_| global.format == Format::Table) {
         trail(&global, &runtime, account, out)?;
     }
-    exact(&plan.totals, &counted)?;
+    exact(&plan.totals, &counted.0)?;
     say(
         &global,
         &[&format!("The ledger stands in `{}`.", dir.display())],
@@ -241,25 +242,26 @@ fn verified(global: &Global, out: &mut Out) -> anyhow::Result<()> {
 }
 
 /// The city on the counted day and a month later, from the statistics projection.
-async fn statistics(global: &Global) -> anyhow::Result<[Statistics; 2]> {
+async fn statistics(global: &Global) -> anyhow::Result<([Statistics; 2], LawBook)> {
     let log = reading::open(&global.dir())?;
+    let law = reading::law_book(log.as_ref()).await?;
     let views = views::open(global, log).await?;
     let city = AreaCode(crate::demo::people::CITY);
     let counted = views.statistics(city, COUNTED_DAY)?;
     let later = views.statistics(city, crate::demo::plan::LAST_DAY)?;
     views.close().await?;
-    Ok([counted, later])
+    Ok(([counted, later], law))
 }
 
 fn show(
     global: &Global,
     plan: &Plan,
-    statistics: &[Statistics; 2],
+    (statistics, law): &([Statistics; 2], LawBook),
     out: &mut Out,
 ) -> anyhow::Result<()> {
     let mut rows = out.rows("stats");
     for statistics in statistics {
-        rows.push(stats::row(statistics))?;
+        rows.push(stats::row(statistics, law))?;
     }
     rows.finish()?;
     if global.format == Format::Table {

@@ -8,6 +8,7 @@ pub mod export;
 pub mod import;
 pub mod init;
 pub mod keys;
+pub mod law;
 pub mod log;
 pub mod opening;
 pub mod projections;

@@ -3,11 +3,12 @@
 use crate::words::{self, Lang};
 use anyhow::Context;
 use domain::account::{Account, Recorded};
-use domain::entitlement::Catalogue;
 use domain::envelope::Envelope;
 use domain::event::Event;
-use domain::ids::{AccountId, Category, Micros, Position, Revision, StreamId};
+use domain::ids::{AccountId, Micros, Position, Revision, StreamId};
+use domain::law::{Known, LawBook};
 use domain::record::{RecordRef, open_event};
+use domain::vocabulary::LawKind;
 use ledger::segments::LogReader;
 use ledger::store::{EventStore, PAGE_RECORDS_MAX, StoreError, StoredRecord};
 use serde_json::{Value, json};
@@ -69,6 +70,7 @@ impl Decoded {
             position: Some(self.stored.position),
             recorded_at: self.envelope.recorded_at,
             occurred_at: self.envelope.occurred_at,
+            policy: self.envelope.policy,
         }
     }
 
@@ -185,25 +187,24 @@ pub async fn account(
     Ok((state, events))
 }
 
-/// The service catalogue in force at a moment.
-pub async fn catalogue(
-    log: &dyn EventStore,
-    as_of: AsOf,
-    at: Micros,
-) -> anyhow::Result<Option<(u32, Catalogue)>> {
-    let published = stream(log, StreamId::single(Category::Catalogue)).await?;
-    let mut in_force = None;
-    for event in &published {
-        if let Event::ServiceCataloguePublished(facts) = &event.event
-            && facts.effective_from <= at
-            && (as_of == AsOf::Now || !matches!(as_of, AsOf::Position(_)) || as_of.includes(event))
-        {
-            let catalogue = Catalogue {
-                name: facts.name.clone(),
-                services: facts.services.clone(),
-            };
-            in_force = Some((facts.version, catalogue));
+/// Every version of every law.
+pub async fn law_book(log: &dyn EventStore) -> anyhow::Result<LawBook> {
+    let mut book = LawBook::default();
+    for law in LawKind::ALL {
+        for event in stream(log, law.stream()).await? {
+            book.learn(&event.recorded());
         }
     }
-    Ok(in_force)
+    Ok(book)
+}
+
+impl AsOf {
+    /// What was known of the law.
+    pub const fn known(self) -> Known {
+        match self {
+            Self::Now | Self::Occurred(_) => Known::Now,
+            Self::Position(position) => Known::Position(position),
+            Self::Recorded(at) => Known::Recorded(at),
+        }
+    }
 }

@@ -6,8 +6,9 @@ use crate::exit::Exit;
 use crate::output::{Out, Row};
 use crate::times::{parse_day, show_day};
 use clap::Args;
-use domain::identity::province_name;
+use domain::calendar::start_of;
 use domain::ids::{AreaCode, LocalDay};
+use domain::law::{Known, LawBook};
 use ledger::wiring::{Clock, SystemClock};
 use projections::statistics::Statistics;
 
@@ -36,6 +37,7 @@ pub fn run(global: &Global, args: &StatsArgs, out: &mut Out) -> anyhow::Result<E
     let runtime = super::opening::runtime()?;
     let mut rows = out.rows("stats");
     runtime.block_on(async {
+        let law = reading::law_book(log.as_ref()).await?;
         let folded;
         let views = if args.from_log {
             folded = views::FromLog::fold(global, log).await?;
@@ -52,10 +54,10 @@ pub fn run(global: &Global, args: &StatsArgs, out: &mut Out) -> anyhow::Result<E
         for area in areas {
             if let Some(since) = args.since {
                 for statistics in views.statistics_by_day(area, since, day)? {
-                    rows.push(row(&statistics))?;
+                    rows.push(row(&statistics, &law))?;
                 }
             } else {
-                rows.push(row(&views.statistics(area, day)?))?;
+                rows.push(row(&views.statistics(area, day)?, &law))?;
             }
         }
         views.close().await?;
@@ -66,11 +68,11 @@ pub fn run(global: &Global, args: &StatsArgs, out: &mut Out) -> anyhow::Result<E
 }
 
 /// One line.
-pub fn row(statistics: &Statistics) -> Row {
+pub fn row(statistics: &Statistics, law: &LawBook) -> Row {
     vec![
         ("as_of", show_day(statistics.as_of).into()),
         ("area", statistics.area.0.into()),
-        ("name", area_name(statistics.area).into()),
+        ("name", area_name(statistics, law).into()),
         ("accounts", statistics.accounts.into()),
         ("level_1", statistics.level1.into()),
         ("level_2", statistics.level2.into()),
@@ -80,18 +82,24 @@ pub fn row(statistics: &Statistics) -> Row {
     ]
 }
 
-fn area_name(area: AreaCode) -> String {
+/// The area in words, by the province codes in force on that day.
+fn area_name(statistics: &Statistics, law: &LawBook) -> String {
+    let area = statistics.area;
     if area.0 == 0 {
         return "Việt Nam".to_owned();
     }
-    let province = u16::try_from(area.province())
-        .ok()
-        .and_then(province_name)
-        .unwrap_or("?");
+    let law = law.edition(start_of(statistics.as_of), Known::Now);
+    let code = u16::try_from(area.province()).ok();
+    let row = code.and_then(|code| law.provinces().find(code));
+    let province = match row {
+        None => "?".to_owned(),
+        Some(row) if row.unit.is_empty() || row.unit == row.name => row.name.clone(),
+        Some(row) => format!("{} ({})", row.name, row.unit),
+    };
     if area.0 == 30_288 {
         "thành phố Hải Dương".to_owned()
     } else if area.0.is_multiple_of(1000) {
-        province.to_owned()
+        province
     } else {
         format!("{province}, {:03}", area.0 % 1000)
     }

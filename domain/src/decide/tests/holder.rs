@@ -3,6 +3,7 @@
 use super::*;
 use crate::command::{Claim, DocumentAnswer};
 use crate::ids::{AccountId, DocumentId, LookupHash};
+use crate::law::{DocumentKinds, LawContent};
 use crate::testing::NOON;
 use crate::vocabulary::{
     DocumentKind, Guard as G, LinkOutcome, Message, RefusalCode as C, StepUpMethod, UnbindReason,
@@ -298,7 +299,8 @@ fn documents_need_the_level_and_have_a_limit() {
     }
     s.when(Role::Citizen, &car)
         .refused(G::DocumentNew, C::DocumentLimit, &[]);
-    s.world.policy.document_kinds.clear();
+    let kinds = DocumentKinds { kinds: Vec::new() };
+    s.world.law = s.world.law.with(LawContent::Documents(kinds));
     s.when(Role::Citizen, &car)
         .refused(G::DocumentFormat, C::DocumentFormat, &[]);
 }
