@@ -1,13 +1,16 @@
 //! FORMAT.md and the code say the same. `IDLEDGER_OVERWRITE_FORMAT=1` writes the generated tables.
 
+use domain::entitlement::Standing;
 use domain::event::Event;
 use domain::ids::{self, Category};
+use domain::law::{Confidence, Opening};
 use domain::policy::{BiometricRule, BoundDeviceActivation, ContactRequired};
 use domain::vocabulary::{
     Capture, Channel, ChipEvidence, ClaimEnd, CloseReason, CommandKind, Database, DocumentKind,
-    EvidenceStrength, Guard, KeyPurpose, Level, LinkOutcome, LockGround, LoginOutcome, MatchResult,
-    Message, Modality, OtpPurpose, QuestionId, RefusalCode, RefusalReason, RegistrationMethod,
-    RegistryOutcome, RetentionClass, Role, StepUpMethod, UnbindReason, WithdrawReason,
+    EvidenceStrength, Guard, KeyPurpose, LawKind, Level, LinkOutcome, LockGround, LoginOutcome,
+    MatchResult, Message, Modality, OtpPurpose, QuestionId, RefusalCode, RefusalReason,
+    RegistrationMethod, RegistryOutcome, RetentionClass, Role, StepUpMethod, UnbindReason,
+    WithdrawReason,
 };
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -44,7 +47,7 @@ fn lists() -> Vec<(&'static str, Vec<String>)> {
         Role RegistrationMethod Database RegistryOutcome OtpPurpose LoginOutcome EvidenceStrength
         Modality MatchResult Level RefusalReason WithdrawReason Channel StepUpMethod UnbindReason
         DocumentKind LinkOutcome LockGround CloseReason ClaimEnd RetentionClass KeyPurpose
-        QuestionId CommandKind Guard RefusalCode Message
+        QuestionId CommandKind LawKind Guard RefusalCode Message
     };
     lists.push(("Category", category));
     let names =
@@ -55,11 +58,25 @@ fn lists() -> Vec<(&'static str, Vec<String>)> {
     ));
     lists.push(("ContactRequired", names(&[&PhoneOrEmail, &OwnMobile])));
     lists.push(("BiometricRule", names(&[&PortraitAndFingerprints, &Any])));
+    let confidence = names(&[
+        &Confidence::Law,
+        &Confidence::CircularLetter,
+        &Confidence::Narrative,
+    ]);
+    lists.push(("Confidence", confidence));
+    let standing = names(&[
+        &Standing::Entitlement,
+        &Standing::Narrative,
+        &Standing::External,
+    ]);
+    lists.push(("Standing", standing));
+    let opening = names(&[&Opening::EveryDay, &Opening::WorkingDays]);
+    lists.push(("Opening", opening));
     lists
 }
 
 /// Types that FORMAT.md describes in words.
-const DESCRIBED: [&str; 16] = [
+const DESCRIBED: [&str; 17] = [
     "u8",
     "u16",
     "u32",
@@ -74,6 +91,7 @@ const DESCRIBED: [&str; 16] = [
     "Capture",
     "ChipEvidence",
     "CatalogueService",
+    "LawDraft",
     "Policy",
     "Revision",
 ];
@@ -84,6 +102,7 @@ fn type_name(source: &str) -> String {
         .replace("crate::ids::", "")
         .replace("crate::policy::", "")
         .replace("crate::entitlement::", "")
+        .replace("crate::law::", "")
 }
 
 fn kinds_table() -> String {

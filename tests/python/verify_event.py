@@ -18,7 +18,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 CATEGORIES = ["account", "personal_id_claim", "phone_claim", "device_claim",
-              "principal", "policy", "catalogue", "ledger"]
+              "principal", "policy", "catalogue", "ledger", "provinces",
+              "messages", "document_kinds", "calendar", "intake_sites"]
 EVENT_PREFIX = b"idledger-event/v1\0"
 
 
@@ -88,7 +89,8 @@ def decode_envelope(data):
         return c.number("B"), c.number("B"), c.option(lambda: c.number("B"))
 
     def receipt():
-        return c.number("B"), c.list(lambda: c.number("B")), c.option(refused)
+        return (c.number("B"), c.list(lambda: c.number("B")), c.option(refused),
+                c.list(lambda: (c.number("B"), c.number("I"))))
     e["receipt"] = c.option(receipt)
     e["facts"] = c.bytes()
     e["sealed"] = c.list(lambda: (c.take(16), c.tag(3), c.take(32)))
