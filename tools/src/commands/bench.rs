@@ -2,7 +2,7 @@
 
 use crate::bench::child::{self, Task};
 use crate::bench::number;
-use crate::bench::run::{Bench, STEPS};
+use crate::bench::run::{Bench, Part};
 use crate::cli::Global;
 use crate::exit::Exit;
 use crate::interrupt;
@@ -13,7 +13,7 @@ use serde_json::json;
 use std::path::PathBuf;
 
 /// People of the standing measurement: about two million events.
-const PEOPLE: u64 = 77_000;
+const PEOPLE: u64 = 78_000;
 /// People of the quick one.
 const QUICK_PEOPLE: u64 = 1_500;
 
@@ -29,6 +29,9 @@ pub struct BenchArgs {
     /// Repeats of every rate; the median counts
     #[arg(long, value_name = "N")]
     repeats: Option<usize>,
+    /// Only these parts, and what they stand on
+    #[arg(long, value_name = "PART", value_enum, value_delimiter = ',')]
+    only: Vec<Part>,
     /// Work for a measurement, in a process of its own
     #[arg(long, hide = true, value_name = "TASK", value_enum)]
     child: Option<Task>,
@@ -60,8 +63,12 @@ pub fn run(global: &Global, args: &BenchArgs, out: &mut Out) -> anyhow::Result<E
     let repeats = args.repeats.unwrap_or(repeats).max(1);
     let mut bench = Bench::new(home.path(), args.quick, repeats);
     let people = args.people.unwrap_or(people);
-    for (name, step) in STEPS {
+    for (part, step) in Part::ALL {
+        if !args.only.is_empty() && !args.only.iter().any(|only| part.is_for(*only)) {
+            continue;
+        }
         interrupt::check()?;
+        let name = part.name();
         if !global.quiet {
             eprintln!("measuring: {name}");
         }
