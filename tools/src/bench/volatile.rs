@@ -179,12 +179,13 @@ impl Disk for VolatileDisk {
         Ok(names.opened(path, RealDisk.create_private(path)?))
     }
 
-    fn open(&self, path: &Path, write: bool) -> io::Result<Arc<dyn DiskFile>> {
+    fn open(&self, path: &Path, _: bool) -> io::Result<Arc<dyn DiskFile>> {
         let mut names = self.names.lock();
         if let Some(file) = names.open.get(path) {
             return Ok(Arc::clone(file) as Arc<dyn DiskFile>);
         }
-        let real = RealDisk.open(&names.real(path), write)?;
+        // For writing in any case: whoever opens it next may want to, and shares this file.
+        let real = RealDisk.open(&names.real(path), true)?;
         Ok(names.opened(path, real))
     }
 
