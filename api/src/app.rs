@@ -1,8 +1,10 @@
 //! Every route and every layer, on one screen.
 
-use crate::commands::{activation, desk, device, document, level, lock, phone, registration};
+use crate::commands::{
+    activation, desk, device, document, law as making, level, lock, phone, registration,
+};
 use crate::openapi;
-use crate::queries::{account, event, feed, ledger, operations, personal};
+use crate::queries::{account, event, feed, law, ledger, operations, personal};
 use crate::state::Api;
 use crate::telemetry;
 use axum::Router;
@@ -54,7 +56,14 @@ fn contract() -> OpenApiRouter<Api> {
         .routes(routes!(lock::unlock))
         .routes(routes!(lock::close))
         .routes(routes!(lock::erase))
+        // Law
+        .routes(routes!(making::propose))
+        .routes(routes!(making::approve))
+        .routes(routes!(making::reject))
         // Reads
+        .routes(routes!(law::list))
+        .routes(routes!(law::in_force))
+        .routes(routes!(law::version))
         .routes(routes!(account::get))
         .routes(routes!(account::entitlements))
         .routes(routes!(personal::get))

@@ -1,5 +1,6 @@
 //! What the OpenAPI document says besides the routes.
 
+use crate::commands::law::LawReceiptBody;
 use crate::commands::receipt::ReceiptBody;
 use crate::problem::ProblemBody;
 use axum::body::Bytes;
@@ -19,7 +20,7 @@ requests (RFC 9421, Ed25519): `@method`, `@path`, `@query` where there is one, `
 
 /// Schemas that every operation refers to; the routes bring their own.
 #[derive(utoipa::OpenApi)]
-#[openapi(components(schemas(ReceiptBody, ProblemBody)))]
+#[openapi(components(schemas(ReceiptBody, LawReceiptBody, ProblemBody)))]
 struct Shared;
 
 /// Title, description and how callers prove who they are.

@@ -14,6 +14,7 @@ mod bad_input;
 mod deadlines;
 mod golden;
 mod idempotency;
+mod law;
 mod live;
 mod procedures;
 mod reads;

@@ -7,6 +7,7 @@ pub mod desk;
 pub mod device;
 pub mod document;
 pub mod input;
+pub mod law;
 pub mod level;
 pub mod lock;
 pub mod phone;
@@ -24,7 +25,7 @@ use domain::command::Command;
 use domain::ids::{AccountId, CommandId, CorrelationId, PublicKey};
 use domain::record::RecordRef;
 use domain::vocabulary::RefusalCode;
-use ledger::writer::{LedgerError, Outcome, Secrets, Submission, Target};
+use ledger::writer::{LedgerError, Outcome, RecordedEvent, Secrets, Submission, Target};
 use secrets::{Need, SecretFields};
 
 /// What a handler knows of a command before it knows who asks.
@@ -228,9 +229,14 @@ fn refusal(
     if let Some(code) = neutral.filter(|_| tells_of_existence(refused.code)) {
         return neutral_problem(code);
     }
+    refusal_of(refused, outcome.events.last())
+}
+
+/// The problem of a refusal that is recorded.
+fn refusal_of(refused: domain::envelope::Refused, event: Option<&RecordedEvent>) -> Problem {
     let mut problem = Problem::new(Code::Refused(refused.code));
     problem.refused = Some((refused.guard, refused.message));
-    problem.record = outcome.events.last().map(|event| RefusalRecord {
+    problem.record = event.map(|event| RefusalRecord {
         position: event.position,
         event_id: event.event_id,
     });
