@@ -1,10 +1,11 @@
 //! Every route and every layer, on one screen.
 
 use crate::commands::{
-    activation, desk, device, document, law as making, level, lock, phone, registration,
+    activation, desk, device, document, law as making, level, lock, lock_request, phone,
+    registration, share,
 };
 use crate::openapi;
-use crate::queries::{account, event, feed, law, ledger, operations, personal};
+use crate::queries::{account, event, feed, law, ledger, operations, personal, sharing};
 use crate::state::Api;
 use crate::telemetry;
 use axum::Router;
@@ -56,6 +57,12 @@ fn contract() -> OpenApiRouter<Api> {
         .routes(routes!(lock::unlock))
         .routes(routes!(lock::close))
         .routes(routes!(lock::erase))
+        .routes(routes!(lock_request::request, sharing::lock_requests))
+        .routes(routes!(lock_request::decide))
+        .routes(routes!(lock_request::report))
+        // P10
+        .routes(routes!(share::grant, sharing::shares))
+        .routes(routes!(share::consume))
         // Law
         .routes(routes!(making::propose))
         .routes(routes!(making::approve))

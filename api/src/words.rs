@@ -18,6 +18,7 @@ pub fn sentence(event: &Event, lang: Lang, zone: Zone) -> String {
     words
         .procedure(event)
         .or_else(|| words.usage(event))
+        .or_else(|| words.sharing(event))
         .or_else(|| words.ledger(event))
         .unwrap_or_else(|| event.name().to_owned())
 }
@@ -329,6 +330,62 @@ impl Words {
                     code(&f.code),
                     code(&f.guard)
                 ),
+            ),
+            _ => None,
+        }
+    }
+
+    /// Sharing, requests to lock, last days (P10, B.4).
+    fn sharing(&self, event: &Event) -> Option<String> {
+        match event {
+            Event::ShareGranted(f) => {
+                let fields: Vec<String> = f.fields.iter().map(|field| self.t(field)).collect();
+                let fields = fields.join(", ");
+                self.say(
+                    format!("Cho phép xem một lần ({}): {fields}", self.t(&f.mode)),
+                    format!(
+                        "Let a relying party see once ({}): {fields}",
+                        self.t(&f.mode)
+                    ),
+                )
+            }
+            Event::ShareConsumed(_) => self.say(
+                "Cơ quan, tổ chức đã xem dữ liệu được chia sẻ",
+                "A relying party looked at what was shared",
+            ),
+            Event::ShareExpired(_) => self.say(
+                "Lượt chia sẻ được xuất trình quá hạn",
+                "A share was presented too late",
+            ),
+            Event::ValidityRecorded(f) => self.say(
+                format!("{} có giá trị đến {}", self.t(&f.of), show_day(f.until)),
+                format!("{} is good until {}", self.t(&f.of), show_day(f.until)),
+            ),
+            Event::LockRequested(f) => self.say(
+                format!(
+                    "Yêu cầu {} tài khoản: {}, hạn quyết định {}",
+                    self.t(&f.action),
+                    self.t(&f.ground),
+                    show_day(f.decide_by)
+                ),
+                format!(
+                    "Asked to {} the account: {}, to be decided by {}",
+                    self.t(&f.action),
+                    self.t(&f.ground),
+                    show_day(f.decide_by)
+                ),
+            ),
+            Event::LockRequestGranted(_) => self.say(
+                "Chấp thuận yêu cầu khóa, mở khóa",
+                "Request to lock or unlock granted",
+            ),
+            Event::LockRequestRefused(f) => self.say(
+                format!("Từ chối yêu cầu khóa, mở khóa: {}", self.t(&f.reason)),
+                format!("Request to lock or unlock refused: {}", self.t(&f.reason)),
+            ),
+            Event::LockDeadlineMissed(f) => self.say(
+                format!("Quá hạn quyết định khóa, mở khóa ({})", show_day(f.due)),
+                format!("Answer to a lock request overdue (due {})", show_day(f.due)),
             ),
             _ => None,
         }

@@ -8,16 +8,16 @@
 use crate::envelope::{Actor, Receipt, Refused};
 use crate::event::Event;
 use crate::ids::{
-    AccountId, AreaCode, CaseId, ChallengeId, DeviceRef, Digest, DocumentId, LookupHash, Micros,
-    PublicKey, VerifierId,
+    AccountId, AreaCode, CaseId, ChallengeId, DeviceRef, Digest, DocumentId, LocalDay, LookupHash,
+    Micros, PrincipalId, PublicKey, RequestId, ShareId, VerifierId,
 };
 use crate::law::Edition;
 use crate::personal::{Person, Personal};
 use crate::vocabulary::{
     Capture, Channel, ChipEvidence, CloseReason, CommandKind, Database, DocumentKind, LawKind,
-    LinkOutcome, LockGround, MatchResult, Modality, OtpPurpose, QuestionId, RefusalReason,
-    RegistrationMethod, RegistryOutcome, RetentionClass, StepUpMethod, UnbindReason,
-    WithdrawReason,
+    LinkOutcome, LockAction, LockGround, LockRefusal, MatchResult, Modality, OtpPurpose,
+    QuestionId, RefusalReason, RegistrationMethod, RegistryOutcome, RetentionClass, ShareField,
+    ShareMode, Status, StepUpMethod, UnbindReason, Validity, WithdrawReason,
 };
 use wincode::{SchemaRead, SchemaWrite};
 
@@ -176,6 +176,35 @@ pub enum Command {
     },
     /// A proposal shall not.
     RejectLaw { law: LawKind, version: u32 },
+    /// P10: let a relying party see these fields once; with the passcode.
+    ShareData {
+        mode: ShareMode,
+        fields: Vec<ShareField>,
+        relying_party: PrincipalId,
+    },
+    /// P10: the relying party takes a look.
+    ConsumeShare { share: ShareId },
+    /// B.4: an authority or a relying party asks; `reasons` in words.
+    RequestLock {
+        ground: LockGround,
+        action: LockAction,
+        reasons: String,
+    },
+    /// B.4: the eID authority answers. `refuse`: why, and the reasons in writing.
+    DecideLockRequest {
+        request: RequestId,
+        refuse: Option<LockRefusal>,
+        reasons: String,
+    },
+    /// The clock: the last day to answer passed.
+    ExpireLockDeadline { request: RequestId },
+    /// B.4: a registry reports; `until`: the last day of what was issued.
+    ReportStatus {
+        status: Status,
+        until: Option<LocalDay>,
+    },
+    /// The clock: the last day of a card, passport or residence passed.
+    ExpireValidity { of: Validity },
 }
 
 /// A registry's answer to declared data, asked before deciding.
@@ -275,6 +304,8 @@ pub struct Context<'a> {
     pub step_up: Option<bool>,
     /// The acting officer or agent.
     pub officer: Option<OfficerFacts>,
+    /// Whether the relying party that the command names is enrolled and active.
+    pub relying_party_active: bool,
 }
 
 /// Whose phone number's holder is looked up.
@@ -430,6 +461,13 @@ impl Command {
                 _ => CommandKind::PublishLaw,
             },
             Self::RejectLaw { .. } => CommandKind::RejectLaw,
+            Self::ShareData { .. } => CommandKind::ShareData,
+            Self::ConsumeShare { .. } => CommandKind::ConsumeShare,
+            Self::RequestLock { .. } => CommandKind::RequestLock,
+            Self::DecideLockRequest { .. } => CommandKind::DecideLockRequest,
+            Self::ExpireLockDeadline { .. } => CommandKind::ExpireLockDeadline,
+            Self::ReportStatus { .. } => CommandKind::ReportStatus,
+            Self::ExpireValidity { .. } => CommandKind::ExpireValidity,
         }
     }
 }

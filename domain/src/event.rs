@@ -8,14 +8,14 @@
 
 use crate::ids::{
     AccountId, AreaCode, CaseId, ChallengeId, DeviceRef, Digest, DocumentId, EventId, LedgerId,
-    LocalDay, Micros, PrincipalId, PublicKey, RequestId, StreamId, VerifierId,
+    LocalDay, Micros, PrincipalId, PublicKey, RequestId, ShareId, StreamId, VerifierId,
 };
 use crate::vocabulary::{
     Capture, Channel, ChipEvidence, ClaimEnd, CloseReason, CommandKind, Database, DocumentKind,
-    EvidenceStrength, Guard, KeyPurpose, LawKind, Level, LinkOutcome, LockGround, LoginOutcome,
-    MatchResult, Message, Modality, OtpPurpose, QuestionId, RefusalCode, RefusalReason,
-    RegistrationMethod, RegistryOutcome, RetentionClass, Role, StepUpMethod, UnbindReason,
-    WithdrawReason,
+    EvidenceStrength, Guard, KeyPurpose, LawKind, Level, LinkOutcome, LockAction, LockGround,
+    LockRefusal, LoginOutcome, MatchResult, Message, Modality, OtpPurpose, QuestionId, RefusalCode,
+    RefusalReason, RegistrationMethod, RegistryOutcome, RetentionClass, Role, ShareField,
+    ShareMode, StepUpMethod, UnbindReason, Validity, WithdrawReason,
 };
 use serde::{Deserialize, Serialize};
 use wincode::{SchemaRead, SchemaWrite};
@@ -488,6 +488,52 @@ events! {
         reason: CloseReason,
     }
 
+    /// Until when a card, passport or permission to reside is good, as its registry said. The clock
+    /// locks when it is over.
+    84 ValidityRecorded {
+        /// Of what.
+        of: Validity,
+        /// Its last day.
+        until: LocalDay,
+    }
+    /// An authority or a relying party asked to lock or unlock (Decree 59 art. 19, Decree 69 art. 15).
+    /// Sealed: `Note`, the reasons given.
+    85 LockRequested {
+        /// The request.
+        request: RequestId,
+        /// Who asks.
+        requester: PrincipalId,
+        /// In which role.
+        role: Role,
+        /// On which ground.
+        ground: LockGround,
+        /// To set it or to end it.
+        action: LockAction,
+        /// The last day for the local police to forward it, where it takes that way.
+        forward_by: Option<LocalDay>,
+        /// The last day to decide.
+        decide_by: LocalDay,
+    }
+    /// The eID authority granted a request; the lock's own event stands beside it.
+    86 LockRequestGranted {
+        /// The request.
+        request: RequestId,
+    }
+    /// It refused one. Sealed: `Note`, the reasons in writing.
+    87 LockRequestRefused {
+        /// The request.
+        request: RequestId,
+        /// Why, in short.
+        reason: LockRefusal,
+    }
+    /// Nobody answered a request in time.
+    88 LockDeadlineMissed {
+        /// The request.
+        request: RequestId,
+        /// The day it was due.
+        due: LocalDay,
+    }
+
     // ---- Refusals and erasure ------------------------------------------------------------------------
     /// A command was turned down (spec 0.10).
     90 CommandRejected {
@@ -704,5 +750,32 @@ events! {
         version: u32,
         /// By whom.
         by: PrincipalId,
+    }
+
+    // ---- P10: sharing ----------------------------------------------------------------------------
+    /// The holder lets one relying party see fields, once. Names of fields only.
+    150 ShareGranted {
+        /// The share.
+        share: ShareId,
+        /// How.
+        mode: ShareMode,
+        /// Which fields.
+        fields: Vec<ShareField>,
+        /// To whom.
+        relying_party: PrincipalId,
+        /// No longer good from this instant.
+        expires_at: Micros,
+    }
+    /// The relying party saw them.
+    151 ShareConsumed {
+        /// The share.
+        share: ShareId,
+        /// Who.
+        relying_party: PrincipalId,
+    }
+    /// It was presented too late.
+    152 ShareExpired {
+        /// The share.
+        share: ShareId,
     }
 }

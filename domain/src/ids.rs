@@ -129,6 +129,8 @@ byte_ids! {
     VerifierId(16);
     /// One linked document.
     DocumentId(16);
+    /// One share: data shown once to one relying party.
+    ShareId(16);
     /// A device: the keyed hash of its identifier, which is also its claim stream's id.
     DeviceRef(16);
     /// A keyed hash of a personal datum, the id of its claim stream.

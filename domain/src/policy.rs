@@ -76,6 +76,14 @@ pub struct Policy {
     pub capture_quality_min: u8,
     /// Level needed to link a document.
     pub document_link_level: Level,
+    /// Life of an identification QR (dispatch 1101/BCA-QLHC).
+    pub share_identification_qr_s: u32,
+    /// Life of the other shares.
+    pub share_other_s: u32,
+    /// Working days to decide an authority's request to lock or unlock.
+    pub lock_decision_working_days: u8,
+    /// Working days for the local police to forward it (Decree 69).
+    pub lock_forward_working_days: u8,
 }
 
 impl Default for Policy {
@@ -98,6 +106,10 @@ impl Default for Policy {
             password_throttle_s: 900,
             capture_quality_min: 60,
             document_link_level: Level::Two,
+            share_identification_qr_s: 60,
+            share_other_s: 300,
+            lock_decision_working_days: 2,
+            lock_forward_working_days: 1,
         }
     }
 }
@@ -121,6 +133,12 @@ impl Policy {
             (
                 "decide_level_2_no_card_working_days",
                 u32::from(self.decide_level_2_no_card_working_days),
+            ),
+            ("share_identification_qr_s", self.share_identification_qr_s),
+            ("share_other_s", self.share_other_s),
+            (
+                "lock_decision_working_days",
+                u32::from(self.lock_decision_working_days),
             ),
             ("otp_life_s", self.otp_life_s),
             ("otp_attempts_max", u32::from(self.otp_attempts_max)),

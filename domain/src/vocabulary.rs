@@ -395,6 +395,20 @@ list! {
         PublishLaw,
         /// A proposal is turned down.
         RejectLaw,
+        /// P10.
+        ShareData,
+        /// P10.
+        ConsumeShare,
+        /// Locks: an authority or a relying party asks (spec B.4).
+        RequestLock,
+        /// Locks: the eID authority answers.
+        DecideLockRequest,
+        /// The clock: nobody answered in time.
+        ExpireLockDeadline,
+        /// A registry reports what became of a card, a permit or a holder.
+        ReportStatus,
+        /// The clock: a card, passport or residence ran out.
+        ExpireValidity,
     }
     /// A kind of published law (spec A.9). Its order is that of the streams' fold.
     LawKind {
@@ -551,6 +565,28 @@ list! {
         ProposalSame,
         /// Proposer and approver are two.
         FourEyes,
+        /// Every field is the caller's to share: known, once, and entitled.
+        FieldsEntitled,
+        /// Every field has something to share.
+        FieldsPresent,
+        /// The relying party is enrolled and active.
+        RelyingPartyKnown,
+        /// The share is there.
+        ShareOpen,
+        /// It was granted to whoever asks.
+        ShareAddressed,
+        /// It has not expired.
+        ShareInTime,
+        /// It was not used.
+        ShareUnused,
+        /// The request is there and not answered.
+        LockRequestOpen,
+        /// A refusal says why.
+        ReasonGiven,
+        /// No other request of this ground is open.
+        NoOpenRequest,
+        /// A last day of validity is known.
+        ValidityKnown,
     }
     /// A stable code of a refusal; its text form is the API's `code`.
     RefusalCode {
@@ -702,6 +738,30 @@ list! {
         LawDiffers,
         /// Whoever proposed it may not approve it.
         SamePersonApproves,
+        /// The passcode is wrong (P10).
+        PasscodeWrong,
+        /// A field is not the account's to share.
+        FieldNotEntitled,
+        /// There is nothing to share under a field.
+        FieldNotAvailable,
+        /// No such relying party.
+        RelyingPartyUnknown,
+        /// No such share.
+        ShareNotFound,
+        /// The share was granted to another relying party.
+        ShareOfAnother,
+        /// The share expired.
+        ShareExpired,
+        /// The share was used.
+        ShareAlreadyUsed,
+        /// No such open request for a lock.
+        LockRequestNotOpen,
+        /// A request on this ground is open already.
+        LockRequestPending,
+        /// A refusal without its reasons.
+        ReasonMissing,
+        /// No last day of validity is known.
+        ValidityUnknown,
     }
     /// A message of the catalogue (spec A.7). Events hold the id, never the text.
     Message {
@@ -735,6 +795,103 @@ list! {
         DeviceChanged,
         /// The account was locked or unlocked.
         LockChanged,
+        /// One ground ended and another remains.
+        LockRemains,
+        /// A request to lock or unlock was refused.
+        LockRequestRefused,
+    }
+    /// How data are shared (P10, letter S004 service 7).
+    ShareMode {
+        /// xuất trình thông tin được tích hợp trên ứng dụng
+        InApp,
+        /// mã QR căn cước: the card's seven fields
+        CardQr,
+        /// mã QR định danh: one minute, once
+        IdentificationQr,
+    }
+    /// A field that can be shared. Names only: values never stand in an event. A tax code is none:
+    /// no service of the list 2024-03 carries it (C-04).
+    ShareField {
+        /// số định danh cá nhân
+        PersonalId,
+        /// họ, chữ đệm và tên khai sinh
+        FullName,
+        /// ngày sinh
+        BirthDate,
+        /// giới tính
+        Sex,
+        /// nơi thường trú
+        Residence,
+        /// số CMND 9 số
+        OldId,
+        /// ngày cấp thẻ
+        CardIssued,
+        /// số điện thoại
+        Phone,
+        /// thư điện tử
+        Email,
+        /// giấy phép lái xe
+        DrivingLicence,
+        /// đăng ký xe
+        VehicleRegistration,
+        /// thẻ bảo hiểm y tế
+        HealthInsuranceCard,
+        /// mã số BHXH
+        SocialInsuranceCode,
+        /// sổ sức khỏe điện tử
+        HealthRecord,
+    }
+    /// What has a last day.
+    Validity {
+        /// The identity card (Decree 69 art. 15).
+        Card,
+        /// Passport or travel document (foreigner).
+        TravelDocument,
+        /// Permission to reside (foreigner).
+        Residence,
+    }
+    /// What a request of an authority or a relying party asks for.
+    LockAction {
+        /// One more ground.
+        Lock,
+        /// That ground's end.
+        Unlock,
+    }
+    /// Why a request to lock or unlock was refused; the reasons in words are sealed beside it.
+    LockRefusal {
+        /// The law does not let this requester ask on this ground.
+        GroundNotLawful,
+        /// What was said does not bear it.
+        NotFounded,
+        /// It is about somebody else.
+        WrongAccount,
+        /// The ground has not ended (of an unlock).
+        GroundRemains,
+        /// Another reason.
+        Other,
+    }
+    /// What a registry reports of a holder, automatically (spec B.4).
+    Status {
+        /// The card was revoked.
+        CardRevoked,
+        /// The card is held by an authority.
+        CardHeld,
+        /// The card was returned.
+        CardReturned,
+        /// A new card was issued; it has a last day of its own.
+        CardIssued,
+        /// The holder died.
+        Died,
+        /// A travel document was issued or prolonged.
+        TravelDocumentIssued,
+        /// Residence was granted or prolonged.
+        ResidenceGranted,
+        /// Residence in Viet Nam ended.
+        ResidenceEnded,
+        /// The organisation was dissolved or stopped.
+        OrganisationDissolved,
+        /// The organisation works again.
+        OrganisationRestored,
     }
 }
 

@@ -239,6 +239,39 @@ impl Ledger {
         open_parts(&parsed, &envelope, self.vault())
     }
 
+    /// The name a principal was enrolled with; `None`: without one, or it was erased.
+    pub async fn principal_name(
+        &self,
+        principal: PrincipalId,
+    ) -> Result<Option<String>, LedgerError> {
+        let stream = StreamId::single(Category::Principal);
+        let mut from = domain::ids::Revision(0);
+        loop {
+            let store = self.store();
+            let page = store
+                .read_stream(stream, from, crate::store::PAGE_RECORDS_MAX)
+                .await?;
+            let Some(last) = page.last() else {
+                return Ok(None);
+            };
+            from = domain::ids::Revision(last.revision.0 + 1);
+            for record in &page {
+                let parsed = RecordRef::parse(&record.bytes)?;
+                let envelope = parsed.open_envelope()?;
+                let event = domain::record::open_event(&envelope)?;
+                if !matches!(event, Event::PrincipalEnrolled(facts) if facts.principal == principal)
+                {
+                    continue;
+                }
+                let parts = open_parts(&parsed, &envelope, self.vault())?;
+                return Ok(parts.into_iter().flatten().find_map(|part| match &part {
+                    Personal::Note(name) => Some(name.clone()),
+                    _ => None,
+                }));
+            }
+        }
+    }
+
     /// Events.
     pub fn store(&self) -> &Arc<dyn EventStore> {
         &self.inner.parts.store

@@ -10,14 +10,16 @@ use crate::projection::{Decoded, Projection};
 use crate::view::{Order, ViewStore};
 use domain::bytes;
 use domain::command::Command;
+use domain::decide::last_day;
 use domain::event::Event;
-use domain::ids::{AccountId, CaseId, LocalDay, Micros, Position};
+use domain::ids::{AccountId, CaseId, LocalDay, Micros, Position, RequestId};
+use domain::vocabulary::{LockGround, Validity};
 use wincode::{SchemaRead, SchemaWrite};
 
 /// Its name.
 pub const NAME: &str = "deadlines";
 /// Version of its rows.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 const ACCOUNT: u8 = b'a';
 const DUE: u8 = b'd';
@@ -31,6 +33,10 @@ pub enum Due {
     Decision(CaseId),
     /// The account must have been activated.
     Activation,
+    /// The authority must have answered this request to lock or unlock.
+    LockRequest(RequestId),
+    /// A card, passport or residence is good until then.
+    Validity(Validity),
 }
 
 impl Due {
@@ -40,6 +46,8 @@ impl Due {
         match self {
             Self::Decision(case) => Command::ExpireProcessingDeadline { case },
             Self::Activation => Command::ExpireActivationWindow,
+            Self::LockRequest(request) => Command::ExpireLockDeadline { request },
+            Self::Validity(of) => Command::ExpireValidity { of },
         }
     }
 }
@@ -133,6 +141,24 @@ fn effect(event: &Event) -> Option<Effect> {
         Event::AccountActivated(_) | Event::ActivationWindowExpired(_) => {
             Effect::Closes(Due::Activation)
         }
+        Event::LockRequested(facts) => {
+            Effect::Opens(Due::LockRequest(facts.request), end_of(facts.decide_by))
+        }
+        Event::LockRequestGranted(facts) => Effect::Closes(Due::LockRequest(facts.request)),
+        Event::LockRequestRefused(facts) => Effect::Closes(Due::LockRequest(facts.request)),
+        Event::LockDeadlineMissed(facts) => Effect::Closes(Due::LockRequest(facts.request)),
+        Event::ValidityRecorded(facts) => {
+            let last = last_day(facts.of, facts.until);
+            Effect::Opens(Due::Validity(facts.of), end_of(last))
+        }
+        Event::AccountLocked(facts) => match facts.ground {
+            LockGround::CardExpired => Effect::Closes(Due::Validity(Validity::Card)),
+            LockGround::TravelDocumentExpired => {
+                Effect::Closes(Due::Validity(Validity::TravelDocument))
+            }
+            LockGround::ResidenceEnded => Effect::Closes(Due::Validity(Validity::Residence)),
+            _ => return None,
+        },
         Event::AccountClosed(_) => Effect::ClosesAll,
         _ => return None,
     })
@@ -162,6 +188,8 @@ fn due_key(deadline: &Deadline) -> Vec<u8> {
     match deadline.what {
         Due::Decision(case) => key.extend(case.0),
         Due::Activation => key.push(0),
+        Due::LockRequest(request) => key.extend(request.0),
+        Due::Validity(of) => key.push(1 + of as u8),
     }
     key
 }

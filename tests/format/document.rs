@@ -7,10 +7,10 @@ use domain::law::{Confidence, Opening};
 use domain::policy::{BiometricRule, BoundDeviceActivation, ContactRequired};
 use domain::vocabulary::{
     Capture, Channel, ChipEvidence, ClaimEnd, CloseReason, CommandKind, Database, DocumentKind,
-    EvidenceStrength, Guard, KeyPurpose, LawKind, Level, LinkOutcome, LockGround, LoginOutcome,
-    MatchResult, Message, Modality, OtpPurpose, QuestionId, RefusalCode, RefusalReason,
-    RegistrationMethod, RegistryOutcome, RetentionClass, Role, StepUpMethod, UnbindReason,
-    WithdrawReason,
+    EvidenceStrength, Guard, KeyPurpose, LawKind, Level, LinkOutcome, LockAction, LockGround,
+    LockRefusal, LoginOutcome, MatchResult, Message, Modality, OtpPurpose, QuestionId, RefusalCode,
+    RefusalReason, RegistrationMethod, RegistryOutcome, RetentionClass, Role, ShareField,
+    ShareMode, Status, StepUpMethod, UnbindReason, Validity, WithdrawReason,
 };
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -25,7 +25,7 @@ macro_rules! sizes {
 /// Byte strings and how long they are.
 const IDS: &[(&str, usize)] = sizes! {
     AccountId EventId CommandId CorrelationId PrincipalId CaseId RequestId ChallengeId VerifierId
-    DocumentId DeviceRef LookupHash KeyId LedgerId PublicKey Digest Signature
+    DocumentId ShareId DeviceRef LookupHash KeyId LedgerId PublicKey Digest Signature
 };
 
 macro_rules! lists {
@@ -47,7 +47,8 @@ fn lists() -> Vec<(&'static str, Vec<String>)> {
         Role RegistrationMethod Database RegistryOutcome OtpPurpose LoginOutcome EvidenceStrength
         Modality MatchResult Level RefusalReason WithdrawReason Channel StepUpMethod UnbindReason
         DocumentKind LinkOutcome LockGround CloseReason ClaimEnd RetentionClass KeyPurpose
-        QuestionId CommandKind LawKind Guard RefusalCode Message
+        QuestionId CommandKind LawKind Guard RefusalCode Message ShareMode ShareField Validity LockAction
+        LockRefusal Status
     };
     lists.push(("Category", category));
     let names =

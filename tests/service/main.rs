@@ -16,6 +16,7 @@ mod golden;
 mod idempotency;
 mod law;
 mod live;
+mod people;
 mod procedures;
 mod reads;
 mod signatures;

@@ -91,6 +91,8 @@ pub struct World {
     pub authority: SigningKey,
     pub adapter: SigningKey,
     pub hotline: SigningKey,
+    pub competent: SigningKey,
+    pub relying: SigningKey,
     nonce: AtomicU64,
     pub directory: tempfile::TempDir,
 }
@@ -179,17 +181,30 @@ impl World {
         let mailbox = Arc::new(Mailbox::default());
         let ledger = ledger(directory.path(), store, clock.clone(), mailbox.clone()).await;
         let (officer, authority, adapter, hotline) = (key(11), key(12), key(13), key(14));
+        let (competent, relying) = (key(15), key(16));
         for (role, key, sites) in [
             (Role::IntakeOfficer, &officer, vec![1]),
             (Role::EidAuthority, &authority, vec![]),
             (Role::RegistryAdapter, &adapter, vec![]),
             (Role::HotlineAgent, &hotline, vec![]),
+            (Role::CompetentAuthority, &competent, vec![]),
         ] {
             ledger
                 .enrol(role, Some(public(key)), None, sites, None)
                 .await
                 .unwrap();
         }
+        let bank = Some("Ngân hàng A".to_owned());
+        ledger
+            .enrol(
+                Role::RelyingParty,
+                Some(public(&relying)),
+                None,
+                vec![],
+                bank,
+            )
+            .await
+            .unwrap();
         let token = Digest(*blake3::hash(READER.as_bytes()).as_bytes());
         ledger
             .enrol(Role::Reader, None, Some(token), vec![], None)
@@ -210,6 +225,8 @@ impl World {
             authority,
             adapter,
             hotline,
+            competent,
+            relying,
             nonce: AtomicU64::new(0),
             directory,
         }
@@ -379,6 +396,13 @@ impl World {
             .wait(domain::ids::Position(last), wait)
             .await
             .unwrap();
+    }
+
+    /// The principal that signs with a key.
+    pub fn principal(&self, key: &SigningKey) -> String {
+        let principals = self.ledger.principals();
+        let known = principals.by_key(public(key).id());
+        known.expect("enrolled").id.to_string()
     }
 
     /// Days of standing still.

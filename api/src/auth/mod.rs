@@ -193,7 +193,8 @@ impl Caller {
             }
             Self::Principal { role, .. } => table::readers(read).contains(role),
             Self::Session { account: own, .. } | Self::Device { account: own, .. } => {
-                matches!(read, Read::Account | Read::Personal) && account == Some(*own)
+                matches!(read, Read::Account | Read::Personal | Read::LockRequests)
+                    && account == Some(*own)
             }
             Self::NewDevice { .. } => false,
         };

@@ -57,14 +57,21 @@ pub const fn callers(command: CommandKind) -> &'static [Sort] {
         C::LinkDocument => &[Device, OFFICER],
         C::RefreshDocument => &[ADAPTER],
         C::UnlinkDocument => &[Device],
-        C::LockAccount | C::UnlockAccount => &[
-            Session, Device, OFFICER, HOTLINE, ADAPTER, AUTHORITY, COMPETENT, RELYING,
-        ],
+        C::LockAccount | C::UnlockAccount => {
+            &[Session, Device, OFFICER, HOTLINE, ADAPTER, AUTHORITY]
+        }
+        C::RequestLock => &[COMPETENT, RELYING],
+        C::DecideLockRequest => &[AUTHORITY],
+        C::ReportStatus => &[ADAPTER],
+        C::ShareData => &[Device],
+        C::ConsumeShare => &[RELYING],
         C::CloseAccount => &[AUTHORITY, ADAPTER],
         C::WithdrawApplication => &[Session, Device, OFFICER],
         C::RequestErasure => &[Device, OFFICER, AUTHORITY],
         C::ExpireActivationWindow
         | C::ExpireProcessingDeadline
+        | C::ExpireLockDeadline
+        | C::ExpireValidity
         | C::EnrolPrincipal
         | C::RevokePrincipal
         | C::SettleClaim => &[],
@@ -85,10 +92,12 @@ pub enum Read {
     Personal,
     /// The account of a personal number.
     Lookup,
+    /// Requests to lock or unlock, with their reasons; a requester sees their own.
+    LockRequests,
 }
 
 /// Roles that may read a sort of thing. The account's own session or device may read
-/// [`Read::Account`] and [`Read::Personal`] of that account besides.
+/// [`Read::Account`], [`Read::Personal`] and [`Read::LockRequests`] of that account besides.
 pub const fn readers(read: Read) -> &'static [Role] {
     match read {
         Read::Account | Read::Ledger => &[
@@ -105,6 +114,11 @@ pub const fn readers(read: Read) -> &'static [Role] {
             Role::EidAuthority,
             Role::HotlineAgent,
             Role::RegistryAdapter,
+        ],
+        Read::LockRequests => &[
+            Role::EidAuthority,
+            Role::CompetentAuthority,
+            Role::RelyingParty,
         ],
     }
 }

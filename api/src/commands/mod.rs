@@ -10,10 +10,12 @@ pub mod input;
 pub mod law;
 pub mod level;
 pub mod lock;
+pub mod lock_request;
 pub mod phone;
 pub mod receipt;
 pub mod registration;
 pub mod secrets;
+pub mod share;
 
 use crate::auth::{self, Caller, Hints};
 use crate::call::Call;

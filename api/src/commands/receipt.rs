@@ -4,10 +4,12 @@ use crate::call::Call;
 use crate::problem::Problem;
 use crate::sessions::{self, SessionBody};
 use crate::state::Api;
+use crate::time::rfc3339;
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, ETAG, LOCATION};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION};
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
-use ledger::writer::{Outcome, RecordedEvent};
+use domain::vocabulary::ShareField;
+use ledger::writer::{Outcome, RecordedEvent, SharedValues};
 use projections::ViewError;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -27,6 +29,16 @@ pub struct ReceiptEvent {
     event_id: String,
     /// Kind.
     kind: &'static str,
+}
+
+/// What a relying party is shown under one field.
+#[derive(Serialize, ToSchema)]
+pub struct SharedField {
+    /// The field's name.
+    #[schema(value_type = String)]
+    field: ShareField,
+    /// Its values: none where it is no longer there, several where there are several documents.
+    values: Vec<String>,
 }
 
 /// What became of a command.
@@ -56,6 +68,18 @@ pub struct ReceiptBody {
     /// The document link.
     #[serde(skip_serializing_if = "Option::is_none")]
     document: Option<String>,
+    /// The share that was granted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    share: Option<String>,
+    /// The instant from which the share is no longer good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    share_expires_at: Option<String>,
+    /// The request to lock or unlock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lock_request: Option<String>,
+    /// What the relying party is shown, the first time only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shared: Option<Vec<SharedField>>,
     /// A session that this command opened.
     #[serde(skip_serializing_if = "Option::is_none")]
     session: Option<SessionBody>,
@@ -111,6 +135,10 @@ pub async fn respond(
         challenge: outcome.challenge.map(|challenge| challenge.to_string()),
         case: outcome.case.map(|case| case.to_string()),
         document: outcome.document.map(|document| document.to_string()),
+        share: outcome.share.map(|(share, _)| share.to_string()),
+        share_expires_at: outcome.share.map(|(_, until)| rfc3339(until)),
+        lock_request: outcome.lock_request.map(|request| request.to_string()),
+        shared: outcome.shared.as_ref().map(shown),
         session: sessions::opened_by(api, outcome),
         account_state,
     };
@@ -133,6 +161,9 @@ pub async fn respond(
         if let Ok(value) = HeaderValue::from_str(&text) {
             headers.insert(name, value);
         }
+    }
+    if outcome.shared.is_some() {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     if let (true, Some(wait)) = (waited, call.wait)
         && let Ok(value) = HeaderValue::from_str(&format!("wait={}", wait.as_secs()))
@@ -164,6 +195,14 @@ async fn state_after(
         .unwrap_or("null")
         .to_owned();
     Ok(RawValue::from_string(text).ok())
+}
+
+fn shown(values: &SharedValues) -> Vec<SharedField> {
+    let fields = values.fields().map(|(field, values)| SharedField {
+        field,
+        values: values.to_vec(),
+    });
+    fields.collect()
 }
 
 fn event(event: &RecordedEvent) -> ReceiptEvent {

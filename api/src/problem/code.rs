@@ -238,7 +238,9 @@ codes! {
 const fn refusal_status(code: RefusalCode) -> StatusCode {
     use RefusalCode as R;
     match code {
-        R::AccountNotFound | R::DocumentNotLinked | R::LawNotProposed => StatusCode::NOT_FOUND,
+        R::AccountNotFound | R::DocumentNotLinked | R::LawNotProposed | R::ShareNotFound => {
+            StatusCode::NOT_FOUND
+        }
         R::RegistryUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         R::Throttled | R::OtpResendTooSoon | R::OtpAttemptsExhausted => {
             StatusCode::TOO_MANY_REQUESTS
@@ -257,6 +259,9 @@ const fn refusal_status(code: RefusalCode) -> StatusCode {
         | R::SamePersonApproves
         | R::ConsentRefused
         | R::UnderAge
+        | R::PasscodeWrong
+        | R::FieldNotEntitled
+        | R::ShareOfAnother
         | R::RequestNotAccepted => StatusCode::FORBIDDEN,
         R::PersonalIdFormat
         | R::PhoneFormat
@@ -279,6 +284,10 @@ const fn refusal_status(code: RefusalCode) -> StatusCode {
         | R::RegistryMismatch
         | R::LawMalformed
         | R::BackdatedWithoutBasis
+        | R::FieldNotAvailable
+        | R::RelyingPartyUnknown
+        | R::ReasonMissing
+        | R::ValidityUnknown
         | R::DocumentFormat => StatusCode::UNPROCESSABLE_ENTITY,
         R::PersonalIdAlreadyRegistered
         | R::PhoneInUse
@@ -309,6 +318,10 @@ const fn refusal_status(code: RefusalCode) -> StatusCode {
         | R::OtherGroundRemains
         | R::LawOverlaps
         | R::LawDiffers
+        | R::ShareExpired
+        | R::ShareAlreadyUsed
+        | R::LockRequestNotOpen
+        | R::LockRequestPending
         | R::DocumentAlreadyLinked => StatusCode::CONFLICT,
     }
 }

@@ -8,6 +8,7 @@ pub mod law;
 pub mod ledger;
 pub mod operations;
 pub mod personal;
+pub mod sharing;
 
 use crate::auth::table::Read;
 use crate::auth::{self, Caller, Hints};

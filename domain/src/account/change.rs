@@ -1,15 +1,20 @@
 //! The changes to an account's regions that events are made of.
 
 use super::state::{
-    ActivationPhase, Case, CaseState, Challenge, Document, EventRef, Match, RegistrationStep, Ruled,
+    ActivationPhase, Case, CaseState, Challenge, Document, EventRef, LockRequest, LockRequestState,
+    Match, RegistrationStep, Ruled, Share,
 };
-use super::{Account, CLOSED_CASES_MAX, DOCUMENTS_MAX, HOUR, MATCHES_MAX, Recorded};
+use super::{
+    Account, CLOSED_CASES_MAX, DOCUMENTS_MAX, HOUR, LOCK_REQUESTS_MAX, MATCHES_MAX, Recorded,
+    SHARES_MAX,
+};
 use crate::event::{
-    AccountIssued, BiometricMatchRecorded, CommandRejected, DocumentLinked, OtpChallengeIssued,
+    AccountIssued, BiometricMatchRecorded, CommandRejected, DocumentLinked, LockRequested,
+    OtpChallengeIssued, ShareGranted,
 };
-use crate::ids::{CaseId, ChallengeId, DeviceRef, LocalDay, Micros};
+use crate::ids::{CaseId, ChallengeId, DeviceRef, LocalDay, Micros, RequestId, ShareId};
 use crate::vocabulary::{
-    CommandKind, Guard, Level, MatchResult, Modality, OtpPurpose, RefusalCode,
+    CommandKind, Guard, Level, MatchResult, Modality, OtpPurpose, RefusalCode, ShareField,
 };
 
 /// What more than one event does.
@@ -122,6 +127,66 @@ impl Account {
         keep_last(&mut self.documents, DOCUMENTS_MAX);
     }
 
+    /// Keeps a share. What is over goes first, then the oldest.
+    pub(super) fn shared(&mut self, facts: &ShareGranted, recorded: &Recorded<'_>) {
+        self.shares.retain(|share| share.id != facts.share);
+        let now = recorded.recorded_at;
+        while self.shares.len() >= SHARES_MAX {
+            let over = |share: &Share| share.used.is_some() || now >= share.expires_at;
+            let oldest = self.shares.iter().position(over).unwrap_or(0);
+            self.shares.remove(oldest);
+        }
+        self.shares.push(Share {
+            id: facts.share,
+            mode: facts.mode,
+            fields: facts
+                .fields
+                .iter()
+                .copied()
+                .take(ShareField::ALL.len())
+                .collect(),
+            relying_party: facts.relying_party,
+            expires_at: facts.expires_at,
+            expired: false,
+            used: None,
+            by: recorded.as_ref(),
+        });
+    }
+
+    pub(super) fn on_share(&mut self, id: ShareId, change: impl FnOnce(&mut Share)) {
+        if let Some(share) = self.shares.iter_mut().find(|share| share.id == id) {
+            change(share);
+        }
+    }
+
+    /// Keeps a request. Answered ones make room first.
+    pub(super) fn lock_requested(&mut self, facts: &LockRequested, by: EventRef) {
+        self.lock_requests
+            .retain(|request| request.id != facts.request);
+        while self.lock_requests.len() >= LOCK_REQUESTS_MAX {
+            let answered = |request: &LockRequest| !request.is_open();
+            let oldest = self.lock_requests.iter().position(answered).unwrap_or(0);
+            self.lock_requests.remove(oldest);
+        }
+        self.lock_requests.push(LockRequest {
+            id: facts.request,
+            requester: facts.requester,
+            role: facts.role,
+            ground: facts.ground,
+            action: facts.action,
+            decide_by: facts.decide_by,
+            deadline_missed: false,
+            state: LockRequestState::Open,
+            by,
+        });
+    }
+
+    pub(super) fn on_lock_request(&mut self, id: RequestId, change: impl FnOnce(&mut LockRequest)) {
+        if let Some(request) = self.lock_requests.iter_mut().find(|known| known.id == id) {
+            change(request);
+        }
+    }
+
     pub(super) fn rejected(&mut self, facts: &CommandRejected, at: Micros) {
         let hour = at.0.div_euclid(HOUR);
         if self.refusals.hour != hour {
@@ -143,6 +208,13 @@ impl Account {
             let wrong = &mut self.credentials.wrong_passcodes;
             *wrong = wrong.saturating_add(1);
         }
+    }
+}
+
+impl LockRequest {
+    /// Whether nobody has answered yet.
+    pub const fn is_open(&self) -> bool {
+        matches!(self.state, LockRequestState::Open)
     }
 }
 

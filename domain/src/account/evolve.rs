@@ -4,7 +4,8 @@
 use super::change::keep_last;
 use super::state::{
     ActivationPhase, Attempt, BoundDevice, Case, CaseState, Forfeited, Lifecycle, Lock,
-    PendingDevice, PendingPhone, Registration, RegistrationStep, Stage,
+    LockRequestState, PendingDevice, PendingPhone, Registration, RegistrationStep, Stage,
+    ValidUntil,
 };
 use super::{Account, FORFEITED_MAX, Recorded};
 use crate::event::Event;
@@ -26,7 +27,9 @@ impl Account {
             || self.evolve_activation(recorded)
             || self.evolve_device_and_phone(recorded)
             || self.evolve_documents(recorded)
-            || self.evolve_standing(recorded);
+            || self.evolve_standing(recorded)
+            || self.evolve_requests(recorded)
+            || self.evolve_shares(recorded);
         // Events of other streams (claims, principals, the ledger's own) say nothing about an
         // account; in an account's stream they change nothing.
         let _ = known;
@@ -301,6 +304,8 @@ impl Account {
                 self.registration = None;
                 self.activation.attempt = None;
                 self.challenges.clear();
+                self.shares.clear();
+                self.lock_requests.retain(|request| !request.is_open());
             }
             Event::CommandRejected(facts) => self.rejected(facts, recorded.recorded_at),
             Event::SubjectKeyDestroyed(facts) => {
@@ -315,6 +320,55 @@ impl Account {
                     confirmed_by,
                 });
                 keep_last(&mut self.forfeited, FORFEITED_MAX);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Last days, and requests to lock or unlock.
+    fn evolve_requests(&mut self, recorded: &Recorded<'_>) -> bool {
+        let by = recorded.as_ref();
+        match recorded.event {
+            Event::ValidityRecorded(facts) => {
+                let (of, until) = (facts.of, facts.until);
+                self.validity.retain(|known| known.of != of);
+                self.validity.push(ValidUntil { of, until, by });
+            }
+            Event::LockRequested(facts) => self.lock_requested(facts, by),
+            Event::LockRequestGranted(facts) => {
+                let state = LockRequestState::Granted { by };
+                self.on_lock_request(facts.request, |request| request.state = state);
+            }
+            Event::LockRequestRefused(facts) => {
+                let reason = facts.reason;
+                let state = LockRequestState::Refused { reason, by };
+                self.on_lock_request(facts.request, |request| request.state = state);
+            }
+            Event::LockDeadlineMissed(facts) => {
+                self.on_lock_request(facts.request, |request| request.deadline_missed = true);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// P10.
+    fn evolve_shares(&mut self, recorded: &Recorded<'_>) -> bool {
+        let by = recorded.as_ref();
+        match recorded.event {
+            Event::ShareGranted(facts) => {
+                self.shared(facts, recorded);
+                // The passcode was right.
+                self.credentials.wrong_passcodes = 0;
+                self.last_used_at = Some(recorded.occurred_at);
+            }
+            Event::ShareConsumed(facts) => {
+                self.on_share(facts.share, |share| share.used = Some(by));
+                self.last_used_at = Some(recorded.occurred_at);
+            }
+            Event::ShareExpired(facts) => {
+                self.on_share(facts.share, |share| share.expired = true);
             }
             _ => return false,
         }

@@ -12,13 +12,17 @@ mod tests;
 pub(crate) use evolve::HOUR;
 pub use state::{
     Activation, ActivationPhase, Attempt, BoundDevice, Case, CaseState, Challenge, Credentials,
-    Document, EventRef, Forfeited, Identification, Lifecycle, Lock, Match, PendingDevice,
-    PendingPhone, Refusals, Registration, RegistrationStep, Ruled, Stage,
+    Document, EventRef, Forfeited, Identification, Lifecycle, Lock, LockRequest, LockRequestState,
+    Match, PendingDevice, PendingPhone, Refusals, Registration, RegistrationStep, Ruled, Share,
+    Stage, ValidUntil,
 };
 
 use crate::event::Event;
-use crate::ids::{CaseId, ChallengeId, DeviceRef, DocumentId, EventId, Micros, Position, Revision};
-use crate::vocabulary::{Level, LockGround, OtpPurpose, RetentionClass};
+use crate::ids::{
+    CaseId, ChallengeId, DeviceRef, DocumentId, EventId, LocalDay, Micros, Position, RequestId,
+    Revision, ShareId,
+};
+use crate::vocabulary::{Level, LockGround, OtpPurpose, RetentionClass, Validity};
 use serde::{Deserialize, Serialize};
 use wincode::{SchemaRead, SchemaWrite};
 
@@ -33,6 +37,12 @@ pub const MATCHES_MAX: usize = 8;
 
 /// Forfeited claims kept.
 pub const FORFEITED_MAX: usize = 4;
+
+/// Shares kept: the open ones first, then the newest.
+pub const SHARES_MAX: usize = 4;
+
+/// Requests to lock or unlock kept: the open ones, and the newest answered.
+pub const LOCK_REQUESTS_MAX: usize = 6;
 
 /// One recorded event, as [`Account::evolve`] is given it.
 #[derive(Debug, Clone, Copy)]
@@ -103,6 +113,12 @@ pub struct Account {
     pub last_used_at: Option<Micros>,
     /// Refusals recorded in the running hour.
     pub refusals: Refusals,
+    /// Last days of validity, one of each sort.
+    pub validity: Vec<ValidUntil>,
+    /// Requests to lock or unlock.
+    pub lock_requests: Vec<LockRequest>,
+    /// What was shared lately (P10).
+    pub shares: Vec<Share>,
 }
 
 impl Account {
@@ -185,6 +201,22 @@ impl Account {
     /// A linked document.
     pub fn document(&self, id: DocumentId) -> Option<&Document> {
         self.documents.iter().find(|document| document.id == id)
+    }
+
+    /// A share, as long as it is kept.
+    pub fn share(&self, id: ShareId) -> Option<&Share> {
+        self.shares.iter().find(|share| share.id == id)
+    }
+
+    /// A request to lock or unlock, as long as it is kept.
+    pub fn lock_request(&self, id: RequestId) -> Option<&LockRequest> {
+        self.lock_requests.iter().find(|request| request.id == id)
+    }
+
+    /// The last day of a card, passport or residence, where one is known.
+    pub fn valid_until(&self, of: Validity) -> Option<LocalDay> {
+        let known = self.validity.iter().find(|known| known.of == of);
+        known.map(|known| known.until)
     }
 
     /// The device a running activation or device change would bind.

@@ -5,11 +5,12 @@
 
 use crate::ids::{
     AreaCode, CaseId, ChallengeId, DeviceRef, DocumentId, EventId, LocalDay, LookupHash, Micros,
-    Position, PublicKey, Revision, StreamId,
+    Position, PrincipalId, PublicKey, RequestId, Revision, ShareId, StreamId,
 };
 use crate::vocabulary::{
-    CloseReason, Database, DocumentKind, Level, LockGround, MatchResult, Modality, OtpPurpose,
-    RefusalReason, RegistryOutcome, StepUpMethod, WithdrawReason,
+    CloseReason, Database, DocumentKind, Level, LockAction, LockGround, LockRefusal, MatchResult,
+    Modality, OtpPurpose, RefusalReason, RegistryOutcome, Role, ShareField, ShareMode,
+    StepUpMethod, Validity, WithdrawReason,
 };
 use serde::{Deserialize, Serialize};
 use wincode::{SchemaRead, SchemaWrite};
@@ -160,6 +161,27 @@ pub enum Lifecycle {
         /// Why.
         reason: CloseReason,
         /// By which event.
+        by: EventRef,
+    },
+}
+
+/// Where a request to lock or unlock stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, SchemaRead, SchemaWrite, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[wincode(tag_encoding = "u8")]
+pub enum LockRequestState {
+    /// Waiting for the eID authority.
+    Open,
+    /// Granted.
+    Granted {
+        /// By which event.
+        by: EventRef,
+    },
+    /// Refused.
+    Refused {
+        /// Why, in short.
+        reason: LockRefusal,
+        /// By which event; the reasons in writing are sealed beside it.
         by: EventRef,
     },
 }
@@ -347,6 +369,55 @@ regions! {
         /// Which.
         ground: LockGround,
         /// The event that set it.
+        by: EventRef,
+    }
+    /// A last day.
+    ValidUntil {
+        /// Of what.
+        of: Validity,
+        /// The day.
+        until: LocalDay,
+        /// The event that said so.
+        by: EventRef,
+    }
+    /// A request of an authority or a relying party to lock or unlock.
+    LockRequest {
+        /// Which.
+        id: RequestId,
+        /// Who asks.
+        requester: PrincipalId,
+        /// In which role.
+        role: Role,
+        /// On which ground.
+        ground: LockGround,
+        /// To set it or to end it.
+        action: LockAction,
+        /// The last day to decide.
+        decide_by: LocalDay,
+        /// That day passed without an answer, and it was recorded.
+        deadline_missed: bool,
+        /// Where it stands.
+        state: LockRequestState,
+        /// The event it was made with.
+        by: EventRef,
+    }
+    /// Fields shown to a relying party (P10).
+    Share {
+        /// Which.
+        id: ShareId,
+        /// How.
+        mode: ShareMode,
+        /// Names of the fields.
+        fields: Vec<ShareField>,
+        /// To whom.
+        relying_party: PrincipalId,
+        /// No longer good from this instant.
+        expires_at: Micros,
+        /// It was presented too late, and that was recorded.
+        expired: bool,
+        /// The event with which it was used.
+        used: Option<EventRef>,
+        /// The event that granted it.
         by: EventRef,
     }
     /// A claim that can no longer be confirmed.

@@ -305,7 +305,6 @@ impl<'d, 'c> Judge<'d, 'c> {
     }
 
     /// The service catalogue in force, if one is; pinned.
-    #[allow(dead_code, reason = "read by the procedures that need an entitlement")]
     pub fn catalogue(&mut self) -> Option<&'c Catalogue> {
         self.read.insert(LawKind::Catalogue);
         self.context.law.catalogue()

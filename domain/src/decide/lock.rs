@@ -1,4 +1,5 @@
-//! Locks as a set of grounds, and the end of an account (spec B.4).
+//! Locks as a set of grounds, and the end of an account (spec B.4). Requests of others are in
+//! [`super::lock_request`], what registries report in [`super::status`].
 
 use super::judge::{Judge, Verdict};
 use super::level2::staff_active;
@@ -11,17 +12,21 @@ use crate::vocabulary::{CloseReason, Guard, LockGround, Message, RefusalCode, Ro
 
 /// Law 26/2023 and Decree 69/2024 in force: 01/07/2024. From then on an expired card is a ground,
 /// and a relying party's request no longer is one.
-const DECREE_69: LocalDay = LocalDay(19_905);
+pub(super) const DECREE_69: LocalDay = LocalDay(19_905);
 
-/// Whether a role may lock on a ground on a day (Decree 59 art. 19, Law 26/2023 art. 34, Decree 69
-/// art. 15).
-pub const fn may_lock(role: Role, ground: LockGround, on: LocalDay) -> bool {
-    let in_time = match ground {
+/// Whether a ground is one of the law's on a day (Decree 59 art. 19, Decree 69 art. 15).
+pub(super) const fn in_force(ground: LockGround, on: LocalDay) -> bool {
+    match ground {
         LockGround::CardExpired => on.0 >= DECREE_69.0,
         LockGround::RelyingParty => on.0 < DECREE_69.0,
         _ => true,
-    };
-    in_time && (may_unlock(role, ground) || is_source(role, ground))
+    }
+}
+
+/// Whether a role may lock on a ground on a day, without asking anybody (Decree 59 art. 19, Law
+/// 26/2023 art. 34, Decree 69 art. 15).
+pub const fn may_lock(role: Role, ground: LockGround, on: LocalDay) -> bool {
+    in_force(ground, on) && (may_unlock(role, ground) || is_source(role, ground))
 }
 
 /// Whether a role reports that a ground came to be, besides those who may lift it.
@@ -36,7 +41,8 @@ const fn is_source(role: Role, ground: LockGround) -> bool {
     }
 }
 
-/// Whether a role may lift a ground. Nobody lifts death.
+/// Whether a role may lift a ground, without asking anybody. Nobody lifts death. What an authority or
+/// a relying party asked for, the eID authority ends.
 pub const fn may_unlock(role: Role, ground: LockGround) -> bool {
     match ground {
         // In the app, by the hotline, or at the police.
@@ -46,7 +52,10 @@ pub const fn may_unlock(role: Role, ground: LockGround) -> bool {
                 Role::Citizen | Role::HotlineAgent | Role::IntakeOfficer
             )
         }
-        LockGround::TermsBreached => matches!(role, Role::EidAuthority),
+        LockGround::TermsBreached
+        | LockGround::ProceduralAuthority
+        | LockGround::CompetentAuthority
+        | LockGround::RelyingParty => matches!(role, Role::EidAuthority),
         LockGround::CardRevoked
         | LockGround::CardExpired
         | LockGround::TravelDocumentExpired
@@ -54,10 +63,6 @@ pub const fn may_unlock(role: Role, ground: LockGround) -> bool {
         | LockGround::OrganisationDissolved => {
             matches!(role, Role::RegistryAdapter | Role::EidAuthority)
         }
-        LockGround::ProceduralAuthority | LockGround::CompetentAuthority => {
-            matches!(role, Role::CompetentAuthority | Role::EidAuthority)
-        }
-        LockGround::RelyingParty => matches!(role, Role::RelyingParty | Role::EidAuthority),
         LockGround::Death => false,
     }
 }
@@ -68,11 +73,21 @@ pub(super) fn lock(judge: &mut Judge<'_, '_>, ground: LockGround) -> Verdict {
     let on = judge.context.occurred_at.local_day();
     let lawful = may_lock(judge.role(), ground, on);
     judge.guard(Guard::GroundLawful, lawful, RefusalCode::GroundNotLawful)?;
+    exists(judge)?;
+    set(judge, ground)
+}
+
+/// Somebody has an account here.
+pub(super) fn exists(judge: &mut Judge<'_, '_>) -> Verdict {
     judge.guard(
         Guard::AccountMatch,
         judge.account.exists(),
         RefusalCode::AccountNotFound,
-    )?;
+    )
+}
+
+/// Adds a ground that is not there yet.
+pub(super) fn set(judge: &mut Judge<'_, '_>, ground: LockGround) -> Verdict {
     let new = !judge.account.has_lock(ground);
     judge.guard(Guard::Unlocked, new, RefusalCode::Locked)?;
     judge.record(AccountLocked { ground });
@@ -88,19 +103,40 @@ pub(super) fn unlock(judge: &mut Judge<'_, '_>, ground: LockGround) -> Verdict {
     staff_active(judge)?;
     let lawful = may_unlock(judge.role(), ground);
     judge.guard(Guard::GroundLawful, lawful, RefusalCode::GroundNotLawful)?;
-    let there = judge.account.has_lock(ground);
-    judge.guard(Guard::GroundPresent, there, RefusalCode::GroundNotPresent)?;
+    present(judge, ground)?;
     if judge.role() == Role::HotlineAgent {
         let proven = judge.context.step_up == Some(true);
         judge.guard(Guard::StepUp, proven, RefusalCode::ProofFailed)?;
     }
-    let last = judge.account.locks.len() == 1;
-    judge.record(LockGroundRemoved { ground });
+    lift(judge, &[ground])
+}
+
+/// The ground is there. Where it is not and another locks the account, that is what is said: whoever
+/// asks wants the account unlocked.
+pub(super) fn present(judge: &mut Judge<'_, '_>, ground: LockGround) -> Verdict {
+    let account = judge.account;
+    if account.has_lock(ground) || !account.is_locked() {
+        let there = account.has_lock(ground);
+        return judge.guard(Guard::GroundPresent, there, RefusalCode::GroundNotPresent);
+    }
+    judge.refuse(Guard::NoOtherGround, RefusalCode::OtherGroundRemains)
+}
+
+/// Removes grounds that are there, and unlocks if none remains.
+pub(super) fn lift(judge: &mut Judge<'_, '_>, grounds: &[LockGround]) -> Verdict {
+    let locks = &judge.account.locks;
+    for lock in locks.iter().filter(|lock| grounds.contains(&lock.ground)) {
+        let ground = lock.ground;
+        judge.record(LockGroundRemoved { ground });
+    }
+    let last = locks.iter().all(|lock| grounds.contains(&lock.ground));
     if last {
         judge.guard(Guard::NoOtherGround, true, RefusalCode::OtherGroundRemains)?;
         judge.record(AccountUnlocked {});
+        judge.notify(Message::LockChanged);
+    } else if !judge.account.has_lock(LockGround::Death) {
+        judge.notify(Message::LockRemains);
     }
-    judge.notify(Message::LockChanged);
     Ok(())
 }
 
@@ -109,11 +145,7 @@ pub(super) fn unlock(judge: &mut Judge<'_, '_>, ground: LockGround) -> Verdict {
 pub(super) fn close(judge: &mut Judge<'_, '_>, reason: CloseReason) -> Verdict {
     let may = judge.role() == Role::EidAuthority || reason != CloseReason::Revoked;
     judge.guard(Guard::RoleAllowed, may, RefusalCode::RoleNotAllowed)?;
-    judge.guard(
-        Guard::AccountMatch,
-        judge.account.exists(),
-        RefusalCode::AccountNotFound,
-    )?;
+    exists(judge)?;
     if let Some(bound) = &judge.account.device {
         let device = bound.device;
         judge.record(DeviceUnbound {

@@ -14,19 +14,25 @@ mod judge;
 mod level1;
 mod level2;
 mod lock;
+mod lock_request;
 mod login;
 mod needs;
 mod outcome;
 mod phone;
 mod registration;
 mod roles;
+mod share;
+mod status;
 #[cfg(test)]
 mod tests;
 
 pub use document::database_of;
 pub use lock::{may_lock, may_unlock};
+pub use lock_request::{REASONS_CHARS_MAX, may_request};
 pub use needs::needs;
 pub use roles::roles;
+pub use share::{document_of, service_of, value_of};
+pub use status::last_day;
 
 use crate::account::Account;
 use crate::command::{Command, Context, Decision};
@@ -167,6 +173,32 @@ fn route_more(judge: &mut Judge<'_, '_>, command: &Command) -> Verdict {
         Command::UnlockAccount { ground } => lock::unlock(judge, *ground),
         Command::CloseAccount { reason } => lock::close(judge, *reason),
         Command::RequestErasure { class } => erasure::request(judge, *class),
+        other => route_requests(judge, other),
+    }
+}
+
+/// Sharing, requests of others, what happens by itself.
+fn route_requests(judge: &mut Judge<'_, '_>, command: &Command) -> Verdict {
+    match command {
+        Command::ShareData {
+            mode,
+            fields,
+            relying_party,
+        } => share::grant(judge, *mode, fields, *relying_party),
+        Command::ConsumeShare { share } => share::consume(judge, *share),
+        Command::RequestLock {
+            ground,
+            action,
+            reasons,
+        } => lock_request::request(judge, *ground, *action, reasons),
+        Command::DecideLockRequest {
+            request,
+            refuse,
+            reasons,
+        } => lock_request::decide(judge, *request, *refuse, reasons),
+        Command::ExpireLockDeadline { request } => lock_request::expire(judge, *request),
+        Command::ReportStatus { status, until } => status::report(judge, *status, *until),
+        Command::ExpireValidity { of } => status::expire(judge, *of),
         // Every other command was routed above; a new one without a rule is refused, not let in.
         _ => judge.refuse(Guard::RoleAllowed, RefusalCode::RoleNotAllowed),
     }

@@ -109,7 +109,7 @@ pub fn needs(account: &Account, command: &Command) -> Needs {
             officer: true,
             ..none
         },
-        Command::CloseAccount { .. } => Needs {
+        Command::CloseAccount { .. } | Command::ShareData { .. } => Needs {
             person: true,
             ..none
         },

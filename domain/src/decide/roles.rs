@@ -17,19 +17,25 @@ pub const fn roles(command: CommandKind) -> &'static [Role] {
         | C::ConfirmActivationOtp
         | C::SetPasscode
         | C::SetSecurityQuestions
-        | C::UnlinkDocument => &[Role::Citizen],
+        | C::UnlinkDocument
+        | C::ShareData => &[Role::Citizen],
+        C::ConsumeShare => &[Role::RelyingParty],
         C::OpenLevel2Intake | C::RecordBiometrics | C::RecordConsent | C::SubmitLevel2 => {
             &[Role::IntakeOfficer]
         }
-        C::RecordRegistryResult | C::RefreshDocument => &[Role::RegistryAdapter],
-        C::DecideApplication => &[Role::EidAuthority],
+        C::RecordRegistryResult | C::RefreshDocument | C::ReportStatus => &[Role::RegistryAdapter],
+        C::DecideApplication | C::DecideLockRequest => &[Role::EidAuthority],
+        C::RequestLock => &[Role::CompetentAuthority, Role::RelyingParty],
         C::NotifyResult => &[
             Role::Ledger,
             Role::EidAuthority,
             Role::RegistryAdapter,
             Role::IntakeOfficer,
         ],
-        C::ExpireActivationWindow | C::ExpireProcessingDeadline => &[Role::Clock, Role::Ledger],
+        C::ExpireActivationWindow
+        | C::ExpireProcessingDeadline
+        | C::ExpireLockDeadline
+        | C::ExpireValidity => &[Role::Clock, Role::Ledger],
         C::AssistActivation => &[Role::HotlineAgent],
         C::RequestDeviceChange
         | C::ConfirmDeviceChange
@@ -50,8 +56,6 @@ pub const fn roles(command: CommandKind) -> &'static [Role] {
             Role::EidAuthority,
             Role::RegistryAdapter,
             Role::HotlineAgent,
-            Role::CompetentAuthority,
-            Role::RelyingParty,
             Role::Clock,
             Role::Ledger,
         ],

@@ -55,6 +55,8 @@ pub const fn message_id(message: Message) -> &'static str {
         Message::PhoneChanged => "MSG_PHONE_CHANGED",
         Message::DeviceChanged => "MSG_DEVICE_CHANGED",
         Message::LockChanged => "MSG_LOCK_CHANGED",
+        Message::LockRemains => "MSG_LOCK_REMAINS",
+        Message::LockRequestRefused => "MSG_LOCK_REQUEST_REFUSED",
     }
 }
 
@@ -118,6 +120,14 @@ pub fn message_text(message: Message, lang: Lang) -> &'static str {
         Message::LockChanged => (
             "Trạng thái khóa của tài khoản định danh điện tử của bạn đã được thay đổi",
             "The lock of your electronic identification account was changed",
+        ),
+        Message::LockRemains => (
+            "Một căn cứ khóa tài khoản định danh điện tử của bạn đã hết, tài khoản vẫn bị khóa vì còn căn cứ khác",
+            "One ground for the lock of your electronic identification account has ended; it stays locked on another",
+        ),
+        Message::LockRequestRefused => (
+            "Yêu cầu khóa, mở khóa tài khoản định danh điện tử đã bị từ chối bằng văn bản có nêu lý do",
+            "A request to lock or unlock your electronic identification account was refused in writing, with its reasons",
         ),
     };
     lang.pick(vi, en)

@@ -93,5 +93,17 @@ refusals! {
     LawNotProposed = "LAW_NOT_PROPOSED", "Không có đề xuất này hoặc đề xuất đã được giải quyết", "There is no such open proposal";
     LawDiffers = "LAW_DIFFERS", "Đề xuất khác với nội dung đã ký", "The proposal is not what was signed";
     SamePersonApproves = "SAME_PERSON_APPROVES", "Người đề xuất không được tự phê duyệt", "Whoever proposed it may not approve it";
+    PasscodeWrong = "PASSCODE_WRONG", "Passcode không đúng", "The passcode is wrong";
+    FieldNotEntitled = "FIELD_NOT_ENTITLED", "Có trường thông tin tài khoản không được chia sẻ", "A field is not one this account may share";
+    FieldNotAvailable = "FIELD_NOT_AVAILABLE", "Có trường thông tin không có dữ liệu", "There is nothing to share under a field";
+    RelyingPartyUnknown = "RELYING_PARTY_UNKNOWN", "Không có cơ quan, tổ chức cung cấp dịch vụ này", "There is no such relying party";
+    ShareNotFound = "SHARE_NOT_FOUND", "Không có lượt chia sẻ này", "There is no such share";
+    ShareOfAnother = "SHARE_OF_ANOTHER", "Lượt chia sẻ dành cho cơ quan, tổ chức khác", "The share was granted to another relying party";
+    ShareExpired = "SHARE_EXPIRED", "Lượt chia sẻ đã hết hạn", "The share has expired";
+    ShareAlreadyUsed = "SHARE_ALREADY_USED", "Lượt chia sẻ đã được sử dụng", "The share was used already";
+    LockRequestNotOpen = "LOCK_REQUEST_NOT_OPEN", "Không có yêu cầu khóa, mở khóa nào đang chờ", "No such request to lock or unlock is open";
+    LockRequestPending = "LOCK_REQUEST_PENDING", "Đã có yêu cầu theo căn cứ này đang chờ giải quyết", "A request on this ground is open already";
+    ReasonMissing = "REASON_MISSING", "Phải nêu rõ lý do bằng văn bản", "Reasons in writing are needed";
+    ValidityUnknown = "VALIDITY_UNKNOWN", "Không có ngày hết hạn hợp lệ", "There is no good last day";
     DocumentLimit = "DOCUMENT_LIMIT", "Đã tích hợp tối đa số giấy tờ", "No more documents can be linked";
 }

@@ -105,6 +105,8 @@ pub struct Surroundings {
     pub site_open_from: Option<LocalDay>,
     /// The law but for the policy.
     pub law: Edition,
+    /// Whether the relying party is enrolled.
+    pub relying_party_active: bool,
 }
 
 impl Default for Surroundings {
@@ -133,6 +135,7 @@ impl Default for Surroundings {
                 sites: vec![7],
             }),
             site_open_from: None,
+            relying_party_active: true,
             law: shipped_book().edition(NOON, Known::Now),
         }
     }
@@ -290,6 +293,7 @@ pub fn decide_under(
         credential_form: s.credential_form,
         step_up: s.step_up,
         officer: s.officer.clone(),
+        relying_party_active: s.relying_party_active,
     };
     decide(account, command, &mut context)
 }

@@ -7,7 +7,7 @@ use crate::command::{
 use crate::event::{self as e, Event};
 use crate::ids::{
     AccountId, AreaCode, CaseId, ChallengeId, DeviceRef, Digest, DocumentId, EventId, LocalDay,
-    LookupHash, Micros, PrincipalId, PublicKey, RequestId, StreamId, VerifierId,
+    LookupHash, Micros, PrincipalId, PublicKey, RequestId, ShareId, StreamId, VerifierId,
 };
 use crate::policy::{BiometricRule, BoundDeviceActivation, ContactRequired, Policy};
 use crate::vocabulary as v;
@@ -82,7 +82,7 @@ impl Dice<'_> {
 pub fn any_event() -> impl Strategy<Value = Event> {
     proptest::collection::vec(any::<u8>(), 12).prop_map(|bytes| {
         let mut dice = Dice(&bytes);
-        let kind = dice.roll(64);
+        let kind = dice.roll(72);
         application(kind, &mut dice)
             .or_else(|| usage(kind, &mut dice))
             .unwrap_or_else(|| standing(kind, &mut dice))
@@ -365,6 +365,7 @@ fn standing(kind: usize, d: &mut Dice<'_>) -> Event {
             from: NOON,
         }
         .into(),
+        64..=71 => people(kind, d),
         _ => e::CommandRejected {
             command: d.pick(v::CommandKind::ALL),
             guard: d.pick(v::Guard::ALL),
@@ -373,6 +374,54 @@ fn standing(kind: usize, d: &mut Dice<'_>) -> Event {
             challenge: d.maybe(|d| ChallengeId(d.id())),
         }
         .into(),
+    }
+}
+
+/// Sharing, and locks that others ask for.
+fn people(kind: usize, d: &mut Dice<'_>) -> Event {
+    let (share, request) = (ShareId(d.id()), RequestId(d.id()));
+    let relying_party = PrincipalId(d.id());
+    match kind {
+        64 => e::ValidityRecorded {
+            of: d.pick(v::Validity::ALL),
+            until: d.instant().local_day(),
+        }
+        .into(),
+        65 => e::LockRequested {
+            request: RequestId([d.roll(16) as u8; 16]),
+            requester: relying_party,
+            role: d.pick(Role::ALL),
+            ground: d.pick(LockGround::ALL),
+            action: d.pick(v::LockAction::ALL),
+            forward_by: None,
+            decide_by: d.instant().local_day(),
+        }
+        .into(),
+        66 => e::LockRequestGranted { request }.into(),
+        67 => e::LockRequestRefused {
+            request,
+            reason: d.pick(v::LockRefusal::ALL),
+        }
+        .into(),
+        68 => e::LockDeadlineMissed {
+            request,
+            due: LocalDay(19_790),
+        }
+        .into(),
+        69 => e::ShareGranted {
+            share: ShareId([d.roll(16) as u8; 16]),
+            mode: d.pick(v::ShareMode::ALL),
+            fields: v::ShareField::ALL.repeat(1 + d.roll(3)),
+            relying_party,
+            expires_at: d.instant(),
+        }
+        .into(),
+        70 => e::ShareConsumed {
+            share,
+            relying_party,
+        }
+        .into(),
+        _ => e::ShareExpired { share }.into(),
     }
 }
 
@@ -398,7 +447,10 @@ pub fn build_command(drawn: &(u8, Vec<u8>), account: &crate::account::Account) -
         Some(last) if d.roll(8) != 0 => last.id,
         _ => DocumentId(d.id()),
     };
-    let command = build(usize::from(drawn.0) % 33, d, case, challenge, document);
+    let command = match usize::from(drawn.0) % 40 {
+        kind @ 33.. => build_people(kind, d, account),
+        kind => build(kind, d, case, challenge, document),
+    };
     let roles = crate::decide::roles(command.kind());
     let role = if d.roll(16) == 0 {
         d.pick(Role::ALL)
@@ -528,6 +580,49 @@ fn build(
         },
         _ => Command::RequestErasure {
             class: d.pick(RetentionClass::ALL),
+        },
+    }
+}
+
+fn build_people(kind: usize, d: &mut Dice<'_>, account: &crate::account::Account) -> Command {
+    let request = match account.lock_requests.last() {
+        Some(last) if d.roll(8) != 0 => last.id,
+        _ => RequestId(d.id()),
+    };
+    let share = match account.shares.last() {
+        Some(last) if d.roll(8) != 0 => last.id,
+        _ => ShareId(d.id()),
+    };
+    match kind {
+        33 => Command::ShareData {
+            mode: d.pick(v::ShareMode::ALL),
+            fields: vec![d.pick(v::ShareField::ALL), d.pick(v::ShareField::ALL)],
+            // The relying party of `decide_under`.
+            relying_party: PrincipalId([Role::RelyingParty as u8 + 1; 16]),
+        },
+        34 => Command::ConsumeShare { share },
+        35 => Command::RequestLock {
+            ground: d.pick(&[
+                LockGround::ProceduralAuthority,
+                LockGround::CompetentAuthority,
+                LockGround::RelyingParty,
+                LockGround::Death,
+            ]),
+            action: d.pick(v::LockAction::ALL),
+            reasons: d.pick(&["", "vụ án số 1"]).into(),
+        },
+        36 => Command::DecideLockRequest {
+            request,
+            refuse: d.maybe(|d| d.pick(v::LockRefusal::ALL)),
+            reasons: d.pick(&["", "không có căn cứ"]).into(),
+        },
+        37 => Command::ExpireLockDeadline { request },
+        38 => Command::ReportStatus {
+            status: d.pick(v::Status::ALL),
+            until: d.maybe(|d| d.instant().local_day()),
+        },
+        _ => Command::ExpireValidity {
+            of: d.pick(v::Validity::ALL),
         },
     }
 }

@@ -17,6 +17,7 @@ mod error;
 mod loaded;
 mod locks;
 mod observe;
+mod shared;
 mod submission;
 mod submit;
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub use error::LedgerError;
 pub(crate) use loaded::Cache;
 pub use loaded::open_parts;
 pub(crate) use locks::Stripes;
+pub use shared::SharedValues;
 pub use submission::{Outcome, RecordedEvent, Secrets, Submission, Target};
 
 use crate::store::{AppendError, Appended, EventStore, Expected, NewRecord, StoreError};

@@ -14,8 +14,9 @@ use domain::command::{
     PhoneNeed, RegistryAnswer,
 };
 use domain::ids::Category;
-use domain::ids::{ChallengeId, LookupHash, StreamId, VerifierId};
+use domain::ids::{ChallengeId, LookupHash, PrincipalId, StreamId, VerifierId};
 use domain::personal::Person;
+use domain::vocabulary::Role;
 
 /// Everything observed for one attempt.
 #[derive(Default)]
@@ -221,6 +222,11 @@ impl Observed {
                     active: principal.active(now),
                     sites: principal.sites.clone(),
                 }),
+            relying_party_active: relying_party(&job.command).is_some_and(|named| {
+                let principals = ledger.principals();
+                let known = principals.get(named);
+                known.is_some_and(|p| p.role == Role::RelyingParty && p.active(now))
+            }),
         };
         domain::decide::decide(&loaded.account, &job.command, &mut context)
     }
@@ -256,6 +262,14 @@ impl Observed {
             Err(CredentialError::Exists) if job.attempts > 1 => Ok(()),
             kept => Ok(kept?),
         }
+    }
+}
+
+/// The relying party a command names.
+const fn relying_party(command: &Command) -> Option<PrincipalId> {
+    match command {
+        Command::ShareData { relying_party, .. } => Some(*relying_party),
+        _ => None,
     }
 }
 

@@ -105,4 +105,10 @@ pub struct Outcome {
     pub case: Option<CaseId>,
     /// The document link the command was about or made.
     pub document: Option<domain::ids::DocumentId>,
+    /// A share that was granted, and the instant from which it is no longer good.
+    pub share: Option<(domain::ids::ShareId, Micros)>,
+    /// A request to lock or unlock that was made.
+    pub lock_request: Option<domain::ids::RequestId>,
+    /// What a relying party is shown, the first time only.
+    pub shared: Option<super::SharedValues>,
 }

@@ -4,7 +4,7 @@ use super::assemble::Draft;
 use super::loaded::{Loaded, Seen, link_of};
 use super::observe::{Observed, claims_of};
 use super::submission::{Outcome, RecordedEvent, Submission, Target};
-use super::{ATTEMPTS_MAX, LedgerError, append_surely, claims};
+use super::{ATTEMPTS_MAX, LedgerError, append_surely, claims, shared};
 use crate::ledger::Ledger;
 use crate::store::{AppendError, Expected, StoredRecord};
 use crate::vault::KeyState;
@@ -328,9 +328,16 @@ impl Job<'_> {
             .get(&self.submission.command_id)
             .cloned()
             .ok_or(LedgerError::BadSubmission("the command left no event"))?;
+        let shared = match &self.command {
+            Command::ConsumeShare { share } if !refused => {
+                Some(shared::open(ledger, loaded, self.account, *share).await?)
+            }
+            _ => None,
+        };
         Ok(Attempt::Done(Box::new(Outcome {
             link: signed.link,
             signature: signed.signature,
+            shared,
             ..outcome_of(Some(self.account), stream, &seen, &decision.events)
         })))
     }
@@ -643,7 +650,10 @@ impl Job<'_> {
 /// Under which class a command's signed body is kept: what it proves lives as long as its events.
 fn body_class(command: &Command, stream: StreamId) -> RetentionClass {
     match (stream.category, command) {
-        (Category::Account, Command::LogIn { .. }) => RetentionClass::Usage,
+        (
+            Category::Account,
+            Command::LogIn { .. } | Command::ShareData { .. } | Command::ConsumeShare { .. },
+        ) => RetentionClass::Usage,
         (Category::Account, Command::ResendOtp { .. }) => RetentionClass::Short,
         (Category::Account, _) => RetentionClass::Permanent,
         _ => RetentionClass::Short,
@@ -672,6 +682,9 @@ fn outcome_of(
         verified: ids.verified,
         case: ids.case,
         document: ids.document,
+        share: ids.share,
+        lock_request: ids.lock_request,
+        shared: None,
     }
 }
 
@@ -682,6 +695,8 @@ struct Ids {
     verified: Option<EventId>,
     case: Option<domain::ids::CaseId>,
     document: Option<domain::ids::DocumentId>,
+    share: Option<(domain::ids::ShareId, domain::ids::Micros)>,
+    lock_request: Option<domain::ids::RequestId>,
 }
 
 impl Ids {
@@ -697,6 +712,8 @@ impl Ids {
                 Event::Level2IntakeOpened(facts) => ids.case = Some(facts.case),
                 Event::AccountIssued(facts) => ids.case = Some(facts.case),
                 Event::DocumentLinkRequested(facts) => ids.document = Some(facts.document),
+                Event::ShareGranted(facts) => ids.share = Some((facts.share, facts.expires_at)),
+                Event::LockRequested(facts) => ids.lock_request = Some(facts.request),
                 _ => {}
             }
         }

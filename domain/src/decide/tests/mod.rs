@@ -9,8 +9,10 @@
 mod activation;
 mod application;
 mod holder;
+mod lock_requests;
 mod properties;
 mod registration;
+mod sharing;
 mod standing;
 
 use crate::command::{Command, Holder};

@@ -25,11 +25,8 @@ fn a_lock_is_a_set_of_grounds() {
     assert_eq!(then.decision.send[0].message, Message::LockChanged);
     s.when(Role::HotlineAgent, &lock(LockGround::OwnRequest))
         .refused(G::Unlocked, C::Locked, &[]);
-    s.when(
-        Role::CompetentAuthority,
-        &lock(LockGround::ProceduralAuthority),
-    )
-    .accepted(&["AccountLocked"]);
+    s.when(Role::EidAuthority, &lock(LockGround::ProceduralAuthority))
+        .accepted(&["AccountLocked"]);
     // One ground less, still locked: the receipt lacks `NoOtherGround`.
     s.when(Role::Citizen, &unlock(LockGround::OwnRequest))
         .accepted(&["LockGroundRemoved"])
@@ -41,7 +38,7 @@ fn a_lock_is_a_set_of_grounds() {
         ]);
     assert!(s.account.is_locked() && s.account.is_activated());
     s.when(Role::Citizen, &unlock(LockGround::OwnRequest))
-        .refused(G::GroundPresent, C::GroundNotPresent, &[]);
+        .refused(G::NoOtherGround, C::OtherGroundRemains, &[]);
     s.when(Role::Citizen, &unlock(LockGround::ProceduralAuthority))
         .refused(G::GroundLawful, C::GroundNotLawful, &[]);
     let removed = ["LockGroundRemoved", "AccountUnlocked"];
@@ -98,13 +95,13 @@ fn who_may_lock_and_lift_on_which_ground() {
         (L::Death, &[R::EidAuthority, R::RegistryAdapter], &[]),
         (
             L::ProceduralAuthority,
-            &[R::EidAuthority, R::CompetentAuthority],
-            &[R::EidAuthority, R::CompetentAuthority],
+            &[R::EidAuthority],
+            &[R::EidAuthority],
         ),
         (
             L::CompetentAuthority,
-            &[R::EidAuthority, R::CompetentAuthority],
-            &[R::EidAuthority, R::CompetentAuthority],
+            &[R::EidAuthority],
+            &[R::EidAuthority],
         ),
         (
             L::CardExpired,
@@ -126,7 +123,7 @@ fn who_may_lock_and_lift_on_which_ground() {
             &[R::EidAuthority, R::RegistryAdapter],
             &[R::EidAuthority, R::RegistryAdapter],
         ),
-        (L::RelyingParty, &[], &[R::EidAuthority, R::RelyingParty]),
+        (L::RelyingParty, &[], &[R::EidAuthority]),
     ];
     assert_eq!(rows.len(), L::ALL.len());
     for (ground, lockers, lifters) in rows {
@@ -145,7 +142,7 @@ fn who_may_lock_and_lift_on_which_ground() {
     }
     // Decree 59 knew the relying party and not the expired card.
     let before = LocalDay(19_904);
-    assert!(may_lock(R::RelyingParty, L::RelyingParty, before));
+    assert!(may_lock(R::EidAuthority, L::RelyingParty, before));
     assert!(!may_lock(R::Clock, L::CardExpired, before));
 }
 
