@@ -20,14 +20,23 @@ fn a_new_ledger_holds_its_own_beginning() {
         .iter()
         .map(|row| row["kind"].as_str().unwrap())
         .collect();
+    // The ledger itself, then every law that ships: proposed and published by whoever makes it.
     assert_eq!(
-        kinds,
-        [
-            "LedgerCreated",
-            "PolicyPublished",
-            "ServiceCataloguePublished"
-        ]
+        kinds[..3],
+        ["LedgerCreated", "LawProposed", "PolicyPublished"]
     );
+    for kind in [
+        "ServiceCataloguePublished",
+        "ProvinceCodesPublished",
+        "MessageCataloguePublished",
+        "DocumentKindsPublished",
+        "CalendarPublished",
+        "IntakeSitesPublished",
+    ] {
+        assert!(kinds.contains(&kind), "{kind}");
+    }
+    let proposed = kinds.iter().filter(|kind| **kind == "LawProposed").count();
+    assert_eq!(kinds.len(), 1 + 2 * proposed);
     let shown = place.good(&["show", "0", "--format", "json"]).json();
     assert_eq!(shown["facts"]["ledger"], made["ledger"]);
     assert_eq!(shown["checks"]["ledger_signature"], "good");

@@ -12,5 +12,6 @@ mod crash;
 mod damage;
 mod demo;
 mod errors;
+mod law;
 mod privacy;
 mod run;

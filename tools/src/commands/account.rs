@@ -252,11 +252,14 @@ pub fn entitlements(
         let (at, law) = law_then(&book, as_of, last);
         anyhow::Ok((account, law, at))
     })?;
-    let Some((catalogue, version)) = law.catalogue().zip(law.get(LawKind::Catalogue)) else {
-        let stop = "no service catalogue is in force at that moment: nothing is granted";
-        return Err(Stop::new(Exit::Failed, stop).into());
-    };
     let mut rows = out.rows("entitlements");
+    let Some((catalogue, version)) = law.catalogue().zip(law.get(LawKind::Catalogue)) else {
+        if !global.quiet {
+            eprintln!("note: no service catalogue is in force at that moment: nothing is granted");
+        }
+        rows.finish()?;
+        return Ok(Exit::Ok);
+    };
     for answer in decide(&account, catalogue, at) {
         let service = catalogue.find(&answer.service);
         let name = service.map_or("", |service| args.lang.pick(&service.vi, &service.en));
