@@ -11,7 +11,7 @@ use crate::telemetry;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
-use axum::routing::get;
+use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 use utoipa_axum::router::OpenApiRouter;
@@ -99,7 +99,9 @@ pub fn app(api: &Api) -> Router {
         .route("/readyz", get(operations::readyz))
         .route("/metrics", get(operations::metrics));
     if api.mailbox().is_some() {
-        routes = routes.route("/v1/simulation/messages", get(operations::messages));
+        routes = routes
+            .route("/v1/simulation/messages", get(operations::messages))
+            .route("/v1/simulation/clock", post(operations::move_clock));
     }
     let time = api.config().request_time_max;
     routes

@@ -31,6 +31,7 @@ use core::future::Future;
 use core::net::SocketAddr;
 use ledger::ledger::Ledger;
 use ledger::messenger::Mailbox;
+use ledger::wiring::ManualClock;
 use projections::Views;
 use state::Api;
 use std::sync::Arc;
@@ -80,6 +81,11 @@ impl Server {
         let listener = TcpListener::bind(address).await;
         let listener = listener.map_err(|source| ServeError::Listen { address, source })?;
         Ok(Self { api, listener })
+    }
+
+    /// Lets callers move the clock under `/v1/simulation`: for trials. It must be the ledger's.
+    pub fn simulate_clock(&self, clock: Arc<ManualClock>) {
+        self.api.simulate_clock(clock);
     }
 
     /// Where it listens, with the port that was given.

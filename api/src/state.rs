@@ -10,6 +10,7 @@ use axum::body::Bytes;
 use domain::ids::Micros;
 use ledger::ledger::Ledger;
 use ledger::messenger::Mailbox;
+use ledger::wiring::ManualClock;
 use projections::Views;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
@@ -32,6 +33,7 @@ struct Inner {
     in_work: Arc<Semaphore>,
     feeds: Arc<Semaphore>,
     mailbox: Option<Arc<Mailbox>>,
+    simulated_clock: std::sync::OnceLock<Arc<ManualClock>>,
     draining: watch::Sender<bool>,
     openapi: std::sync::OnceLock<Bytes>,
     request_prefix: [u8; 8],
@@ -57,6 +59,7 @@ impl Api {
                 feeds: Arc::new(Semaphore::new(config.feeds_max)),
                 draining: watch::Sender::new(false),
                 openapi: std::sync::OnceLock::new(),
+                simulated_clock: std::sync::OnceLock::new(),
                 request_prefix,
                 mailbox,
                 config,
@@ -124,6 +127,17 @@ impl Api {
     /// The simulated SMS channel, if it is simulated.
     pub fn mailbox(&self) -> Option<&Arc<Mailbox>> {
         self.inner.mailbox.as_ref()
+    }
+
+    /// The ledger's clock, if it is simulated.
+    pub fn simulated_clock(&self) -> Option<&Arc<ManualClock>> {
+        self.inner.simulated_clock.get()
+    }
+
+    /// Lets callers move the clock, which is the ledger's. Once.
+    pub fn simulate_clock(&self, clock: Arc<ManualClock>) {
+        // A second clock would not be the ledger's.
+        let _ = self.inner.simulated_clock.set(clock);
     }
 
     /// Begins to drain: feeds end, `/readyz` says no.

@@ -15,3 +15,4 @@ mod errors;
 mod law;
 mod privacy;
 mod run;
+mod scenarios;

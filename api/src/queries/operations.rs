@@ -1,16 +1,22 @@
-//! For operators: alive, ready, figures, the contract; and the simulated SMS channel, where there is
-//! one.
+//! For operators: alive, ready, figures, the contract; and the simulated SMS channel and clock, where
+//! there are.
 
 use super::{json, json_bytes};
 use crate::problem::{Code, Problem};
 use crate::state::Api;
 use crate::telemetry::OPENMETRICS;
+use axum::Json;
 use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use domain::ids::Micros;
+use ledger::wiring::Clock as _;
+use serde::{Deserialize, Serialize};
 
 /// Messages shown of the simulated channel.
 const MESSAGES_SHOWN: usize = 100;
+/// Furthest that the simulated clock is moved at once: ten years.
+const MOVE_S_MAX: i64 = 10 * 366 * 86_400;
 
 /// The process answers.
 pub async fn healthz() -> &'static str {
@@ -79,4 +85,35 @@ pub async fn messages(State(api): State<Api>) -> Result<Response, Problem> {
         })
         .collect();
     json(&messages)
+}
+
+/// How far the clock is moved.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClockMove {
+    /// Forward, in seconds.
+    seconds: i64,
+}
+
+/// The time after the move.
+#[derive(Serialize)]
+struct ClockBody {
+    now: String,
+}
+
+/// Moves the simulated clock forward.
+pub async fn move_clock(
+    State(api): State<Api>,
+    asked: Result<Json<ClockMove>, JsonRejection>,
+) -> Result<Response, Problem> {
+    let clock = api.simulated_clock();
+    let clock = clock.ok_or(Problem::new(Code::NotFound))?;
+    let Json(asked) = asked.map_err(|error| Problem::new(Code::MalformedJson).because(error))?;
+    if !(0..=MOVE_S_MAX).contains(&asked.seconds) {
+        let detail = "0 to 316,224,000";
+        return Err(Problem::field(Code::InvalidValue, "/seconds", detail));
+    }
+    clock.advance(asked.seconds * Micros::SECOND);
+    let now = crate::time::rfc3339(clock.now());
+    json(&ClockBody { now })
 }

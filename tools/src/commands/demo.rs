@@ -3,7 +3,7 @@
 //! Makes a ledger, imports a population into its registry, enrols officers, lets everybody live two
 //! years on the real command path, verifies the log, prints the statistics and one account's trail.
 
-use super::serve::serve;
+use super::serve::{Simulated, serve};
 use super::{account, opening, reading, stats, verify, views};
 use crate::cli::Global;
 use crate::demo::city::{City, build};
@@ -150,7 +150,11 @@ async fn serve_it(
         global,
         &lines.iter().map(String::as_str).collect::<Vec<_>>(),
     );
-    serve(global, config, ledger, Some(mailbox)).await
+    let simulated = Simulated {
+        mailbox: Some(mailbox),
+        clock: None,
+    };
+    serve(global, config, ledger, simulated).await
 }
 
 /// The people of a seed, as the registry takes them.

@@ -9,8 +9,10 @@ use api::{Config, Server};
 use clap::Args;
 use core::future::Future;
 use core::net::SocketAddr;
+use domain::ids::Micros;
 use ledger::ledger::Ledger;
 use ledger::messenger::Mailbox;
+use ledger::wiring::{Ids, ManualClock, SystemRandomness};
 use outside::clock::Clock;
 use outside::erasure::ErasureError;
 use projections::{Options as ViewOptions, Views};
@@ -42,6 +44,15 @@ pub struct ServeArgs {
     /// Keep SMS in memory and show them under `/v1/simulation`: for trials, never for people
     #[arg(long, env = "LEDGER_SIMULATE_SMS", hide_env_values = true)]
     simulate_sms: bool,
+    /// Start at this time (seconds since 1970) and move it under `/v1/simulation`: for trials
+    #[arg(
+        long,
+        hide = true,
+        value_name = "SECONDS",
+        requires = "simulate_sms",
+        value_parser = clap::value_parser!(i64).range(0..=4_102_444_800)
+    )]
+    simulate_clock: Option<i64>,
     /// Logs as JSON
     #[arg(long, env = "LEDGER_LOG_JSON", hide_env_values = true)]
     log_json: bool,
@@ -59,16 +70,34 @@ pub fn run(global: &Global, args: &ServeArgs) -> anyhow::Result<Exit> {
     }
     opening::runtime()?.block_on(async {
         let mut options = opening::options(global);
-        let mailbox = args.simulate_sms.then(|| Arc::new(Mailbox::default()));
-        if let Some(mailbox) = &mailbox {
+        let simulated = Simulated {
+            mailbox: args.simulate_sms.then(Arc::default),
+            clock: args
+                .simulate_clock
+                .map(|seconds| Arc::new(ManualClock::new(Micros(seconds * Micros::SECOND)))),
+        };
+        if let Some(mailbox) = &simulated.mailbox {
             options.messenger = mailbox.clone();
+        }
+        if let Some(clock) = &simulated.clock {
+            let randomness = Arc::new(SystemRandomness::new());
+            options.ids = Arc::new(Ids::new(clock.clone(), randomness));
         }
         let (ledger, report) = ledger::open::open(&options).await?;
         if !global.quiet {
             opening::tell(&report);
         }
-        serve(global, config, ledger, mailbox).await
+        serve(global, config, ledger, simulated).await
     })
+}
+
+/// What of the world is simulated, for trials.
+#[derive(Default)]
+pub struct Simulated {
+    /// SMS.
+    pub mailbox: Option<Arc<Mailbox>>,
+    /// The time. It must be the ledger's clock.
+    pub clock: Option<Arc<ManualClock>>,
 }
 
 /// Serves an open ledger until somebody asks to stop.
@@ -76,7 +105,7 @@ pub async fn serve(
     global: &Global,
     config: Config,
     ledger: Ledger,
-    mailbox: Option<Arc<Mailbox>>,
+    simulated: Simulated,
 ) -> anyhow::Result<Exit> {
     let store = Arc::clone(ledger.store());
     let options = ViewOptions {
@@ -88,7 +117,10 @@ pub async fn serve(
     let (stop, _) = watch::channel(false);
     let clock = Clock::new(ledger.clone(), views.clone());
     let clock = tokio::spawn(clock.run(stopped(&stop)));
-    let server = Server::bind(config, ledger, views.clone(), mailbox).await?;
+    let server = Server::bind(config, ledger, views.clone(), simulated.mailbox).await?;
+    if let Some(clock) = simulated.clock {
+        server.simulate_clock(clock);
+    }
     let address = server.address().context("asking for the address")?;
     if !global.quiet {
         eprintln!("listening on http://{address} (Ctrl-C ends)");
