@@ -120,7 +120,7 @@ fn a_city_killed_in_the_middle_of_its_life_opens_and_verifies() {
         for round in 0..rounds().div_ceil(4) {
             let place = Place::new();
             let mut load = Load::start(&place, "city", keep);
-            let settled = Instant::now() + Duration::from_secs(60);
+            let settled = Instant::now() + Duration::from_mins(1);
             while load.acknowledged == 0 {
                 load.hear();
                 assert!(Instant::now() < settled, "the city does not get going");

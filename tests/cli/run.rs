@@ -160,7 +160,7 @@ impl Server {
             body.len()
         );
         for (name, value) in headers {
-            request.push_str(&format!("{name}: {value}\r\n"));
+            request.extend([name, ": ", value, "\r\n"]);
         }
         let mut stream = TcpStream::connect(&self.address).unwrap();
         write!(stream, "{request}\r\n{body}").unwrap();

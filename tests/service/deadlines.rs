@@ -148,10 +148,12 @@ async fn a_replay_has_the_same_deadlines_behind_it() {
     world.pass(30 * DAY);
     clock(&world).round().await.unwrap();
     world.settle().await;
-    let replayed =
-        projections::Views::open_in_memory(world.ledger.store().clone(), Default::default())
-            .await
-            .unwrap();
+    let replayed = projections::Views::open_in_memory(
+        world.ledger.store().clone(),
+        projections::Options::default(),
+    )
+    .await
+    .unwrap();
     let last = Position(world.length().await - 1);
     replayed.wait(last, Duration::from_secs(10)).await.unwrap();
     assert_eq!(replayed.digests(), world.views.digests());

@@ -235,6 +235,8 @@ codes! {
 
 /// The status of a refusal: 422 what was said is not right, 409 the account is not in that state,
 /// 403 not for this caller, 404 nothing there, 429 too often, 503 another's failure.
+// One row a code: a table reads best whole.
+#[allow(clippy::too_many_lines)]
 const fn refusal_status(code: RefusalCode) -> StatusCode {
     use RefusalCode as R;
     match code {

@@ -133,9 +133,7 @@ fn live(options: &Options) -> anyhow::Result<()> {
                     records: acknowledged.load(Ordering::Relaxed),
                     ..Found::default()
                 });
-                if told.is_err() {
-                    return told;
-                }
+                told?;
             }
         };
         tokio::select! {
@@ -205,9 +203,9 @@ fn serve(global: &Global) -> anyhow::Result<()> {
             anyhow::Ok(())
         };
         let serving = server.run(async { drop(stopped.await) });
-        let (served, told) = tokio::join!(serving, bares);
+        let (ended, told) = tokio::join!(serving, bares);
         told?;
-        served?;
+        ended?;
         views.close().await?;
         anyhow::Ok(())
     })

@@ -145,11 +145,8 @@ pub fn run(global: &Global, args: &AccountArgs, out: &mut Out) -> anyhow::Result
 fn human(w: &mut impl Write, id: AccountId, account: &Account, global: &Global) -> io::Result<()> {
     let time = |at: Micros| times::show(at, global.zone());
     writeln!(w, "account      {id}")?;
-    writeln!(
-        w,
-        "stage        {}",
-        words::code(&account.identification.stage)
-    )?;
+    let stage = words::code(&account.identification.stage);
+    writeln!(w, "stage        {stage}")?;
     if let Some(area) = account.identification.area {
         writeln!(w, "area         {}", area.0)?;
     }

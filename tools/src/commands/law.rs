@@ -280,16 +280,16 @@ fn load(
             let (proposer, approver) = (secret(proposer)?, secret(approver)?);
             for (file, draft) in files.iter().zip(drafts) {
                 let draft = Arc::new(draft);
-                let proposed = give(&ledger, propose(&draft)?, &proposer).await?;
-                accepted(&proposed).with_context(|| file.display().to_string())?;
+                let proposal = give(&ledger, propose(&draft)?, &proposer).await?;
+                accepted(&proposal).with_context(|| file.display().to_string())?;
                 let order = LawOrder::Approve {
-                    law: proposed.law,
-                    version: proposed.version,
+                    law: proposal.law,
+                    version: proposal.version,
                     digest: draft.digest().context("encoding the version")?,
                 };
-                let approved = give(&ledger, order, &approver).await?;
-                accepted(&approved).with_context(|| file.display().to_string())?;
-                rows.push(row(file, &draft, Some(approved.version)))?;
+                let outcome = give(&ledger, order, &approver).await?;
+                accepted(&outcome).with_context(|| file.display().to_string())?;
+                rows.push(row(file, &draft, Some(outcome.version)))?;
             }
         } else if ledger.principals().all().next().is_some() {
             let stop = Stop::new(Exit::Usage, "a version takes two: give both keys");
@@ -378,12 +378,11 @@ fn show(
 ) -> anyhow::Result<Exit> {
     let log = reading::open(&global.dir())?;
     let book = reading::runtime()?.block_on(reading::law_book(log.as_ref()))?;
-    let found = match version {
-        Some(version) => book.version(kind, version),
-        None => {
-            let (at, known) = moment(times);
-            book.in_force(kind, at, known)
-        }
+    let found = if let Some(version) = version {
+        book.version(kind, version)
+    } else {
+        let (at, known) = moment(times);
+        book.in_force(kind, at, known)
     };
     let Some(version) = found else {
         let stop = Stop::new(Exit::Failed, "there is no such version");

@@ -46,15 +46,12 @@ pub fn run(global: &Global, args: &ReplayArgs, out: &mut Out) -> anyhow::Result<
             end,
         });
         let folded;
-        let views = match &args.into {
-            Some(dir) => {
-                refuse_non_empty(dir)?;
-                Views::open(&dir.join("views"), store, views::options(global.progress)).await?
-            }
-            None => {
-                folded = views::FromLog::fold(global, store).await?;
-                folded.views.clone()
-            }
+        let views = if let Some(dir) = &args.into {
+            refuse_non_empty(dir)?;
+            Views::open(&dir.join("views"), store, views::options(global.progress)).await?
+        } else {
+            folded = views::FromLog::fold(global, store).await?;
+            folded.views.clone()
         };
         let digests = views.digests();
         let mut rows = out.rows("digest");

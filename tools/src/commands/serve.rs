@@ -24,7 +24,7 @@ use tracing_subscriber::EnvFilter;
 /// How often a server looks whether it should stop.
 const POLL: Duration = Duration::from_millis(100);
 /// How long the read models may take to show what is recorded.
-const SEEN_WITHIN: Duration = Duration::from_secs(60);
+const SEEN_WITHIN: Duration = Duration::from_mins(1);
 
 /// `idledger serve`
 #[derive(Args)]
