@@ -1,7 +1,7 @@
 //! Every route and every layer, on one screen.
 
 use crate::commands::{
-    activation, desk, device, document, law as making, level, lock, lock_request, phone,
+    activation, dependant, desk, device, document, law as making, level, lock, lock_request, phone,
     registration, share,
 };
 use crate::openapi;
@@ -63,6 +63,11 @@ fn contract() -> OpenApiRouter<Api> {
         // P10
         .routes(routes!(share::grant, sharing::shares))
         .routes(routes!(share::consume))
+        // Children and wards
+        .routes(routes!(dependant::link))
+        .routes(routes!(dependant::unlink))
+        .routes(routes!(dependant::open))
+        .routes(routes!(dependant::consent))
         // Law
         .routes(routes!(making::propose))
         .routes(routes!(making::approve))

@@ -383,6 +383,40 @@ impl Words {
                 format!("Từ chối yêu cầu khóa, mở khóa: {}", self.t(&f.reason)),
                 format!("Request to lock or unlock refused: {}", self.t(&f.reason)),
             ),
+            Event::DependantLinked(f) => self.say(
+                format!(
+                    "Đăng ký người phụ thuộc ({}, {})",
+                    self.t(&f.kind),
+                    self.t(&f.relation)
+                ),
+                format!(
+                    "Dependant registered ({}, by a {})",
+                    self.t(&f.kind),
+                    self.t(&f.relation)
+                ),
+            ),
+            Event::DependantUnlinked(f) => self.say(
+                format!(
+                    "Người phụ thuộc không còn theo tài khoản này ({})",
+                    self.t(&f.reason)
+                ),
+                format!(
+                    "Dependant no longer under this account ({})",
+                    self.t(&f.reason)
+                ),
+            ),
+            Event::DependantReachedMajority(f) => self.say(
+                format!("Người phụ thuộc đủ 14 tuổi ({})", show_day(f.on)),
+                format!("Dependant turned fourteen ({})", show_day(f.on)),
+            ),
+            Event::DependantAccountOpened(_) => self.say(
+                "Cha, mẹ hoặc người giám hộ mở tài khoản cho người phụ thuộc",
+                "A guardian opened the dependant's account",
+            ),
+            Event::GuardianConsentGiven(f) => self.say(
+                format!("Người giám hộ đồng ý đến {}", show(f.until, self.zone)),
+                format!("Guardian agreed until {}", show(f.until, self.zone)),
+            ),
             Event::LockDeadlineMissed(f) => self.say(
                 format!("Quá hạn quyết định khóa, mở khóa ({})", show_day(f.due)),
                 format!("Answer to a lock request overdue (due {})", show_day(f.due)),

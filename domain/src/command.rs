@@ -14,10 +14,11 @@ use crate::ids::{
 use crate::law::Edition;
 use crate::personal::{Person, Personal};
 use crate::vocabulary::{
-    Capture, Channel, ChipEvidence, CloseReason, CommandKind, Database, DocumentKind, LawKind,
-    LinkOutcome, LockAction, LockGround, LockRefusal, MatchResult, Modality, OtpPurpose,
-    QuestionId, RefusalReason, RegistrationMethod, RegistryOutcome, RetentionClass, ShareField,
-    ShareMode, Status, StepUpMethod, UnbindReason, Validity, WithdrawReason,
+    Capture, Channel, ChipEvidence, CloseReason, CommandKind, Database, DependantKind,
+    DocumentKind, LawKind, LinkOutcome, LockAction, LockGround, LockRefusal, MatchResult, Modality,
+    OtpPurpose, QuestionId, RefusalReason, RegistrationMethod, RegistryOutcome, Relation,
+    RetentionClass, ShareField, ShareMode, Status, StepUpMethod, UnbindReason, Validity,
+    WithdrawReason,
 };
 use wincode::{SchemaRead, SchemaWrite};
 
@@ -205,6 +206,26 @@ pub enum Command {
     },
     /// The clock: the last day of a card, passport or residence passed.
     ExpireValidity { of: Validity },
+    /// A guardian has a child or ward registered under their account; `hash`: keyed, of the
+    /// dependant's number; `consent`: whether they agreed to the text of that version.
+    LinkDependant {
+        person: Person,
+        hash: LookupHash,
+        consent: bool,
+        text_version: u16,
+    },
+    /// The guardian takes a dependant out.
+    UnlinkDependant { dependant: LookupHash },
+    /// The clock: the day of fourteen full years; in the guardian's account.
+    ReachMajority { dependant: LookupHash },
+    /// A guardian opens the account of a dependant who is linked to `guardian`'s.
+    OpenDependantAccount {
+        person: Person,
+        hash: LookupHash,
+        guardian: AccountId,
+    },
+    /// In a dependant's own account: the guardian lets them act for a while.
+    GiveConsent,
 }
 
 /// A registry's answer to declared data, asked before deciding.
@@ -229,6 +250,27 @@ pub enum DocumentAnswer {
     Verified { data_as_of: Micros },
     /// Not.
     Not(LinkOutcome),
+}
+
+/// The population registry's answer to "is this person's guardian that person?".
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs, reason = "a variant's text says what its fields are")]
+pub enum RelationAnswer {
+    /// It is. `ward`: whether the person is a ward, whatever their age.
+    Confirmed { relation: Relation, ward: bool },
+    /// It is not. `ward`: as above, if the registry knows the person.
+    NotRelated { ward: bool },
+    /// No answer.
+    Unavailable,
+}
+
+/// A guardian's own account, as far as their acts for a dependant depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GuardianFacts {
+    /// Activated at level 2, open and unlocked.
+    pub may_act: bool,
+    /// The dependant of the command, if linked: kind, and the day of fourteen full years.
+    pub dependant: Option<(DependantKind, Option<LocalDay>)>,
 }
 
 /// Who holds a number or a device now.
@@ -306,6 +348,10 @@ pub struct Context<'a> {
     pub officer: Option<OfficerFacts>,
     /// Whether the relying party that the command names is enrolled and active.
     pub relying_party_active: bool,
+    /// The registry's answer about a dependant's relation to the holder.
+    pub relation: Option<RelationAnswer>,
+    /// The guardian who acts, where one does.
+    pub guardian: Option<GuardianFacts>,
 }
 
 /// Whose phone number's holder is looked up.
@@ -345,6 +391,10 @@ pub struct Needs {
     pub otp: Option<ChallengeId>,
     /// `officer`.
     pub officer: bool,
+    /// `relation`: of the person in the command to the holder.
+    pub relation: bool,
+    /// `guardian`: this account, and the dependant with this hash.
+    pub guardian: Option<(AccountId, LookupHash)>,
 }
 
 /// One event to be recorded, and what is sealed beside it.
@@ -468,6 +518,11 @@ impl Command {
             Self::ExpireLockDeadline { .. } => CommandKind::ExpireLockDeadline,
             Self::ReportStatus { .. } => CommandKind::ReportStatus,
             Self::ExpireValidity { .. } => CommandKind::ExpireValidity,
+            Self::LinkDependant { .. } => CommandKind::LinkDependant,
+            Self::UnlinkDependant { .. } => CommandKind::UnlinkDependant,
+            Self::ReachMajority { .. } => CommandKind::ReachMajority,
+            Self::OpenDependantAccount { .. } => CommandKind::OpenDependantAccount,
+            Self::GiveConsent => CommandKind::GiveConsent,
         }
     }
 }

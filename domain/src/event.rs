@@ -11,11 +11,12 @@ use crate::ids::{
     LocalDay, Micros, PrincipalId, PublicKey, RequestId, ShareId, StreamId, VerifierId,
 };
 use crate::vocabulary::{
-    Capture, Channel, ChipEvidence, ClaimEnd, CloseReason, CommandKind, Database, DocumentKind,
-    EvidenceStrength, Guard, KeyPurpose, LawKind, Level, LinkOutcome, LockAction, LockGround,
-    LockRefusal, LoginOutcome, MatchResult, Message, Modality, OtpPurpose, QuestionId, RefusalCode,
-    RefusalReason, RegistrationMethod, RegistryOutcome, RetentionClass, Role, ShareField,
-    ShareMode, StepUpMethod, UnbindReason, Validity, WithdrawReason,
+    Capture, Channel, ChipEvidence, ClaimEnd, CloseReason, CommandKind, Database, DependantEnd,
+    DependantKind, DocumentKind, EvidenceStrength, Guard, KeyPurpose, LawKind, Level, LinkOutcome,
+    LockAction, LockGround, LockRefusal, LoginOutcome, MatchResult, Message, Modality, OtpPurpose,
+    QuestionId, RefusalCode, RefusalReason, RegistrationMethod, RegistryOutcome, Relation,
+    RetentionClass, Role, ShareField, ShareMode, StepUpMethod, UnbindReason, Validity,
+    WithdrawReason,
 };
 use serde::{Deserialize, Serialize};
 use wincode::{SchemaRead, SchemaWrite};
@@ -777,5 +778,56 @@ events! {
     152 ShareExpired {
         /// The share.
         share: ShareId,
+    }
+
+    // ---- Dependants and wards --------------------------------------------------------------------
+    /// A child or ward is registered under this guardian's account, with the guardian's consent. Sealed:
+    /// `Person`, as the registry confirmed it.
+    160 DependantLinked {
+        /// Keyed hash of the dependant's personal number.
+        dependant: crate::ids::LookupHash,
+        /// Child or ward.
+        kind: DependantKind,
+        /// What the guardian is to them.
+        relation: Relation,
+        /// Who confirmed it.
+        database: Database,
+        /// The day of fourteen full years: counted once, here. None of a ward.
+        majority_on: Option<LocalDay>,
+        /// Version of the text that the guardian agreed to.
+        text_version: u16,
+    }
+    /// No longer under this account.
+    161 DependantUnlinked {
+        /// Keyed hash of the dependant's personal number.
+        dependant: crate::ids::LookupHash,
+        /// Why.
+        reason: DependantEnd,
+    }
+    /// A dependant turned fourteen; an account of their own is theirs alone from now on.
+    162 DependantReachedMajority {
+        /// Keyed hash of the dependant's personal number.
+        dependant: crate::ids::LookupHash,
+        /// The day.
+        on: LocalDay,
+    }
+    /// In the dependant's *own* account: opened by a guardian, with the guardian's number as contact.
+    /// Sealed: `Person`.
+    163 DependantAccountOpened {
+        /// The guardian's account.
+        guardian: AccountId,
+        /// Keyed hash of the dependant's personal number.
+        dependant: crate::ids::LookupHash,
+        /// Child or ward.
+        kind: DependantKind,
+        /// The day of fourteen full years.
+        majority_on: Option<LocalDay>,
+    }
+    /// In the dependant's own account: the guardian lets them act for a while.
+    164 GuardianConsentGiven {
+        /// The guardian's account.
+        guardian: AccountId,
+        /// No longer good from this instant.
+        until: Micros,
     }
 }

@@ -40,6 +40,17 @@ pub enum BiometricRule {
     Any,
 }
 
+/// Where children and wards are registered (Decree 59 art. 11, Decree 69 art. 7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, SchemaRead, SchemaWrite, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[wincode(tag_encoding = "u8")]
+pub enum ChildrenAccounts {
+    /// Under a parent's or guardian's account only.
+    UnderGuardian,
+    /// In an account of their own besides, when the guardian wants it.
+    OwnOnDemand,
+}
+
 /// The values. Durations in seconds unless the name says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, SchemaRead, SchemaWrite, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -84,6 +95,12 @@ pub struct Policy {
     pub lock_decision_working_days: u8,
     /// Working days for the local police to forward it (Decree 69).
     pub lock_forward_working_days: u8,
+    /// Whether children and wards may have accounts of their own (Decree 69 art. 7).
+    pub children_accounts: ChildrenAccounts,
+    /// Full years from which a child may have level 2.
+    pub child_level_2_age_years: u8,
+    /// How long a guardian's consent to a dependant's acts is good.
+    pub guardian_consent_s: u32,
 }
 
 impl Default for Policy {
@@ -110,6 +127,9 @@ impl Default for Policy {
             share_other_s: 300,
             lock_decision_working_days: 2,
             lock_forward_working_days: 1,
+            children_accounts: ChildrenAccounts::UnderGuardian,
+            child_level_2_age_years: 6,
+            guardian_consent_s: 600,
         }
     }
 }
@@ -136,6 +156,7 @@ impl Policy {
             ),
             ("share_identification_qr_s", self.share_identification_qr_s),
             ("share_other_s", self.share_other_s),
+            ("guardian_consent_s", self.guardian_consent_s),
             (
                 "lock_decision_working_days",
                 u32::from(self.lock_decision_working_days),

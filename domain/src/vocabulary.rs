@@ -409,6 +409,16 @@ list! {
         ReportStatus,
         /// The clock: a card, passport or residence ran out.
         ExpireValidity,
+        /// A guardian has a child or ward registered under their account.
+        LinkDependant,
+        /// The guardian ends it.
+        UnlinkDependant,
+        /// The clock: fourteen full years.
+        ReachMajority,
+        /// A guardian opens the dependant's own account (Decree 69 art. 7, 10).
+        OpenDependantAccount,
+        /// A guardian lets the dependant act (Decree 69 art. 14).
+        GiveConsent,
     }
     /// A kind of published law (spec A.9). Its order is that of the streams' fold.
     LawKind {
@@ -587,6 +597,22 @@ list! {
         NoOpenRequest,
         /// A last day of validity is known.
         ValidityKnown,
+        /// Younger than fourteen, or a ward.
+        IsDependant,
+        /// The registry confirms the relation.
+        IsGuardian,
+        /// Not linked already, and room for one more.
+        DependantNew,
+        /// The dependant is linked.
+        DependantLinked,
+        /// The guardian may act: an activated level-2 account, unlocked.
+        GuardianEntitled,
+        /// Policy lets dependants have accounts of their own.
+        OwnAccountAllowed,
+        /// The guardian has agreed, not long ago.
+        GuardianConsent,
+        /// Old enough for level 2 at all (Decree 69 art. 7).
+        LevelForAge,
     }
     /// A stable code of a refusal; its text form is the API's `code`.
     RefusalCode {
@@ -762,6 +788,20 @@ list! {
         ReasonMissing,
         /// No last day of validity is known.
         ValidityUnknown,
+        /// The registry does not know the relation.
+        NotGuardian,
+        /// Fourteen or older, and not a ward.
+        NotDependant,
+        /// Linked already.
+        DependantAlreadyLinked,
+        /// As many dependants are linked as can be.
+        DependantLimit,
+        /// No such dependant.
+        DependantNotLinked,
+        /// Dependants have no accounts of their own under this policy.
+        OwnAccountNotAllowed,
+        /// The guardian has not agreed.
+        GuardianConsentMissing,
     }
     /// A message of the catalogue (spec A.7). Events hold the id, never the text.
     Message {
@@ -892,6 +932,27 @@ list! {
         OrganisationDissolved,
         /// The organisation works again.
         OrganisationRestored,
+    }
+    /// What a guardian is to a dependant, as the registry says.
+    Relation {
+        /// cha, mẹ
+        Parent,
+        /// người giám hộ
+        Guardian,
+    }
+    /// Why somebody is a dependant (C-14: "người được giám hộ").
+    DependantKind {
+        /// Younger than fourteen.
+        Child,
+        /// A ward of any age.
+        Ward,
+    }
+    /// Why a dependant is no longer under a guardian's account.
+    DependantEnd {
+        /// The guardian took them out.
+        ByGuardian,
+        /// Fourteen full years.
+        Majority,
     }
 }
 

@@ -11,13 +11,13 @@ mod record;
 mod sealed_file;
 
 pub use import::{Format, ImportReport, ROW_BYTES_MAX, RowError};
-pub use record::{PopulationRecord, RegisteredDocument};
+pub use record::{PopulationRecord, RegisteredDocument, RegisteredGuardian};
 
 use crate::secrets::Keys;
 use crate::store::BoxFuture;
 use crate::wiring::Randomness;
 use domain::bytes;
-use domain::command::{DocumentAnswer, RegistryAnswer};
+use domain::command::{DocumentAnswer, RegistryAnswer, RelationAnswer};
 use domain::ids::{AreaCode, Micros};
 use domain::personal::Person;
 use domain::vocabulary::{DocumentKind, LinkOutcome, RegistryOutcome};
@@ -32,6 +32,17 @@ use std::sync::Arc;
 pub trait PopulationRegistry: Send + Sync + 'static {
     /// Compares the declared data with the registry's.
     fn confirm<'a>(&'a self, person: &'a Person) -> BoxFuture<'a, RegistryAnswer>;
+
+    /// Whether a person's parent or guardian is that person, both by personal number. A registry that
+    /// knows no relations has no answer.
+    fn relation<'a>(
+        &'a self,
+        dependant: &'a str,
+        guardian: &'a str,
+    ) -> BoxFuture<'a, RelationAnswer> {
+        let _ = (dependant, guardian);
+        Box::pin(async { RelationAnswer::Unavailable })
+    }
 }
 
 /// Says whether a document is a person's.
@@ -246,6 +257,28 @@ impl Population {
         })
     }
 
+    fn answer_relation(
+        &self,
+        dependant: &str,
+        guardian: &str,
+    ) -> Result<RelationAnswer, RegistryError> {
+        let Some(record) = self.person(dependant.trim())? else {
+            return Ok(RelationAnswer::NotRelated { ward: false });
+        };
+        let ward = record.ward;
+        let known = record
+            .guardians
+            .iter()
+            .find(|known| known.personal_id == guardian.trim());
+        Ok(match known {
+            Some(known) => RelationAnswer::Confirmed {
+                relation: known.relation,
+                ward,
+            },
+            None => RelationAnswer::NotRelated { ward },
+        })
+    }
+
     fn answer_document(
         &self,
         personal_id: &str,
@@ -298,6 +331,20 @@ impl PopulationRegistry for Population {
             tracing::error!(%error, "the population registry cannot answer");
             RegistryAnswer::Not(RegistryOutcome::Unavailable)
         });
+        Box::pin(core::future::ready(answer))
+    }
+
+    fn relation<'a>(
+        &'a self,
+        dependant: &'a str,
+        guardian: &'a str,
+    ) -> BoxFuture<'a, RelationAnswer> {
+        let answer = self
+            .answer_relation(dependant, guardian)
+            .unwrap_or_else(|error| {
+                tracing::error!(%error, "the population registry cannot answer");
+                RelationAnswer::Unavailable
+            });
         Box::pin(core::future::ready(answer))
     }
 }

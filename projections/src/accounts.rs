@@ -190,6 +190,7 @@ impl Sealed {
             Event::Level2IntakeOpened(_) if sealed && self.person.is_none() => {
                 self.person = Some(here());
             }
+            Event::DependantAccountOpened(_) if sealed => self.person = Some(here()),
             Event::PhoneChanged(_) if sealed => self.phone = Some(here()),
             Event::ActivationRequested(facts) if sealed => self.said(facts.device, here()),
             Event::DeviceChangeRequested(facts) if sealed => self.said(facts.device, here()),

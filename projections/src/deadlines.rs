@@ -9,10 +9,11 @@ use crate::error::{ApplyError, ViewError};
 use crate::projection::{Decoded, Projection};
 use crate::view::{Order, ViewStore};
 use domain::bytes;
+use domain::calendar::start_of;
 use domain::command::Command;
 use domain::decide::last_day;
 use domain::event::Event;
-use domain::ids::{AccountId, CaseId, LocalDay, Micros, Position, RequestId};
+use domain::ids::{AccountId, CaseId, LocalDay, LookupHash, Micros, Position, RequestId};
 use domain::vocabulary::{LockGround, Validity};
 use wincode::{SchemaRead, SchemaWrite};
 
@@ -37,6 +38,8 @@ pub enum Due {
     LockRequest(RequestId),
     /// A card, passport or residence is good until then.
     Validity(Validity),
+    /// This dependant turns fourteen.
+    Majority(LookupHash),
 }
 
 impl Due {
@@ -48,6 +51,7 @@ impl Due {
             Self::Activation => Command::ExpireActivationWindow,
             Self::LockRequest(request) => Command::ExpireLockDeadline { request },
             Self::Validity(of) => Command::ExpireValidity { of },
+            Self::Majority(dependant) => Command::ReachMajority { dependant },
         }
     }
 }
@@ -159,6 +163,12 @@ fn effect(event: &Event) -> Option<Effect> {
             LockGround::ResidenceEnded => Effect::Closes(Due::Validity(Validity::Residence)),
             _ => return None,
         },
+        Event::DependantLinked(facts) => {
+            let on = facts.majority_on?;
+            // Due when the day begins.
+            Effect::Opens(Due::Majority(facts.dependant), start_of(on))
+        }
+        Event::DependantUnlinked(facts) => Effect::Closes(Due::Majority(facts.dependant)),
         Event::AccountClosed(_) => Effect::ClosesAll,
         _ => return None,
     })
@@ -190,6 +200,10 @@ fn due_key(deadline: &Deadline) -> Vec<u8> {
         Due::Activation => key.push(0),
         Due::LockRequest(request) => key.extend(request.0),
         Due::Validity(of) => key.push(1 + of as u8),
+        Due::Majority(dependant) => {
+            key.push(b'm');
+            key.extend(dependant.0);
+        }
     }
     key
 }

@@ -4,13 +4,14 @@ use domain::entitlement::Standing;
 use domain::event::Event;
 use domain::ids::{self, Category};
 use domain::law::{Confidence, Opening};
-use domain::policy::{BiometricRule, BoundDeviceActivation, ContactRequired};
+use domain::policy::{BiometricRule, BoundDeviceActivation, ChildrenAccounts, ContactRequired};
 use domain::vocabulary::{
-    Capture, Channel, ChipEvidence, ClaimEnd, CloseReason, CommandKind, Database, DocumentKind,
-    EvidenceStrength, Guard, KeyPurpose, LawKind, Level, LinkOutcome, LockAction, LockGround,
-    LockRefusal, LoginOutcome, MatchResult, Message, Modality, OtpPurpose, QuestionId, RefusalCode,
-    RefusalReason, RegistrationMethod, RegistryOutcome, RetentionClass, Role, ShareField,
-    ShareMode, Status, StepUpMethod, UnbindReason, Validity, WithdrawReason,
+    Capture, Channel, ChipEvidence, ClaimEnd, CloseReason, CommandKind, Database, DependantEnd,
+    DependantKind, DocumentKind, EvidenceStrength, Guard, KeyPurpose, LawKind, Level, LinkOutcome,
+    LockAction, LockGround, LockRefusal, LoginOutcome, MatchResult, Message, Modality, OtpPurpose,
+    QuestionId, RefusalCode, RefusalReason, RegistrationMethod, RegistryOutcome, Relation,
+    RetentionClass, Role, ShareField, ShareMode, Status, StepUpMethod, UnbindReason, Validity,
+    WithdrawReason,
 };
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -48,7 +49,7 @@ fn lists() -> Vec<(&'static str, Vec<String>)> {
         Modality MatchResult Level RefusalReason WithdrawReason Channel StepUpMethod UnbindReason
         DocumentKind LinkOutcome LockGround CloseReason ClaimEnd RetentionClass KeyPurpose
         QuestionId CommandKind LawKind Guard RefusalCode Message ShareMode ShareField Validity LockAction
-        LockRefusal Status
+        LockRefusal Status Relation DependantKind DependantEnd
     };
     lists.push(("Category", category));
     let names =
@@ -58,6 +59,13 @@ fn lists() -> Vec<(&'static str, Vec<String>)> {
         names(&[&Reject, &TransferWithStepUp]),
     ));
     lists.push(("ContactRequired", names(&[&PhoneOrEmail, &OwnMobile])));
+    lists.push((
+        "ChildrenAccounts",
+        names(&[
+            &ChildrenAccounts::UnderGuardian,
+            &ChildrenAccounts::OwnOnDemand,
+        ]),
+    ));
     lists.push(("BiometricRule", names(&[&PortraitAndFingerprints, &Any])));
     let confidence = names(&[
         &Confidence::Law,

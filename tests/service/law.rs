@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 const DAY_S: i64 = 86_400;
 
 /// A shipped file with other terms and whatever else is replaced.
-fn file(name: &str, from: &str, changes: &[(&str, &str)]) -> String {
+pub fn file(name: &str, from: &str, changes: &[(&str, &str)]) -> String {
     let (_, text) = FILES.iter().find(|(known, _)| *known == name).unwrap();
     let start = text.find("effective_from = ").unwrap();
     let end = start + text[start..].find('\n').unwrap();
@@ -28,7 +28,7 @@ fn file(name: &str, from: &str, changes: &[(&str, &str)]) -> String {
 }
 
 /// A second person of the authority.
-async fn second(world: &World) -> SigningKey {
+pub async fn second(world: &World) -> SigningKey {
     let other = key(15);
     let enrolled = world
         .ledger
@@ -38,7 +38,7 @@ async fn second(world: &World) -> SigningKey {
 }
 
 /// Proposed by the authority, approved by the other; the version.
-async fn publish(world: &World, other: &SigningKey, law: &str, file: &str) -> u64 {
+pub async fn publish(world: &World, other: &SigningKey, law: &str, file: &str) -> u64 {
     let path = format!("/v1/law/{law}/proposals");
     let body = json!({ "file": file });
     let proposed = world.post_signed(&world.authority, &path, body).await;

@@ -1,9 +1,17 @@
 //! Sharing (P10) and the locks that others ask for (B.4), over HTTP.
 
-use super::procedures::{NUMBER, PHONE, activated};
-use super::world::{World, key};
+use super::law::{file, publish, second};
+use super::procedures::{NUMBER, PHONE, activated, decide};
+use super::world::{START, World, capture, key, person};
 use axum::http::{Method, StatusCode};
-use serde_json::json;
+use domain::command::RelationAnswer;
+use domain::vocabulary::Relation;
+use ledger::registry::{Format, Population, PopulationRegistry as _};
+use ledger::secrets::{Keys, Secret32};
+use ledger::wiring::SeededRandomness;
+use outside::clock::Clock;
+use serde_json::{Value, json};
+use std::sync::Arc;
 
 #[tokio::test]
 async fn a_relying_party_sees_what_was_shared_once_and_the_holder_sees_who_looked() {
@@ -218,4 +226,208 @@ async fn what_the_card_registry_reports_locks_and_unlocks() {
     let state = world.get(&at).await.ok().json();
     assert_eq!(state["locked"], false);
     assert_eq!(state["state"]["validity"][0]["of"], "card");
+}
+
+/// An activated level-2 account on device 40.
+async fn guardian(world: &World) -> String {
+    let account = activated(world, NUMBER, PHONE, 40).await;
+    let body = json!({
+        "person": person(NUMBER, PHONE), "site": 1, "person_present": true,
+        "with_card_issue": false,
+    });
+    let opened = world.post_signed(&world.officer, "/v1/intakes", body).await;
+    let case = opened.recorded().text("case");
+    let at = format!("/v1/accounts/{account}/cases/{case}");
+    let both = json!({ "portrait": capture(), "fingerprints": capture() });
+    for (step, body) in [
+        ("biometrics", both),
+        ("consent", json!({ "given": true, "text_version": 1 })),
+        ("submission", json!({})),
+    ] {
+        let path = format!("{at}/{step}");
+        world
+            .post_signed(&world.officer, &path, body)
+            .await
+            .recorded();
+    }
+    decide(world, &account, &case, &["portrait", "fingerprints"]).await;
+    world.settle().await;
+    account
+}
+
+fn child(number: &str, birth_date: &str, consent: bool) -> Value {
+    let mut who = person(number, PHONE);
+    who["birth_date"] = json!(birth_date);
+    json!({ "person": who, "consent": consent, "text_version": 1 })
+}
+
+#[tokio::test]
+async fn a_guardian_registers_children_until_they_are_fourteen() {
+    let world = World::new().await;
+    let account = guardian(&world).await;
+    let own = key(40);
+    let path = format!("/v1/accounts/{account}/dependants");
+    for (number, birth_date, consent, code) in [
+        ("030217000001", "2017-01-15", false, "CONSENT_REFUSED"),
+        ("030217000555", "2017-01-15", true, "NOT_GUARDIAN"),
+        ("030201000001", "2001-01-15", true, "NOT_DEPENDANT"),
+        ("030217000404", "2017-01-15", true, "MSG_DATA_MISMATCH"),
+    ] {
+        let body = child(number, birth_date, consent);
+        world.post_signed(&own, &path, body).await.problem(code);
+    }
+    let body = child("030210000002", "2010-03-10", true);
+    world
+        .post_signed(&own, &path, body.clone())
+        .await
+        .recorded();
+    world
+        .post_signed(&own, &path, body)
+        .await
+        .problem("DEPENDANT_ALREADY_LINKED");
+    let ward = child("030150000777", "1950-01-15", true);
+    world.post_signed(&own, &path, ward).await.recorded();
+    world.settle().await;
+    let at = format!("/v1/accounts/{account}");
+    let state = world.get(&at).await.ok().json();
+    let dependants = state["state"]["dependants"].as_array().unwrap().clone();
+    assert_eq!(dependants[0]["kind"], "child");
+    // 10/03/2024, days since 1970-01-01.
+    assert_eq!(dependants[0]["majority_on"], 19_792);
+    assert_eq!(dependants[1]["kind"], "ward");
+    let events = world.get(&format!("{at}/events?limit=500")).await.ok();
+    let text = String::from_utf8(events.bytes).unwrap();
+    assert!(text.contains("DependantLinked") && !text.contains("030210000002"));
+    // The clock, on the day itself.
+    world.pass(5 * 86_400);
+    world.settle().await;
+    let mut clock = Clock::new(world.ledger.clone(), world.views.clone());
+    assert_eq!(clock.round().await.unwrap().passed, 1);
+    world.settle().await;
+    let state = world.get(&at).await.ok().json();
+    let left = state["state"]["dependants"].as_array().unwrap();
+    assert_eq!(left.len(), 1);
+    let unlink = format!("{path}/{}/unlink", left[0]["id"].as_str().unwrap());
+    world.post_signed(&own, &unlink, json!({})).await.recorded();
+    world
+        .post_signed(&own, &unlink, json!({}))
+        .await
+        .problem("DEPENDANT_NOT_LINKED");
+}
+
+#[tokio::test]
+async fn a_child_has_an_account_of_their_own_where_policy_lets_them() {
+    let world = World::new().await;
+    let account = guardian(&world).await;
+    let own = key(40);
+    let path = format!("/v1/accounts/{account}/dependants");
+    let body = child("030217000001", "2017-01-15", true);
+    let who = json!({ "person": body["person"] });
+    world.post_signed(&own, &path, body).await.recorded();
+    world
+        .post_signed(&own, &format!("{path}/account"), who.clone())
+        .await
+        .problem("OWN_ACCOUNT_NOT_ALLOWED");
+    let other = second(&world).await;
+    let changes = [
+        ("= \"under_guardian\"", "= \"own_on_demand\""),
+        ("\"2022-02\"", "\"2024-03\""),
+    ];
+    let text = file("policy-2022-02.toml", "2024-03-07", &changes);
+    publish(&world, &other, "policy", &text).await;
+    world.pass(3 * 86_400);
+    let stranger = key(44);
+    world
+        .post_signed(&stranger, &format!("{path}/account"), who.clone())
+        .await
+        .problem("KEY_UNKNOWN");
+    let opened = world
+        .post_signed(&own, &format!("{path}/account"), who.clone())
+        .await
+        .recorded();
+    let theirs = opened.text("account");
+    assert_ne!(theirs, account);
+    world
+        .post_signed(&own, &format!("{path}/account"), who)
+        .await
+        .problem("PIN_ALREADY_REGISTERED");
+    world.settle().await;
+    // The guardian's device signs for the child, and for nobody else's account.
+    let apply = json!({
+        "qr": "030217000001||Nguyễn Thị Đẹp|15012017|Nữ|Hải Dương|01012024",
+        "portrait": capture(),
+    });
+    let at = format!("/v1/accounts/{theirs}");
+    let applied = world
+        .post_signed(&own, &format!("{at}/level-1-applications"), apply)
+        .await
+        .recorded();
+    assert!(!applied.text("case").is_empty());
+    world
+        .post_signed(&own, &format!("{at}/guardian-consents"), json!({}))
+        .await
+        .recorded();
+    world
+        .post_signed(
+            &own,
+            &format!("/v1/accounts/{account}/guardian-consents"),
+            json!({}),
+        )
+        .await
+        .problem("ACCESS_DENIED");
+    world.settle().await;
+    let state = world.get(&at).await.ok().json();
+    assert_eq!(state["state"]["guardian"]["account"], account);
+}
+
+/// The embedded registry: relations by import, in both forms.
+#[tokio::test]
+async fn the_embedded_registry_knows_guardians() {
+    let directory = tempfile::tempdir().unwrap();
+    let keys = Keys::derive(&Secret32([1; 32]));
+    let randomness = Arc::new(SeededRandomness::new(7));
+    let registry = Population::open(directory.path(), &keys, randomness).unwrap();
+    let csv = "personal_id,full_name,birth_date,area,guardians,ward\n\
+        030217000001,An,2017-01-15,30288,parent:030184000001;guardian:030184000002,\n\
+        030217000003,An,2017-01-15,30288,cousin:030184000001,\n\
+        030217000004,An,2017-01-15,30288,parent:1,\n";
+    let report = registry.import(Format::Csv, csv.as_bytes(), START).unwrap();
+    assert_eq!((report.added, report.refused), (1, 2));
+    let line = r#"{"personal_id":"030150000777","full_name":"An","birth_date":"1950","area":30288,
+        "guardians":[{"relation":"guardian","personal_id":"030184000001"}],"ward":true}"#;
+    let line = line.replace('\n', " ");
+    let report = registry
+        .import(Format::JsonLines, line.as_bytes(), START)
+        .unwrap();
+    assert_eq!(report.added, 1);
+    let confirmed = |relation, ward| RelationAnswer::Confirmed { relation, ward };
+    for (dependant, guardian, answer) in [
+        (
+            "030217000001",
+            "030184000001",
+            confirmed(Relation::Parent, false),
+        ),
+        (
+            "030217000001",
+            "030184000002",
+            confirmed(Relation::Guardian, false),
+        ),
+        (
+            "030150000777",
+            "030184000001",
+            confirmed(Relation::Guardian, true),
+        ),
+        (
+            "030150000777",
+            "030184000002",
+            RelationAnswer::NotRelated { ward: true },
+        ),
+        (
+            "030299999999",
+            "030184000001",
+            RelationAnswer::NotRelated { ward: false },
+        ),
+    ] {
+        assert_eq!(registry.relation(dependant, guardian).await, answer);
+    }
 }

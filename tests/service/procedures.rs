@@ -43,7 +43,7 @@ pub async fn level_1(world: &World, account: &str, session: &str) {
 }
 
 /// Registry answers, decision, notice.
-async fn decide(world: &World, account: &str, case: &str, modalities: &[&str]) {
+pub async fn decide(world: &World, account: &str, case: &str, modalities: &[&str]) {
     let at = format!("/v1/accounts/{account}/cases/{case}");
     for modality in modalities {
         let body = json!({ "modality": modality, "database": "citizen_card", "result": "match" });

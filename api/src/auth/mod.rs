@@ -56,6 +56,13 @@ pub enum Caller {
         /// Its signature.
         signed: Box<Signed>,
     },
+    /// The guardian of a dependant.
+    Guardian {
+        /// The guardian's own account.
+        guardian: AccountId,
+        /// The signature of the device bound to it.
+        signed: Box<Signed>,
+    },
     /// A principal.
     Principal {
         /// Who.
@@ -92,9 +99,22 @@ impl Caller {
             (Self::Anyone, Sort::Anyone)
             | (Self::Session { .. }, Sort::Session)
             | (Self::Device { .. }, Sort::Device)
+            | (Self::Guardian { .. }, Sort::Guardian)
             | (Self::NewDevice { .. }, Sort::NewDevice) => true,
             (Self::Principal { role, .. }, Sort::Signed(wanted)) => *role == wanted,
             _ => false,
+        }
+    }
+
+    /// The holder of an account, by its device, in the role of a guardian.
+    #[must_use]
+    pub fn as_guardian(self) -> Self {
+        match self {
+            Self::Device { account, signed } => Self::Guardian {
+                guardian: account,
+                signed,
+            },
+            other => other,
         }
     }
 
@@ -112,6 +132,7 @@ impl Caller {
         match self {
             Self::Device { signed, .. }
             | Self::NewDevice { signed, .. }
+            | Self::Guardian { signed, .. }
             | Self::Principal { signed, .. } => Some(signed),
             _ => None,
         }
@@ -121,6 +142,7 @@ impl Caller {
     pub fn role(&self) -> Role {
         match self {
             Self::Token { role, .. } | Self::Principal { role, .. } => *role,
+            Self::Guardian { .. } => Role::Guardian,
             _ => Role::Citizen,
         }
     }
@@ -132,6 +154,7 @@ impl Caller {
             Self::Session { account, .. } | Self::Device { account, .. } => {
                 Some(PrincipalId(account.0))
             }
+            Self::Guardian { guardian, .. } => Some(PrincipalId(guardian.0)),
             Self::NewDevice { signed, .. } => Some(PrincipalId(signed.key.id().0)),
             Self::Anyone => None,
         }
@@ -141,6 +164,7 @@ impl Caller {
     pub fn actor(&self) -> Actor {
         let principal = match self {
             Self::Token { principal, .. } | Self::Principal { principal, .. } => *principal,
+            Self::Guardian { guardian, .. } => PrincipalId(guardian.0),
             _ => self
                 .holder()
                 .map_or(PrincipalId::ZERO, |account| PrincipalId(account.0)),
@@ -196,7 +220,7 @@ impl Caller {
                 matches!(read, Read::Account | Read::Personal | Read::LockRequests)
                     && account == Some(*own)
             }
-            Self::NewDevice { .. } => false,
+            Self::NewDevice { .. } | Self::Guardian { .. } => false,
         };
         match self {
             _ if granted => Ok(()),
@@ -255,7 +279,10 @@ async fn by_signature(api: &Api, call: &Call, hints: Hints) -> Result<Caller, Pr
     let presented = signature::present(&call.target(), &call.headers, &call.body, seconds)?;
     let owner = owner(api, presented.key_id, hints).await?;
     let key = match &owner {
-        Owner::Principal(_, _, key) | Owner::Device(_, key) | Owner::NewDevice(_, key) => *key,
+        Owner::Principal(_, _, key)
+        | Owner::Device(_, key)
+        | Owner::NewDevice(_, key)
+        | Owner::Guardian(_, key) => *key,
     };
     presented.verify(&key)?;
     presented.consume(api.nonces(), seconds)?;
@@ -268,6 +295,7 @@ async fn by_signature(api: &Api, call: &Call, hints: Hints) -> Result<Caller, Pr
         },
         Owner::Device(account, _) => Caller::Device { account, signed },
         Owner::NewDevice(account, _) => Caller::NewDevice { account, signed },
+        Owner::Guardian(guardian, _) => Caller::Guardian { guardian, signed },
     })
 }
 
@@ -276,6 +304,7 @@ enum Owner {
     Principal(PrincipalId, Role, PublicKey),
     Device(AccountId, PublicKey),
     NewDevice(Option<AccountId>, PublicKey),
+    Guardian(AccountId, PublicKey),
 }
 
 async fn owner(api: &Api, key_id: KeyId, hints: Hints) -> Result<Owner, Problem> {
@@ -287,6 +316,11 @@ async fn owner(api: &Api, key_id: KeyId, hints: Hints) -> Result<Owner, Problem>
     }
     if let Some(account) = hints.account
         && let Some(owner) = owner_in_account(api, account, key_id).await?
+    {
+        return Ok(owner);
+    }
+    if let Some(account) = hints.account
+        && let Some(owner) = guardian_of(api, account, key_id).await?
     {
         return Ok(owner);
     }
@@ -315,6 +349,23 @@ async fn owner_in_account(
     let at = AsOf::Position(domain::ids::Position(last));
     let view = api.views().account_as_of(account, at).await?;
     Ok(view.and_then(|view| owner_in_state(account, &view.account, key_id)))
+}
+
+/// The key of the device bound to the account of a dependant's guardian.
+async fn guardian_of(
+    api: &Api,
+    account: AccountId,
+    key_id: KeyId,
+) -> Result<Option<Owner>, Problem> {
+    let view = api.views().account(account)?;
+    let guardian = view.and_then(|view| view.account.guardian.map(|known| known.account));
+    let Some(guardian) = guardian else {
+        return Ok(None);
+    };
+    Ok(match owner_in_account(api, guardian, key_id).await? {
+        Some(Owner::Device(_, key)) => Some(Owner::Guardian(guardian, key)),
+        _ => None,
+    })
 }
 
 fn owner_in_state(

@@ -17,11 +17,13 @@ pub enum Sort {
     Device,
     /// A device that is being introduced, by the signature of the very key it introduces.
     NewDevice,
+    /// The guardian of a dependant's own account, by the signature of the device bound to theirs.
+    Guardian,
     /// An enrolled principal of this role, by its signature.
     Signed(Role),
 }
 
-use Sort::{Anyone, Device, NewDevice, Session, Signed};
+use Sort::{Anyone, Device, Guardian, NewDevice, Session, Signed};
 
 const OFFICER: Sort = Signed(Role::IntakeOfficer);
 const AUTHORITY: Sort = Signed(Role::EidAuthority);
@@ -40,7 +42,7 @@ pub const fn callers(command: CommandKind) -> &'static [Sort] {
         }
         C::SetPassword => &[Session, NewDevice],
         C::LogIn => &[Anyone, Device, NewDevice],
-        C::ApplyLevel1 => &[Session, Device],
+        C::ApplyLevel1 => &[Session, Device, Guardian],
         C::OpenLevel2Intake | C::RecordBiometrics | C::RecordConsent | C::SubmitLevel2 => {
             &[OFFICER]
         }
@@ -54,24 +56,27 @@ pub const fn callers(command: CommandKind) -> &'static [Sort] {
         C::ConfirmDeviceChange => &[NewDevice, Device, OFFICER, HOTLINE],
         C::UnlinkDevice => &[Session, Device, OFFICER, HOTLINE],
         C::RequestPhoneChange | C::ConfirmPhoneChange => &[Device, OFFICER, HOTLINE],
-        C::LinkDocument => &[Device, OFFICER],
+        C::LinkDependant | C::UnlinkDependant => &[Device],
+        C::OpenDependantAccount | C::GiveConsent => &[Guardian],
+        C::LinkDocument => &[Device, Guardian, OFFICER],
         C::RefreshDocument => &[ADAPTER],
-        C::UnlinkDocument => &[Device],
-        C::LockAccount | C::UnlockAccount => {
-            &[Session, Device, OFFICER, HOTLINE, ADAPTER, AUTHORITY]
-        }
+        C::UnlinkDocument => &[Device, Guardian],
+        C::LockAccount | C::UnlockAccount => &[
+            Session, Device, Guardian, OFFICER, HOTLINE, ADAPTER, AUTHORITY,
+        ],
         C::RequestLock => &[COMPETENT, RELYING],
         C::DecideLockRequest => &[AUTHORITY],
         C::ReportStatus => &[ADAPTER],
         C::ShareData => &[Device],
         C::ConsumeShare => &[RELYING],
         C::CloseAccount => &[AUTHORITY, ADAPTER],
-        C::WithdrawApplication => &[Session, Device, OFFICER],
+        C::WithdrawApplication => &[Session, Device, Guardian, OFFICER],
         C::RequestErasure => &[Device, OFFICER, AUTHORITY],
         C::ExpireActivationWindow
         | C::ExpireProcessingDeadline
         | C::ExpireLockDeadline
         | C::ExpireValidity
+        | C::ReachMajority
         | C::EnrolPrincipal
         | C::RevokePrincipal
         | C::SettleClaim => &[],

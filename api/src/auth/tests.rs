@@ -36,6 +36,7 @@ fn whoever_the_table_lets_in_is_of_a_role_that_the_rules_know() {
         for sort in callers(*command) {
             let role = match sort {
                 Sort::Signed(role) => *role,
+                Sort::Guardian => Role::Guardian,
                 _ => Role::Citizen,
             };
             let known = domain::decide::roles(*command);

@@ -3,6 +3,7 @@
 //! the ledger has recorded. No rule of the domain stands here.
 
 pub mod activation;
+pub mod dependant;
 pub mod desk;
 pub mod device;
 pub mod document;
@@ -46,6 +47,8 @@ pub struct Order<'a> {
     pub need: Option<Need>,
     /// What strangers are told, whether there is such an account or not.
     pub neutral: Option<RefusalCode>,
+    /// The holder asks as somebody's guardian.
+    pub as_guardian: bool,
 }
 
 impl<'a> Order<'a> {
@@ -59,6 +62,7 @@ impl<'a> Order<'a> {
             secrets: SecretFields::default(),
             need: None,
             neutral: None,
+            as_guardian: false,
         }
     }
 
@@ -72,6 +76,7 @@ impl<'a> Order<'a> {
             secrets: SecretFields::default(),
             need: None,
             neutral: None,
+            as_guardian: false,
         }
     }
 
@@ -102,7 +107,10 @@ pub async fn carry_out(
         account: order.account,
         introduced: order.introduced,
     };
-    let caller = auth::caller(api, call, hints).await?;
+    let mut caller = auth::caller(api, call, hints).await?;
+    if order.as_guardian {
+        caller = caller.as_guardian();
+    }
     let signed = caller.signed().is_some();
     if signed {
         input::check_salt(order.salt)?;

@@ -240,9 +240,11 @@ codes! {
 const fn refusal_status(code: RefusalCode) -> StatusCode {
     use RefusalCode as R;
     match code {
-        R::AccountNotFound | R::DocumentNotLinked | R::LawNotProposed | R::ShareNotFound => {
-            StatusCode::NOT_FOUND
-        }
+        R::AccountNotFound
+        | R::DocumentNotLinked
+        | R::LawNotProposed
+        | R::ShareNotFound
+        | R::DependantNotLinked => StatusCode::NOT_FOUND,
         R::RegistryUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         R::Throttled | R::OtpResendTooSoon | R::OtpAttemptsExhausted => {
             StatusCode::TOO_MANY_REQUESTS
@@ -264,6 +266,10 @@ const fn refusal_status(code: RefusalCode) -> StatusCode {
         | R::PasscodeWrong
         | R::FieldNotEntitled
         | R::ShareOfAnother
+        | R::NotGuardian
+        | R::NotDependant
+        | R::OwnAccountNotAllowed
+        | R::GuardianConsentMissing
         | R::RequestNotAccepted => StatusCode::FORBIDDEN,
         R::PersonalIdFormat
         | R::PhoneFormat
@@ -320,6 +326,8 @@ const fn refusal_status(code: RefusalCode) -> StatusCode {
         | R::OtherGroundRemains
         | R::LawOverlaps
         | R::LawDiffers
+        | R::DependantAlreadyLinked
+        | R::DependantLimit
         | R::ShareExpired
         | R::ShareAlreadyUsed
         | R::LockRequestNotOpen

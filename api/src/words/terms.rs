@@ -187,4 +187,10 @@ const TERMS: &[(&str, &str, &str)] = &[
     ("not_founded", "không có cơ sở", "not founded"),
     ("wrong_account", "không đúng tài khoản", "wrong account"),
     ("ground_remains", "căn cứ chưa hết", "ground remains"),
+    ("child", "người chưa đủ 14 tuổi", "child"),
+    ("ward", "người được giám hộ", "ward"),
+    ("parent", "cha, mẹ", "parent"),
+    ("guardian", "người giám hộ", "guardian"),
+    ("by_guardian", "người giám hộ yêu cầu", "by the guardian"),
+    ("majority", "đủ 14 tuổi", "fourteen years"),
 ];

@@ -3,11 +3,11 @@
 
 use super::change::keep_last;
 use super::state::{
-    ActivationPhase, Attempt, BoundDevice, Case, CaseState, Forfeited, Lifecycle, Lock,
-    LockRequestState, PendingDevice, PendingPhone, Registration, RegistrationStep, Stage,
-    ValidUntil,
+    ActivationPhase, Attempt, BoundDevice, Case, CaseState, Dependant, Forfeited, Guardian,
+    Lifecycle, Lock, LockRequestState, PendingDevice, PendingPhone, Registration, RegistrationStep,
+    Stage, ValidUntil,
 };
-use super::{Account, FORFEITED_MAX, Recorded};
+use super::{Account, DEPENDANTS_MAX, FORFEITED_MAX, Recorded};
 use crate::event::Event;
 use crate::ids::Micros;
 use crate::vocabulary::{Level, LoginOutcome, OtpPurpose};
@@ -29,7 +29,8 @@ impl Account {
             || self.evolve_documents(recorded)
             || self.evolve_standing(recorded)
             || self.evolve_requests(recorded)
-            || self.evolve_shares(recorded);
+            || self.evolve_shares(recorded)
+            || self.evolve_dependants(recorded);
         // Events of other streams (claims, principals, the ledger's own) say nothing about an
         // account; in an account's stream they change nothing.
         let _ = known;
@@ -369,6 +370,47 @@ impl Account {
             }
             Event::ShareExpired(facts) => {
                 self.on_share(facts.share, |share| share.expired = true);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Children and wards, and their guardians.
+    fn evolve_dependants(&mut self, recorded: &Recorded<'_>) -> bool {
+        let by = recorded.as_ref();
+        match recorded.event {
+            Event::DependantLinked(facts) => {
+                let id = facts.dependant;
+                self.dependants.retain(|known| known.id != id);
+                self.dependants.push(Dependant {
+                    id,
+                    kind: facts.kind,
+                    relation: facts.relation,
+                    majority_on: facts.majority_on,
+                    by,
+                });
+                keep_last(&mut self.dependants, DEPENDANTS_MAX);
+            }
+            Event::DependantUnlinked(facts) => {
+                self.dependants.retain(|known| known.id != facts.dependant);
+            }
+            // The unlinking stands beside it.
+            Event::DependantReachedMajority(_) => {}
+            Event::DependantAccountOpened(facts) => {
+                self.guardian = Some(Guardian {
+                    account: facts.guardian,
+                    dependant: facts.dependant,
+                    kind: facts.kind,
+                    majority_on: facts.majority_on,
+                    consent_until: None,
+                    by,
+                });
+            }
+            Event::GuardianConsentGiven(facts) => {
+                if let Some(guardian) = &mut self.guardian {
+                    guardian.consent_until = Some(facts.until);
+                }
             }
             _ => return false,
         }

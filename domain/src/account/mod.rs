@@ -12,15 +12,15 @@ mod tests;
 pub(crate) use evolve::HOUR;
 pub use state::{
     Activation, ActivationPhase, Attempt, BoundDevice, Case, CaseState, Challenge, Credentials,
-    Document, EventRef, Forfeited, Identification, Lifecycle, Lock, LockRequest, LockRequestState,
-    Match, PendingDevice, PendingPhone, Refusals, Registration, RegistrationStep, Ruled, Share,
-    Stage, ValidUntil,
+    Dependant, Document, EventRef, Forfeited, Guardian, Identification, Lifecycle, Lock,
+    LockRequest, LockRequestState, Match, PendingDevice, PendingPhone, Refusals, Registration,
+    RegistrationStep, Ruled, Share, Stage, ValidUntil,
 };
 
 use crate::event::Event;
 use crate::ids::{
-    CaseId, ChallengeId, DeviceRef, DocumentId, EventId, LocalDay, Micros, Position, RequestId,
-    Revision, ShareId,
+    CaseId, ChallengeId, DeviceRef, DocumentId, EventId, LocalDay, LookupHash, Micros, Position,
+    RequestId, Revision, ShareId,
 };
 use crate::vocabulary::{Level, LockGround, OtpPurpose, RetentionClass, Validity};
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,9 @@ pub const SHARES_MAX: usize = 4;
 
 /// Requests to lock or unlock kept: the open ones, and the newest answered.
 pub const LOCK_REQUESTS_MAX: usize = 6;
+
+/// Most dependants of an account.
+pub const DEPENDANTS_MAX: usize = 8;
 
 /// One recorded event, as [`Account::evolve`] is given it.
 #[derive(Debug, Clone, Copy)]
@@ -119,6 +122,10 @@ pub struct Account {
     pub lock_requests: Vec<LockRequest>,
     /// What was shared lately (P10).
     pub shares: Vec<Share>,
+    /// Children and wards under this account.
+    pub dependants: Vec<Dependant>,
+    /// The guardian, of a dependant's own account.
+    pub guardian: Option<Guardian>,
 }
 
 impl Account {
@@ -201,6 +208,19 @@ impl Account {
     /// A linked document.
     pub fn document(&self, id: DocumentId) -> Option<&Document> {
         self.documents.iter().find(|document| document.id == id)
+    }
+
+    /// A child or ward under this account.
+    pub fn dependant(&self, id: LookupHash) -> Option<&Dependant> {
+        self.dependants.iter().find(|dependant| dependant.id == id)
+    }
+
+    /// The guardian, while the holder is a dependant: a child until the day of fourteen full years, a
+    /// ward as long as nobody ends it.
+    pub fn guardian_on(&self, day: LocalDay) -> Option<&Guardian> {
+        let guardian = self.guardian.as_ref()?;
+        let over = guardian.majority_on.is_some_and(|on| day >= on);
+        (!over).then_some(guardian)
     }
 
     /// A share, as long as it is kept.

@@ -4,13 +4,13 @@
 //! Nothing here is personal; a region names the event that made it so. Every list is bounded.
 
 use crate::ids::{
-    AreaCode, CaseId, ChallengeId, DeviceRef, DocumentId, EventId, LocalDay, LookupHash, Micros,
-    Position, PrincipalId, PublicKey, RequestId, Revision, ShareId, StreamId,
+    AccountId, AreaCode, CaseId, ChallengeId, DeviceRef, DocumentId, EventId, LocalDay, LookupHash,
+    Micros, Position, PrincipalId, PublicKey, RequestId, Revision, ShareId, StreamId,
 };
 use crate::vocabulary::{
-    CloseReason, Database, DocumentKind, Level, LockAction, LockGround, LockRefusal, MatchResult,
-    Modality, OtpPurpose, RefusalReason, RegistryOutcome, Role, ShareField, ShareMode,
-    StepUpMethod, Validity, WithdrawReason,
+    CloseReason, Database, DependantKind, DocumentKind, Level, LockAction, LockGround, LockRefusal,
+    MatchResult, Modality, OtpPurpose, RefusalReason, RegistryOutcome, Relation, Role, ShareField,
+    ShareMode, StepUpMethod, Validity, WithdrawReason,
 };
 use serde::{Deserialize, Serialize};
 use wincode::{SchemaRead, SchemaWrite};
@@ -418,6 +418,34 @@ regions! {
         /// The event with which it was used.
         used: Option<EventRef>,
         /// The event that granted it.
+        by: EventRef,
+    }
+    /// A child or ward under this account.
+    Dependant {
+        /// Keyed hash of their personal number.
+        id: LookupHash,
+        /// Child or ward.
+        kind: DependantKind,
+        /// What the holder is to them.
+        relation: Relation,
+        /// The day of fourteen full years.
+        majority_on: Option<LocalDay>,
+        /// The event that linked them.
+        by: EventRef,
+    }
+    /// The guardian of a dependant's own account.
+    Guardian {
+        /// The guardian's account.
+        account: AccountId,
+        /// Keyed hash of this holder's personal number.
+        dependant: LookupHash,
+        /// Child or ward.
+        kind: DependantKind,
+        /// The day of fourteen full years.
+        majority_on: Option<LocalDay>,
+        /// The dependant may act until then.
+        consent_until: Option<Micros>,
+        /// The event that opened the account.
         by: EventRef,
     }
     /// A claim that can no longer be confirmed.

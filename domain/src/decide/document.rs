@@ -1,5 +1,6 @@
 //! Documents: declared by the citizen or the officer, confirmed by the registry that owns them.
 
+use super::dependant::{consented, guardian_acts};
 use super::judge::{Judge, Verdict};
 use super::level2::staff_active;
 use crate::account::DOCUMENTS_MAX;
@@ -28,13 +29,15 @@ pub const fn database_of(kind: DocumentKind) -> Database {
 /// Level 2 (policy); verified by the registry; owned by the holder (spec A.8).
 pub(super) fn link(judge: &mut Judge<'_, '_>, kind: DocumentKind, number: &str) -> Verdict {
     staff_active(judge)?;
+    guardian_acts(judge)?;
     judge.unlocked()?;
+    let high = judge.account.level() >= Some(judge.policy().document_link_level);
+    judge.guard(Guard::LevelSufficient, high, RefusalCode::LevelTooLow)?;
+    consented(judge)?;
     let number = DocumentNumber::parse(kind, number).ok();
     let may = judge.may_link(kind);
     let number = number.filter(|_| may);
     let number = judge.require(Guard::DocumentFormat, number, RefusalCode::DocumentFormat)?;
-    let high = judge.account.level() >= Some(judge.policy().document_link_level);
-    judge.guard(Guard::LevelSufficient, high, RefusalCode::LevelTooLow)?;
     new_link(judge, kind)?;
     let document = DocumentId(judge.new_id());
     let answer = judge.context.document;
@@ -115,6 +118,7 @@ pub(super) fn refresh(
 
 /// The citizen takes it out.
 pub(super) fn unlink(judge: &mut Judge<'_, '_>, document: DocumentId) -> Verdict {
+    guardian_acts(judge)?;
     judge.unlocked()?;
     linked(judge, document)?;
     judge.record(DocumentUnlinked { document });

@@ -1,5 +1,6 @@
 //! P3: level 1, applied for in the app.
 
+use super::dependant::guardian_acts;
 use super::judge::{Judge, No, Verdict};
 use super::registration::is_card_of;
 use crate::account::Stage;
@@ -20,6 +21,7 @@ pub(super) fn apply(
     qr: Option<&str>,
     portrait: Option<Capture>,
 ) -> Verdict {
+    guardian_acts(judge)?;
     judge.unlocked()?;
     let code = match judge.account.identification.stage {
         Stage::Level1 => RefusalCode::AlreadyLevel1,
@@ -110,6 +112,11 @@ pub(super) fn of_age(judge: &mut Judge<'_, '_>, entered: Option<&str>) -> Verdic
         return judge.refuse(Guard::Age, RefusalCode::RegistryUnavailable);
     };
     let years = birth.full_years_on(judge.today());
+    let today = judge.today();
+    if judge.account.guardian_on(today).is_some() {
+        // A dependant's own account: its guardian may, at any age (Decree 69 art. 7).
+        return judge.guard(Guard::Age, true, RefusalCode::UnderAge);
+    }
     let minimum = i32::from(judge.policy().minimum_age_years);
     judge.guard(Guard::Age, years >= minimum, RefusalCode::UnderAge)
 }

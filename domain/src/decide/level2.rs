@@ -10,7 +10,7 @@ use crate::event::{
     Level2IntakeOpened, Level2Withdrawn, PortraitCaptured, RegistryCheckFailed,
     RegistryCheckRequested, RegistryCheckSucceeded,
 };
-use crate::identity::{PersonalId, Phone};
+use crate::identity::{BirthDate, PersonalId, Phone};
 use crate::ids::{CaseId, RequestId};
 use crate::personal::{Person, Personal};
 use crate::policy::BiometricRule;
@@ -53,6 +53,7 @@ pub(super) fn open_intake(
     if judge.account.exists() {
         // The data are the account's own; the officer adds none.
         of_age(judge, None)?;
+        child_old_enough(judge)?;
         return begin(judge, None, intake);
     }
     let person = judge.require(
@@ -62,6 +63,22 @@ pub(super) fn open_intake(
     )?;
     new_person(judge, person)?;
     begin(judge, Some(person), intake)
+}
+
+/// A child has level 2 from six years on (Decree 69 art. 7); before, level 1 only.
+fn child_old_enough(judge: &mut Judge<'_, '_>) -> Verdict {
+    let today = judge.today();
+    let child = judge.account.guardian_on(today).is_some();
+    let birth = judge
+        .context
+        .person
+        .and_then(|person| BirthDate::try_from(person.birth_date.as_str()).ok());
+    let (true, Some(birth)) = (child, birth) else {
+        return Ok(());
+    };
+    let least = i32::from(judge.policy().child_level_2_age_years);
+    let old = birth.full_years_on(today) >= least;
+    judge.guard(Guard::LevelForAge, old, RefusalCode::UnderAge)
 }
 
 /// A person without an account: the officer's data are checked as in P1.

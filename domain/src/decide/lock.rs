@@ -1,6 +1,7 @@
 //! Locks as a set of grounds, and the end of an account (spec B.4). Requests of others are in
 //! [`super::lock_request`], what registries report in [`super::status`].
 
+use super::dependant::guardian_acts;
 use super::judge::{Judge, Verdict};
 use super::level2::staff_active;
 use crate::command::Claim;
@@ -49,7 +50,7 @@ pub const fn may_unlock(role: Role, ground: LockGround) -> bool {
         LockGround::OwnRequest => {
             matches!(
                 role,
-                Role::Citizen | Role::HotlineAgent | Role::IntakeOfficer
+                Role::Citizen | Role::Guardian | Role::HotlineAgent | Role::IntakeOfficer
             )
         }
         LockGround::TermsBreached
@@ -73,6 +74,7 @@ pub(super) fn lock(judge: &mut Judge<'_, '_>, ground: LockGround) -> Verdict {
     let on = judge.context.occurred_at.local_day();
     let lawful = may_lock(judge.role(), ground, on);
     judge.guard(Guard::GroundLawful, lawful, RefusalCode::GroundNotLawful)?;
+    guardian_acts(judge)?;
     exists(judge)?;
     set(judge, ground)
 }
@@ -103,6 +105,7 @@ pub(super) fn unlock(judge: &mut Judge<'_, '_>, ground: LockGround) -> Verdict {
     staff_active(judge)?;
     let lawful = may_unlock(judge.role(), ground);
     judge.guard(Guard::GroundLawful, lawful, RefusalCode::GroundNotLawful)?;
+    guardian_acts(judge)?;
     present(judge, ground)?;
     if judge.role() == Role::HotlineAgent {
         let proven = judge.context.step_up == Some(true);

@@ -7,6 +7,7 @@
 //! A refusal is an event too (`CommandRejected`), so it is a [`Decision`], not an error.
 
 mod activation;
+mod dependant;
 mod device;
 mod document;
 mod erasure;
@@ -199,6 +200,26 @@ fn route_requests(judge: &mut Judge<'_, '_>, command: &Command) -> Verdict {
         Command::ExpireLockDeadline { request } => lock_request::expire(judge, *request),
         Command::ReportStatus { status, until } => status::report(judge, *status, *until),
         Command::ExpireValidity { of } => status::expire(judge, *of),
+        Command::LinkDependant {
+            person,
+            hash,
+            consent,
+            text_version,
+        } => {
+            let agreed = dependant::Agreed {
+                consent: *consent,
+                text_version: *text_version,
+            };
+            dependant::link(judge, person, *hash, agreed)
+        }
+        Command::UnlinkDependant { dependant } => dependant::unlink(judge, *dependant),
+        Command::ReachMajority { dependant } => dependant::majority(judge, *dependant),
+        Command::OpenDependantAccount {
+            person,
+            hash,
+            guardian,
+        } => dependant::open(judge, person, *hash, *guardian),
+        Command::GiveConsent => dependant::consent(judge),
         // Every other command was routed above; a new one without a rule is refused, not let in.
         _ => judge.refuse(Guard::RoleAllowed, RefusalCode::RoleNotAllowed),
     }

@@ -10,7 +10,11 @@ use crate::vocabulary::Database;
 // One row a command: a table reads best whole.
 #[allow(clippy::too_many_lines, clippy::match_same_arms)]
 pub fn needs(account: &Account, command: &Command) -> Needs {
-    let none = Needs::default();
+    let own = account.guardian.as_ref();
+    let none = Needs {
+        guardian: own.map(|known| (known.account, known.dependant)),
+        ..Needs::default()
+    };
     match command {
         Command::RegisterAppAccount { .. } => Needs {
             personal_id_holder: true,
@@ -111,6 +115,18 @@ pub fn needs(account: &Account, command: &Command) -> Needs {
         },
         Command::CloseAccount { .. } | Command::ShareData { .. } => Needs {
             person: true,
+            ..none
+        },
+        Command::LinkDependant { .. } => Needs {
+            person: true,
+            registry: Some(Database::Population),
+            relation: true,
+            ..none
+        },
+        Command::OpenDependantAccount { guardian, hash, .. } => Needs {
+            personal_id_holder: true,
+            registry: Some(Database::Population),
+            guardian: Some((*guardian, *hash)),
             ..none
         },
         Command::RecordBiometrics { .. }

@@ -12,13 +12,15 @@ pub const fn roles(command: CommandKind) -> &'static [Role] {
         | C::ConfirmRegistrationOtp
         | C::SetPassword
         | C::LogIn
-        | C::ApplyLevel1
         | C::RequestActivation
         | C::ConfirmActivationOtp
         | C::SetPasscode
         | C::SetSecurityQuestions
-        | C::UnlinkDocument
-        | C::ShareData => &[Role::Citizen],
+        | C::ShareData
+        | C::LinkDependant
+        | C::UnlinkDependant => &[Role::Citizen],
+        C::ApplyLevel1 | C::UnlinkDocument => &[Role::Citizen, Role::Guardian],
+        C::OpenDependantAccount | C::GiveConsent => &[Role::Guardian],
         C::ConsumeShare => &[Role::RelyingParty],
         C::OpenLevel2Intake | C::RecordBiometrics | C::RecordConsent | C::SubmitLevel2 => {
             &[Role::IntakeOfficer]
@@ -35,7 +37,8 @@ pub const fn roles(command: CommandKind) -> &'static [Role] {
         C::ExpireActivationWindow
         | C::ExpireProcessingDeadline
         | C::ExpireLockDeadline
-        | C::ExpireValidity => &[Role::Clock, Role::Ledger],
+        | C::ExpireValidity
+        | C::ReachMajority => &[Role::Clock, Role::Ledger],
         C::AssistActivation => &[Role::HotlineAgent],
         C::RequestDeviceChange
         | C::ConfirmDeviceChange
@@ -48,7 +51,9 @@ pub const fn roles(command: CommandKind) -> &'static [Role] {
             Role::HotlineAgent,
             Role::Ledger,
         ],
-        C::LinkDocument | C::WithdrawApplication => &[Role::Citizen, Role::IntakeOfficer],
+        C::LinkDocument | C::WithdrawApplication => {
+            &[Role::Citizen, Role::IntakeOfficer, Role::Guardian]
+        }
         // Which ground is whose is the next guard (`GroundLawful`).
         C::LockAccount | C::UnlockAccount => &[
             Role::Citizen,
@@ -58,6 +63,7 @@ pub const fn roles(command: CommandKind) -> &'static [Role] {
             Role::HotlineAgent,
             Role::Clock,
             Role::Ledger,
+            Role::Guardian,
         ],
         C::CloseAccount => &[Role::EidAuthority, Role::RegistryAdapter],
         C::RequestErasure => &[Role::Citizen, Role::IntakeOfficer, Role::EidAuthority],

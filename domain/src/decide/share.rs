@@ -2,6 +2,7 @@
 //! time. Events hold the names of fields; values are opened for the relying party when it looks, and
 //! are stored nowhere.
 
+use super::dependant::consented;
 use super::judge::{Judge, Verdict};
 use crate::account::Share;
 use crate::entitlement::{EntitlementReason, entitlements};
@@ -92,6 +93,7 @@ pub(super) fn grant(
     let may_share = services.iter().any(|service| service == SHARING);
     judge.guard(Guard::LevelSufficient, may_share, RefusalCode::LevelTooLow)?;
     passcode(judge)?;
+    consented(judge)?;
     let entitled = |field: &ShareField| {
         service_of(mode, *field).is_some_and(|of| services.iter().any(|service| service == of))
     };

@@ -113,6 +113,16 @@ impl BirthDate {
         i32::from(year) - i32::from(self.year) - i32::from(!reached)
     }
 
+    /// The first day on which this many full years are reached, by the same rule.
+    pub fn day_of_age(&self, years: u8) -> Option<LocalDay> {
+        let year = self.year.checked_add(i16::from(years))?;
+        let start = crate::calendar::local_day(year, self.month.unwrap_or(12), 1)?;
+        // A month, and for 29 February the day after it.
+        (0..=31)
+            .map(|days| LocalDay(start.0.saturating_add(days)))
+            .find(|day| self.full_years_on(*day) >= i32::from(years))
+    }
+
     /// Whether two dates can be the same day, as far as both are known.
     pub fn agrees_with(&self, other: &Self) -> bool {
         let same = |a: Option<i8>, b: Option<i8>| a.zip(b).is_none_or(|(a, b)| a == b);

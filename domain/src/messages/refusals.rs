@@ -104,6 +104,13 @@ refusals! {
     LockRequestNotOpen = "LOCK_REQUEST_NOT_OPEN", "Không có yêu cầu khóa, mở khóa nào đang chờ", "No such request to lock or unlock is open";
     LockRequestPending = "LOCK_REQUEST_PENDING", "Đã có yêu cầu theo căn cứ này đang chờ giải quyết", "A request on this ground is open already";
     ReasonMissing = "REASON_MISSING", "Phải nêu rõ lý do bằng văn bản", "Reasons in writing are needed";
+    NotGuardian = "NOT_GUARDIAN", "Không phải cha, mẹ hoặc người giám hộ theo cơ sở dữ liệu", "The registry does not know this person as the guardian";
+    NotDependant = "NOT_DEPENDANT", "Không phải người chưa đủ 14 tuổi hoặc người được giám hộ", "Neither younger than fourteen nor a ward";
+    DependantAlreadyLinked = "DEPENDANT_ALREADY_LINKED", "Người phụ thuộc đã được đăng ký", "The dependant is registered already";
+    DependantLimit = "DEPENDANT_LIMIT", "Đã đăng ký tối đa số người phụ thuộc", "No more dependants can be registered";
+    DependantNotLinked = "DEPENDANT_NOT_LINKED", "Người phụ thuộc chưa được đăng ký", "There is no such dependant";
+    OwnAccountNotAllowed = "OWN_ACCOUNT_NOT_ALLOWED", "Người phụ thuộc chỉ được đăng ký theo tài khoản của cha, mẹ hoặc người giám hộ", "A dependant is registered under the guardian's account only";
+    GuardianConsentMissing = "GUARDIAN_CONSENT_MISSING", "Chưa có sự đồng ý và xác nhận của cha, mẹ hoặc người giám hộ", "The guardian has not agreed";
     ValidityUnknown = "VALIDITY_UNKNOWN", "Không có ngày hết hạn hợp lệ", "There is no good last day";
     DocumentLimit = "DOCUMENT_LIMIT", "Đã tích hợp tối đa số giấy tờ", "No more documents can be linked";
 }

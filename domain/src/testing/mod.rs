@@ -17,8 +17,8 @@ pub use random::{any_command, any_event, any_surroundings, build_command};
 
 use crate::account::{Account, Recorded};
 use crate::command::{
-    Command, Context, CredentialForm, Decision, DeviceInfo, DocumentAnswer, Holder, OfficerFacts,
-    RegistryAnswer,
+    Command, Context, CredentialForm, Decision, DeviceInfo, DocumentAnswer, GuardianFacts, Holder,
+    OfficerFacts, RegistryAnswer, RelationAnswer,
 };
 use crate::decide::decide;
 use crate::envelope::Actor;
@@ -107,6 +107,10 @@ pub struct Surroundings {
     pub law: Edition,
     /// Whether the relying party is enrolled.
     pub relying_party_active: bool,
+    /// The registry's answer about a relation.
+    pub relation: Option<RelationAnswer>,
+    /// The guardian who acts.
+    pub guardian: Option<GuardianFacts>,
 }
 
 impl Default for Surroundings {
@@ -136,6 +140,14 @@ impl Default for Surroundings {
             }),
             site_open_from: None,
             relying_party_active: true,
+            relation: Some(RelationAnswer::Confirmed {
+                relation: crate::vocabulary::Relation::Parent,
+                ward: false,
+            }),
+            guardian: Some(GuardianFacts {
+                may_act: true,
+                dependant: Some((crate::vocabulary::DependantKind::Ward, None)),
+            }),
             law: shipped_book().edition(NOON, Known::Now),
         }
     }
@@ -294,6 +306,8 @@ pub fn decide_under(
         step_up: s.step_up,
         officer: s.officer.clone(),
         relying_party_active: s.relying_party_active,
+        relation: s.relation,
+        guardian: s.guardian,
     };
     decide(account, command, &mut context)
 }

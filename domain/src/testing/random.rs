@@ -82,7 +82,7 @@ impl Dice<'_> {
 pub fn any_event() -> impl Strategy<Value = Event> {
     proptest::collection::vec(any::<u8>(), 12).prop_map(|bytes| {
         let mut dice = Dice(&bytes);
-        let kind = dice.roll(72);
+        let kind = dice.roll(77);
         application(kind, &mut dice)
             .or_else(|| usage(kind, &mut dice))
             .unwrap_or_else(|| standing(kind, &mut dice))
@@ -365,7 +365,7 @@ fn standing(kind: usize, d: &mut Dice<'_>) -> Event {
             from: NOON,
         }
         .into(),
-        64..=71 => people(kind, d),
+        64..=76 => people(kind, d),
         _ => e::CommandRejected {
             command: d.pick(v::CommandKind::ALL),
             guard: d.pick(v::Guard::ALL),
@@ -421,7 +421,38 @@ fn people(kind: usize, d: &mut Dice<'_>) -> Event {
             relying_party,
         }
         .into(),
-        _ => e::ShareExpired { share }.into(),
+        71 => e::ShareExpired { share }.into(),
+        72 => e::DependantLinked {
+            dependant: LookupHash([d.roll(16) as u8; 16]),
+            kind: d.pick(v::DependantKind::ALL),
+            relation: d.pick(v::Relation::ALL),
+            database: d.pick(Database::ALL),
+            majority_on: d.maybe(|d| d.instant().local_day()),
+            text_version: 1,
+        }
+        .into(),
+        73 => e::DependantUnlinked {
+            dependant: LookupHash(d.id()),
+            reason: d.pick(v::DependantEnd::ALL),
+        }
+        .into(),
+        74 => e::DependantReachedMajority {
+            dependant: LookupHash(d.id()),
+            on: LocalDay(19_790),
+        }
+        .into(),
+        75 => e::DependantAccountOpened {
+            guardian: AccountId(d.id()),
+            dependant: LookupHash(d.id()),
+            kind: d.pick(v::DependantKind::ALL),
+            majority_on: d.maybe(|d| d.instant().local_day()),
+        }
+        .into(),
+        _ => e::GuardianConsentGiven {
+            guardian: AccountId(d.id()),
+            until: d.instant(),
+        }
+        .into(),
     }
 }
 
@@ -447,7 +478,7 @@ pub fn build_command(drawn: &(u8, Vec<u8>), account: &crate::account::Account) -
         Some(last) if d.roll(8) != 0 => last.id,
         _ => DocumentId(d.id()),
     };
-    let command = match usize::from(drawn.0) % 40 {
+    let command = match usize::from(drawn.0) % 45 {
         kind @ 33.. => build_people(kind, d, account),
         kind => build(kind, d, case, challenge, document),
     };
@@ -621,9 +652,27 @@ fn build_people(kind: usize, d: &mut Dice<'_>, account: &crate::account::Account
             status: d.pick(v::Status::ALL),
             until: d.maybe(|d| d.instant().local_day()),
         },
-        _ => Command::ExpireValidity {
+        39 => Command::ExpireValidity {
             of: d.pick(v::Validity::ALL),
         },
+        40 => Command::LinkDependant {
+            person: person(),
+            hash: LookupHash(d.id()),
+            consent: d.roll(4) != 0,
+            text_version: 1,
+        },
+        41 => Command::UnlinkDependant {
+            dependant: LookupHash(d.id()),
+        },
+        42 => Command::ReachMajority {
+            dependant: LookupHash(d.id()),
+        },
+        43 => Command::OpenDependantAccount {
+            person: person(),
+            hash: LookupHash(d.id()),
+            guardian: AccountId([Role::Guardian as u8 + 1; 16]),
+        },
+        _ => Command::GiveConsent,
     }
 }
 

@@ -3,13 +3,15 @@
 //!
 //! CSV has a header with the fields' names in any order: `personal_id`, `full_name`, `birth_date`,
 //! `area` and, if wanted, `sex`, `residence`, `card_issued`, `old_id`, `has_chip_card` (`true` or
-//! `false`) and `documents` (`kind:number` separated by `;`). A JSON line is an object of the same
-//! fields, with `documents` as a list of `{"kind": …, "number": …}`.
+//! `false`), `documents` (`kind:number` separated by `;`), `guardians` (`parent:number` or
+//! `guardian:number` separated by `;`) and `ward` (`true` or `false`). A JSON line is an object of the
+//! same fields, with `documents` as a list of `{"kind": …, "number": …}` and `guardians` as a list of
+//! `{"relation": …, "personal_id": …}`.
 
 use super::RegistryError;
-use super::record::{PopulationRecord, RegisteredDocument};
+use super::record::{PopulationRecord, RegisteredDocument, RegisteredGuardian};
 use domain::ids::Micros;
-use domain::vocabulary::DocumentKind;
+use domain::vocabulary::{DocumentKind, Relation};
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use std::cell::Cell;
@@ -21,7 +23,7 @@ pub const ROW_BYTES_MAX: usize = 64 * 1024;
 /// Row errors that are kept; the rest are only counted.
 pub const ROW_ERRORS_MAX: usize = 100;
 
-const COLUMNS: [&str; 10] = [
+const COLUMNS: [&str; 12] = [
     "personal_id",
     "full_name",
     "birth_date",
@@ -32,6 +34,8 @@ const COLUMNS: [&str; 10] = [
     "old_id",
     "has_chip_card",
     "documents",
+    "guardians",
+    "ward",
 ];
 const REQUIRED: [&str; 4] = ["personal_id", "full_name", "birth_date", "area"];
 
@@ -281,15 +285,42 @@ impl Columns {
             residence: text("residence")?.into(),
             card_issued: text("card_issued")?.into(),
             old_id: text("old_id")?.into(),
-            has_chip_card: match text("has_chip_card")? {
-                "" | "false" | "0" => false,
-                "true" | "1" => true,
-                _ => return Err("has_chip_card is neither true nor false"),
-            },
+            has_chip_card: yes(text("has_chip_card")?)
+                .ok_or("has_chip_card is neither true nor false")?,
             documents: documents(text("documents")?)?,
+            guardians: guardians(text("guardians")?)?,
+            ward: yes(text("ward")?).ok_or("ward is neither true nor false")?,
             as_of: Micros(0),
         })
     }
+}
+
+fn yes(text: &str) -> Option<bool> {
+    match text {
+        "" | "false" | "0" => Some(false),
+        "true" | "1" => Some(true),
+        _ => None,
+    }
+}
+
+fn guardians(cell: &str) -> Result<Vec<RegisteredGuardian>, &'static str> {
+    let pieces = cell
+        .split(';')
+        .map(str::trim)
+        .filter(|piece| !piece.is_empty());
+    pieces
+        .map(|piece| {
+            let (relation, number) = piece
+                .split_once(':')
+                .ok_or("a guardian is not `relation:number`")?;
+            let relation: Result<Relation, serde::de::value::Error> =
+                Relation::deserialize(relation.trim().into_deserializer());
+            Ok(RegisteredGuardian {
+                relation: relation.map_err(|_| "a relation is neither parent nor guardian")?,
+                personal_id: number.trim().into(),
+            })
+        })
+        .collect()
 }
 
 fn documents(cell: &str) -> Result<Vec<RegisteredDocument>, &'static str> {

@@ -2,7 +2,7 @@
 
 use domain::ids::Micros;
 use domain::personal::Person;
-use domain::vocabulary::DocumentKind;
+use domain::vocabulary::{DocumentKind, Relation};
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 use wincode::{SchemaRead, SchemaWrite};
@@ -10,6 +10,8 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// Most documents of one person.
 pub const DOCUMENTS_MAX: usize = 32;
+/// Most parents and guardians of one person.
+pub const GUARDIANS_MAX: usize = 8;
 /// Most bytes of one text.
 pub const TEXT_BYTES_MAX: usize = 512;
 
@@ -26,6 +28,28 @@ pub struct RegisteredDocument {
 impl Zeroize for RegisteredDocument {
     fn zeroize(&mut self) {
         self.number.zeroize();
+    }
+}
+
+/// Who the registry knows to be a person's parent or guardian.
+#[derive(Clone, PartialEq, Eq, SchemaRead, SchemaWrite, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegisteredGuardian {
+    /// What they are to the person.
+    pub relation: Relation,
+    /// Their personal number.
+    pub personal_id: String,
+}
+
+impl Zeroize for RegisteredGuardian {
+    fn zeroize(&mut self) {
+        self.personal_id.zeroize();
+    }
+}
+
+impl core::fmt::Debug for RegisteredGuardian {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "RegisteredGuardian({:?})", self.relation)
     }
 }
 
@@ -61,6 +85,12 @@ pub struct PopulationRecord {
     /// Documents of other registries.
     #[serde(default)]
     pub documents: Vec<RegisteredDocument>,
+    /// Parents and guardians.
+    #[serde(default)]
+    pub guardians: Vec<RegisteredGuardian>,
+    /// Under guardianship, whatever their age.
+    #[serde(default)]
+    pub ward: bool,
     /// The instant these data are of: when they were imported.
     #[serde(skip, default = "never")]
     #[zeroize(skip)]
@@ -146,6 +176,14 @@ impl PopulationRecord {
         }
         if self.documents.len() > DOCUMENTS_MAX {
             return Err("there are too many documents");
+        }
+        if self.guardians.len() > GUARDIANS_MAX {
+            return Err("there are too many guardians");
+        }
+        for guardian in &self.guardians {
+            if guardian.personal_id.len() != 12 || !is_digits(&guardian.personal_id) {
+                return Err("a guardian's personal number is not twelve digits");
+            }
         }
         for document in &mut self.documents {
             document.number = document.number.trim().nfc().collect();

@@ -147,6 +147,7 @@ impl Loaded {
             event,
             Event::AppRegistrationSubmitted(_)
                 | Event::Level2IntakeOpened(_)
+                | Event::DependantAccountOpened(_)
                 | Event::PhoneChangeRequested(_)
                 | Event::PhoneChanged(_)
         );

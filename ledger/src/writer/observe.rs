@@ -10,13 +10,13 @@ use crate::credentials::{
 };
 use crate::ledger::Ledger;
 use domain::command::{
-    Claim, Command, Context, CredentialForm, Decision, DocumentAnswer, Holder, Needs, OfficerFacts,
-    PhoneNeed, RegistryAnswer,
+    Claim, Command, Context, CredentialForm, Decision, DocumentAnswer, GuardianFacts, Holder,
+    Needs, OfficerFacts, PhoneNeed, RegistryAnswer, RelationAnswer,
 };
 use domain::ids::Category;
-use domain::ids::{ChallengeId, LookupHash, PrincipalId, StreamId, VerifierId};
+use domain::ids::{AccountId, ChallengeId, LookupHash, PrincipalId, StreamId, VerifierId};
 use domain::personal::Person;
-use domain::vocabulary::Role;
+use domain::vocabulary::{Level, Role};
 
 /// Everything observed for one attempt.
 #[derive(Default)]
@@ -24,6 +24,8 @@ pub(super) struct Observed {
     claims: Vec<(Claim, StreamId, Holder, ClaimState)>,
     registry: Option<RegistryAnswer>,
     document: Option<DocumentAnswer>,
+    relation: Option<RelationAnswer>,
+    guardian: Option<GuardianFacts>,
     otp_right: Option<bool>,
     credential_right: Option<bool>,
     credential_form: Option<CredentialForm>,
@@ -78,6 +80,9 @@ fn person_of(command: &Command) -> Option<&Person> {
     match command {
         Command::RegisterAppAccount { person, .. } => Some(person),
         Command::OpenLevel2Intake { person, .. } => person.as_ref(),
+        Command::LinkDependant { person, .. } | Command::OpenDependantAccount { person, .. } => {
+            Some(person)
+        }
         _ => None,
     }
 }
@@ -119,6 +124,15 @@ impl Observed {
                 .check(&person.personal_id, *kind, number)
                 .await;
             observed.document = Some(answer);
+        }
+        if let (true, Some(dependant), Some(holder)) =
+            (needs.relation, person_of(&job.command), &loaded.person)
+        {
+            let (dependant, guardian) = (&dependant.personal_id, &holder.personal_id);
+            observed.relation = Some(ledger.people().relation(dependant, guardian).await);
+        }
+        if let Some((guardian, dependant)) = needs.guardian {
+            observed.guardian = Some(guardian_facts(ledger, guardian, dependant).await?);
         }
         observed.secrets(job, loaded, needs.otp).await?;
         Ok(observed)
@@ -222,6 +236,8 @@ impl Observed {
                     active: principal.active(now),
                     sites: principal.sites.clone(),
                 }),
+            relation: self.relation,
+            guardian: self.guardian,
             relying_party_active: relying_party(&job.command).is_some_and(|named| {
                 let principals = ledger.principals();
                 let known = principals.get(named);
@@ -263,6 +279,26 @@ impl Observed {
             kept => Ok(kept?),
         }
     }
+}
+
+/// What a guardian's own account lets them do for a dependant.
+async fn guardian_facts(
+    ledger: &Ledger,
+    guardian: AccountId,
+    dependant: LookupHash,
+) -> Result<GuardianFacts, LedgerError> {
+    let mut loaded = Loaded::default();
+    loaded
+        .catch_up(ledger.store().as_ref(), ledger.vault(), guardian)
+        .await?;
+    let account = &loaded.account;
+    let open = !account.is_closed() && !account.is_locked();
+    Ok(GuardianFacts {
+        may_act: open && account.is_activated() && account.level() == Some(Level::Two),
+        dependant: account
+            .dependant(dependant)
+            .map(|known| (known.kind, known.majority_on)),
+    })
 }
 
 /// The relying party a command names.

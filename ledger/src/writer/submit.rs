@@ -109,6 +109,7 @@ impl Ledger {
             Target::New => {
                 let personal_id = match &command {
                     Command::RegisterAppAccount { person, .. }
+                    | Command::OpenDependantAccount { person, .. }
                     | Command::OpenLevel2Intake {
                         person: Some(person),
                         ..
@@ -124,11 +125,10 @@ impl Ledger {
                         holder
                     }
                     // Begun and not finished: begun again in the same stream.
-                    (Command::RegisterAppAccount { .. }, Some(holder))
-                        if !self.has_account(holder).await? =>
-                    {
-                        holder
-                    }
+                    (
+                        Command::RegisterAppAccount { .. } | Command::OpenDependantAccount { .. },
+                        Some(holder),
+                    ) if !self.has_account(holder).await? => holder,
                     _ => fresh,
                 }
             }
@@ -203,6 +203,7 @@ impl Job<'_> {
             }
         }
         self.check_holder(loaded)?;
+        self.check_guardian(loaded).await?;
         if loaded
             .account
             .forfeited
@@ -269,6 +270,31 @@ impl Job<'_> {
         };
         let key_good = actor.key.is_none() || actor.key == device || actor.key == introduced;
         if own && key_good {
+            Ok(())
+        } else {
+            Err(LedgerError::Unauthorised)
+        }
+    }
+
+    /// A guardian acts with the key of the device bound to their own account, and for nobody but
+    /// their dependants; whether they still may is for the rules.
+    async fn check_guardian(&self, loaded: &Loaded) -> Result<(), LedgerError> {
+        let actor = self.submission.actor;
+        if actor.role != Role::Guardian {
+            return Ok(());
+        }
+        let guardian = match &self.command {
+            Command::OpenDependantAccount { guardian, .. } => Some(*guardian),
+            _ => loaded.account.guardian.as_ref().map(|known| known.account),
+        };
+        let guardian = guardian
+            .filter(|guardian| guardian.0 == actor.principal.0)
+            .ok_or(LedgerError::Unauthorised)?;
+        let (store, vault) = (self.ledger.store().as_ref(), self.ledger.vault());
+        let mut own = Loaded::default();
+        own.catch_up(store, vault, guardian).await?;
+        let device = own.account.device.as_ref().map(|device| device.key.id());
+        if device.is_some() && device == actor.key {
             Ok(())
         } else {
             Err(LedgerError::Unauthorised)

@@ -176,7 +176,7 @@ fn open_deadlines(records: &[Decoded]) -> Vec<Deadline> {
     let case = |deadline: &Deadline| match deadline.what {
         Due::Decision(case) => case.0,
         // The histories of these tests hold no others.
-        Due::Activation | Due::LockRequest(_) | Due::Validity(_) => [0; 16],
+        Due::Activation | Due::LockRequest(_) | Due::Validity(_) | Due::Majority(_) => [0; 16],
     };
     open.sort_by_key(|deadline| (deadline.due, deadline.account, case(deadline)));
     open

@@ -8,6 +8,7 @@
 
 mod activation;
 mod application;
+mod dependants;
 mod holder;
 mod lock_requests;
 mod properties;

@@ -79,8 +79,8 @@ fn who_may_lock_and_lift_on_which_ground() {
     let rows: &[(L, &[R], &[R])] = &[
         (
             L::OwnRequest,
-            &[R::Citizen, R::IntakeOfficer, R::HotlineAgent],
-            &[R::Citizen, R::IntakeOfficer, R::HotlineAgent],
+            &[R::Citizen, R::Guardian, R::IntakeOfficer, R::HotlineAgent],
+            &[R::Citizen, R::Guardian, R::IntakeOfficer, R::HotlineAgent],
         ),
         (
             L::TermsBreached,
