@@ -336,6 +336,7 @@ impl Words {
     }
 
     /// Sharing, requests to lock, last days (P10, B.4).
+    #[allow(clippy::too_many_lines)] // as above
     fn sharing(&self, event: &Event) -> Option<String> {
         match event {
             Event::ShareGranted(f) => {

@@ -186,11 +186,12 @@ impl Sealed {
         };
         let sealed = !record.envelope.sealed.is_empty();
         match &record.event {
-            Event::AppRegistrationSubmitted(_) if sealed => self.person = Some(here()),
+            Event::AppRegistrationSubmitted(_) | Event::DependantAccountOpened(_) if sealed => {
+                self.person = Some(here());
+            }
             Event::Level2IntakeOpened(_) if sealed && self.person.is_none() => {
                 self.person = Some(here());
             }
-            Event::DependantAccountOpened(_) if sealed => self.person = Some(here()),
             Event::PhoneChanged(_) if sealed => self.phone = Some(here()),
             Event::ActivationRequested(facts) if sealed => self.said(facts.device, here()),
             Event::DeviceChangeRequested(facts) if sealed => self.said(facts.device, here()),

@@ -142,6 +142,58 @@ pub fn run(global: &Global, args: &AccountArgs, out: &mut Out) -> anyhow::Result
     Ok(Exit::Ok)
 }
 
+/// Dependants, shares, requests to lock, last days.
+fn people(w: &mut impl Write, account: &Account, global: &Global) -> io::Result<()> {
+    let time = |at: Micros| times::show(at, global.zone());
+    for dependant in &account.dependants {
+        let day = dependant.majority_on.map_or(String::new(), |on| {
+            format!(", fourteen on {}", domain::calendar::day_text(on))
+        });
+        let (kind, relation) = (
+            words::code(&dependant.kind),
+            words::code(&dependant.relation),
+        );
+        writeln!(
+            w,
+            "dependant    {} {kind} (holder: {relation}{day})",
+            dependant.id
+        )?;
+    }
+    if let Some(guardian) = &account.guardian {
+        writeln!(w, "guardian     {}", guardian.account)?;
+    }
+    for share in &account.shares {
+        let state = if share.used.is_some() {
+            "used"
+        } else {
+            "not used"
+        };
+        writeln!(
+            w,
+            "share        {} {} to {}, {state}, good until {}",
+            share.id,
+            words::code(&share.mode),
+            share.relying_party,
+            time(share.expires_at)
+        )?;
+    }
+    for request in &account.lock_requests {
+        let (action, ground) = (words::code(&request.action), words::code(&request.ground));
+        let day = domain::calendar::day_text(request.decide_by);
+        let answered = if request.is_open() {
+            "open"
+        } else {
+            "answered"
+        };
+        writeln!(w, "request      {action} ({ground}), {answered}, due {day}")?;
+    }
+    for known in &account.validity {
+        let day = domain::calendar::day_text(known.until);
+        writeln!(w, "valid        {} until {day}", words::code(&known.of))?;
+    }
+    Ok(())
+}
+
 fn human(w: &mut impl Write, id: AccountId, account: &Account, global: &Global) -> io::Result<()> {
     let time = |at: Micros| times::show(at, global.zone());
     writeln!(w, "account      {id}")?;
@@ -184,6 +236,7 @@ fn human(w: &mut impl Write, id: AccountId, account: &Account, global: &Global) 
             time(document.data_as_of)
         )?;
     }
+    people(w, account, global)?;
     for lock in &account.locks {
         writeln!(w, "locked       {}", words::code(&lock.ground))?;
     }
