@@ -371,13 +371,14 @@ impl Ledger {
     pub(crate) fn notify(
         &self,
         account: AccountId,
-        phone: Option<&str>,
+        (phone, email): (Option<&str>, Option<&str>),
         message: Message,
         code: Option<(AccountId, ChallengeId)>,
     ) {
         self.inner.parts.messenger.send(OutgoingMessage {
             account,
             phone: phone.unwrap_or_default().to_owned(),
+            email: email.unwrap_or_default().to_owned(),
             message,
             challenge: code.map(|(_, challenge)| challenge),
             code: code

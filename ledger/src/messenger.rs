@@ -12,6 +12,8 @@ pub struct OutgoingMessage {
     pub account: AccountId,
     /// E.164; empty when the holder has none.
     pub phone: String,
+    /// Where there is no number: e-mail; otherwise empty.
+    pub email: String,
     /// What to say.
     pub message: Message,
     /// The challenge the code is for.

@@ -6,7 +6,7 @@ use super::registration::OtpBody;
 use super::secrets::{Need, SecretFields};
 use super::{Order, carry_out};
 use crate::call::{self, Call};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::state::Api;
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -21,7 +21,9 @@ bodies! {
         /// Personal identification number: twelve digits.
         personal_id: String,
         /// The registered mobile number.
-        phone: String,
+        phone: Option<String>,
+        /// Instead of it: the e-mail address of an account that has no number.
+        email: Option<String>,
         /// The device to bind.
         #[serde(deserialize_with = "crate::json::object")]
         device: DeviceBody,
@@ -64,14 +66,26 @@ pub async fn request(State(api): State<Api>, call: Call) -> Result<Response, Pro
     let mut faults = input::Faults::default();
     let personal_id =
         faults.read::<domain::identity::PersonalId>("/personal_id", &body.personal_id);
-    let phone = faults.read::<domain::identity::Phone>("/phone", &body.phone);
+    let phone = faults.read_given::<domain::identity::Phone>("/phone", body.phone.as_deref());
+    let email = faults.read_given::<domain::identity::Email>("/email", body.email.as_deref());
     faults.check()?;
+    let contact = match (&phone, &email) {
+        (Some(phone), None) => phone.as_str().to_owned(),
+        (None, Some(email)) => email.as_str().to_owned(),
+        _ => {
+            return Err(Problem::field(
+                Code::MissingField,
+                "/phone",
+                "or `email`, one of them",
+            ));
+        }
+    };
     let device = body.device.info(api.ledger())?;
     let target = Target::Find {
         personal_id: personal_id
             .map(|number| number.as_str().to_owned())
             .unwrap_or_default(),
-        phone: phone.map(|number| number.as_str().to_owned()),
+        phone: Some(contact),
     };
     let step_up = body.step_up;
     let mut order = Order::for_target(target, body.salt()).introducing(device.key);

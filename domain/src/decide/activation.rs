@@ -3,6 +3,7 @@
 use super::device::{Bind, bind};
 use super::judge::{Judge, Verdict};
 use super::level2::officer_at;
+use super::registration::by_email;
 use crate::account::ActivationPhase;
 use crate::calendar::start_of;
 use crate::command::{CredentialForm, DeviceInfo, Holder};
@@ -58,7 +59,7 @@ pub(super) fn request(
     let reachable = judge
         .context
         .person
-        .is_none_or(|person| !person.phone.is_empty());
+        .is_none_or(|person| !person.phone.is_empty() || by_email(judge, person));
     judge.guard(Guard::ChannelKnown, reachable, RefusalCode::NoChannel)?;
     judge.may_resend(account.challenge_for(OtpPurpose::Activation))?;
     let asked = ActivationRequested {

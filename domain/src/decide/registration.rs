@@ -15,6 +15,7 @@ use crate::event::{
 use crate::identity::{CardQr, PersonalId, Phone};
 use crate::ids::{ChallengeId, RequestId, VerifierId};
 use crate::personal::{Person, Personal};
+use crate::policy::ContactRequired;
 use crate::vocabulary::{
     Database, Guard, Message, OtpPurpose, RefusalCode, RegistrationMethod, RegistryOutcome,
     RetentionClass,
@@ -33,7 +34,7 @@ pub(super) fn register(
         number,
         RefusalCode::PersonalIdFormat,
     )?;
-    let phone = Phone::try_from(person.phone.as_str()).is_ok();
+    let phone = Phone::try_from(person.phone.as_str()).is_ok() || by_email(judge, person);
     judge.guard(Guard::PhoneFormat, phone, RefusalCode::PhoneFormat)?;
     let held = matches!(judge.context.personal_id_holder, Holder::Other(_));
     // What an officer has entered is not replaced by somebody at home.
@@ -129,10 +130,23 @@ pub(super) fn confirm(judge: &mut Judge<'_, '_>, challenge: ChallengeId) -> Verd
         challenge,
         purpose: OtpPurpose::Registration,
     });
-    judge.record(PhoneVerified { challenge });
-    let holder = judge.context.phone_holder;
-    judge.take(Claim::Phone, holder);
+    let by_phone = judge
+        .context
+        .person
+        .is_none_or(|person| !person.phone.is_empty());
+    if by_phone {
+        judge.record(PhoneVerified { challenge });
+        let holder = judge.context.phone_holder;
+        judge.take(Claim::Phone, holder);
+    }
     Ok(())
+}
+
+/// Reached by e-mail alone, where policy lets that do (C-06, S000: "phone or email").
+pub(super) fn by_email(judge: &Judge<'_, '_>, person: &Person) -> bool {
+    judge.policy().contact_required == ContactRequired::PhoneOrEmail
+        && person.phone.is_empty()
+        && !person.email.is_empty()
 }
 
 /// A new code for the last challenge of a purpose.

@@ -58,6 +58,12 @@ impl Loaded {
             .filter(|phone| !phone.is_empty())
     }
 
+    /// The e-mail address.
+    pub fn email(&self) -> Option<&str> {
+        let email = self.person.as_ref().map(|person| person.email.as_str());
+        email.filter(|email| !email.is_empty())
+    }
+
     /// Whether an event is in the stream.
     pub fn has_event(&self, event: EventId) -> bool {
         self.seen

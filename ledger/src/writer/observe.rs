@@ -87,6 +87,14 @@ fn person_of(command: &Command) -> Option<&Person> {
     }
 }
 
+/// The e-mail address of the person in the command, or of the holder.
+pub(super) fn email<'a>(command: &'a Command, loaded: &'a Loaded) -> Option<&'a str> {
+    let commanded = person_of(command).map(|person| person.email.as_str());
+    commanded
+        .or(loaded.email())
+        .filter(|email| !email.is_empty())
+}
+
 /// The number a command introduces.
 pub(super) fn new_phone<'a>(command: &'a Command, loaded: &'a Loaded) -> Option<&'a str> {
     match command {

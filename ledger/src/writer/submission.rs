@@ -20,7 +20,7 @@ pub enum Target {
     Find {
         /// Twelve digits.
         personal_id: String,
-        /// E.164.
+        /// E.164; of an account that is reached by e-mail alone, that address.
         phone: Option<String>,
     },
 }

@@ -228,17 +228,17 @@ impl Job<'_> {
         self.carry_out(loaded, &observed, decision).await
     }
 
-    /// P7 step 2: number **and** phone must be the account's. Compared as keyed hashes, so that how
-    /// much of a number is right does not show in the time it takes.
+    /// P7 step 2: number **and** phone must be the account's; of an account without a phone, its e-mail.
+    /// Compared as keyed hashes, so that how much of it is right does not show in the time it takes.
     fn match_phone(&mut self, loaded: &Loaded) {
         let Target::Find { phone, .. } = &self.submission.target else {
             return;
         };
         let ledger = self.ledger;
-        let hash = |phone: &str| ledger.lookup(Category::PhoneClaim, phone);
+        let hash = |contact: &str| ledger.lookup(Category::PhoneClaim, contact);
+        let contact = loaded.registered_phone().or(loaded.email());
         if let Command::RequestActivation { matched, .. } = &mut self.command {
-            *matched = phone.as_deref().map(hash) == loaded.registered_phone().map(hash)
-                && phone.is_some();
+            *matched = phone.as_deref().map(hash) == contact.map(hash) && phone.is_some();
         }
     }
 
@@ -509,8 +509,13 @@ impl Job<'_> {
             } else {
                 loaded.registered_phone()
             };
+            let phone = phone.filter(|phone| !phone.is_empty());
+            let email = match phone {
+                Some(_) => None,
+                None => super::observe::email(&self.command, loaded),
+            };
             let code = notice.challenge.map(|challenge| (self.account, challenge));
-            ledger.notify(self.account, phone, notice.message, code);
+            ledger.notify(self.account, (phone, email), notice.message, code);
         }
         Ok(())
     }

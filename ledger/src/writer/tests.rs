@@ -272,6 +272,11 @@ impl World {
 
     /// A level-2 account up to the notice, at the desk.
     async fn issue(&mut self, person: Person) -> AccountId {
+        let channel = if person.phone.is_empty() {
+            Channel::Email
+        } else {
+            Channel::Sms
+        };
         let intake = Command::OpenLevel2Intake {
             person: Some(person),
             site: 7,
@@ -323,7 +328,7 @@ impl World {
             Role::EidAuthority,
             Command::NotifyResult {
                 case,
-                channel: Channel::Sms,
+                channel,
                 received_at,
             },
         ));
@@ -777,5 +782,108 @@ async fn erased_data_are_gone_and_everything_still_verifies() {
         .key(&account.0, RetentionClass::Short)
         .unwrap();
     assert!(matches!(state, crate::vault::KeyState::Destroyed));
+    world.check().await;
+}
+
+#[tokio::test]
+async fn a_published_policy_changes_what_is_decided_and_e_mail_becomes_a_contact() {
+    use crate::law::LawSubmission;
+    use domain::law::{FILES, LawContent, LawOrder, parse};
+    use domain::policy::ContactRequired;
+    use domain::vocabulary::{LawKind, RefusalCode};
+    let mut world = World::new().await;
+    let other = key(5);
+    let enrolled = world
+        .ledger
+        .enrol(Role::EidAuthority, Some(public(&other)), None, vec![], None);
+    let second = enrolled.await.unwrap();
+    let mut by_email = person(1);
+    by_email.phone.clear();
+    by_email.email = "an@example.vn".into();
+    let intake = Command::OpenLevel2Intake {
+        person: Some(by_email.clone()),
+        site: 7,
+        person_present: true,
+        with_card_issue: false,
+    };
+    let submission = world.official(Role::IntakeOfficer, Target::New, intake);
+    let before = world.ledger.submit(submission).await.unwrap();
+    assert_eq!(
+        before.refused.map(|refused| refused.code),
+        Some(RefusalCode::NoChannel)
+    );
+    // Proposed by one, approved by the other, in force from the next day on.
+    let mut draft = parse(FILES[0].1).unwrap();
+    draft.terms.effective_from = NOW.plus(Micros::DAY);
+    if let LawContent::Policy(policy) = &mut draft.content {
+        policy.contact_required = ContactRequired::PhoneOrEmail;
+    }
+    let digest = draft.digest().unwrap();
+    let law = LawKind::Policy;
+    let propose = LawOrder::Propose {
+        draft: Arc::new(draft),
+        digest,
+    };
+    let approve = LawOrder::Approve {
+        law,
+        version: 1,
+        digest,
+    };
+    let (first, first_key) = world.authority.clone();
+    let mut given = Vec::new();
+    for (order, principal, key) in [(propose, first, &first_key), (approve, second, &other)] {
+        let id = world.id();
+        let order = LawSubmission::signed(order, principal, key, id, [7; 16]).unwrap();
+        let outcome = world.ledger.submit_law(order.clone()).await.unwrap();
+        assert_eq!((outcome.refused, outcome.repeated), (None, false));
+        given.push((order, outcome));
+    }
+    // Asked again, it answers and does nothing; another order under its id is another command.
+    let length = world.store.length().await.unwrap();
+    for (order, outcome) in &given {
+        let again = world.ledger.submit_law(order.clone()).await.unwrap();
+        assert_eq!((again.event, again.repeated), (outcome.event, true));
+    }
+    let mut reused = given[0].0.clone();
+    reused.order = LawOrder::Reject { law, version: 1 };
+    let reused = world.ledger.submit_law(reused).await;
+    assert_eq!(reused, Err(LedgerError::CommandIdReused));
+    assert_eq!(world.store.length().await.unwrap(), length);
+    // Another process reads the same law from the streams.
+    let store = world.store.clone();
+    world.restart(store).await;
+    assert_eq!(world.ledger.law().version(law), 0);
+    world.clock.advance(Micros::DAY);
+    assert_eq!(world.ledger.law().version(law), 1);
+    let account = world.issue(by_email.clone()).await;
+    for record in world
+        .store
+        .read_stream(StreamId::account(account), Revision(0), 100)
+        .await
+        .unwrap()
+    {
+        let record = domain::record::RecordRef::parse(&record.bytes).unwrap();
+        assert_eq!(record.open_envelope().unwrap().policy, 1);
+    }
+    let device = world.device(1);
+    let command = Command::RequestActivation {
+        matched: false,
+        device,
+        step_up: None,
+    };
+    let find = |contact: &str| Target::Find {
+        personal_id: by_email.personal_id.clone(),
+        phone: Some(contact.to_owned()),
+    };
+    let submission = world.citizen(find("other@example.vn"), command.clone());
+    let wrong = world.ledger.submit(submission).await.unwrap();
+    assert!(wrong.refused.is_some(), "another address");
+    let submission = world.citizen(find(&by_email.email), command);
+    world.done(submission).await;
+    let message = world.mailbox.take_code(account).unwrap();
+    assert_eq!(
+        (message.phone.as_str(), message.email.as_str()),
+        ("", "an@example.vn")
+    );
     world.check().await;
 }

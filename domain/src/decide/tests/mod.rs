@@ -11,6 +11,7 @@ mod application;
 mod dependants;
 mod holder;
 mod lock_requests;
+mod policy;
 mod properties;
 mod registration;
 mod sharing;
