@@ -41,7 +41,7 @@ const LAYERS: [(&str, &[&str]); 6] = [
 const FORBIDDEN: [(&str, &[&str]); 3] = [
     (
         "idledger-domain",
-        &["tokio", "axum", "sled", "getrandom", "rand", "reqwest"],
+        &["tokio", "axum", "sled", "hyper", "lettre"],
     ),
     ("idledger-ledger", &["axum", "hyper", "clap"]),
     ("idledger-projections", &["axum", "hyper", "clap"]),
