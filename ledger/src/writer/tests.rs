@@ -785,6 +785,8 @@ async fn erased_data_are_gone_and_everything_still_verifies() {
     world.check().await;
 }
 
+// One story from one end to the other.
+#[allow(clippy::too_many_lines)]
 #[tokio::test]
 async fn a_published_policy_changes_what_is_decided_and_e_mail_becomes_a_contact() {
     use crate::law::LawSubmission;

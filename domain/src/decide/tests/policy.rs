@@ -75,12 +75,12 @@ fn contact_required() {
     };
     let mobile = |s| {
         under(s, |policy| {
-            policy.contact_required = ContactRequired::OwnMobile
+            policy.contact_required = ContactRequired::OwnMobile;
         })
     };
     let either = |s| {
         under(s, |policy| {
-            policy.contact_required = ContactRequired::PhoneOrEmail
+            policy.contact_required = ContactRequired::PhoneOrEmail;
         })
     };
     mobile(Scenario::new())
@@ -173,7 +173,7 @@ fn document_link_level() {
     };
     for (level, passes) in [(Level::Two, false), (Level::One, true)] {
         let mut s = under(activate(level1()), |policy| {
-            policy.document_link_level = level
+            policy.document_link_level = level;
         });
         let then = s.when(Role::Citizen, &licence);
         if passes {
@@ -188,7 +188,7 @@ fn document_link_level() {
 fn activation_window_and_deadlines() {
     for (days, open) in [(7, true), (3, false)] {
         let s = under(Scenario::new(), |policy| {
-            policy.activation_window_days = days
+            policy.activation_window_days = days;
         });
         let policy = s.world.policy.clone();
         let mut s = level2_submitted(s);
