@@ -83,6 +83,7 @@ pub fn run(global: &Global, args: &ServeArgs) -> anyhow::Result<Exit> {
             let randomness = Arc::new(SystemRandomness::new());
             options.ids = Arc::new(Ids::new(clock.clone(), randomness));
         }
+        simulated.warn();
         let (ledger, report) = ledger::open::open(&options).await?;
         if !global.quiet {
             opening::tell(&report);
@@ -98,6 +99,18 @@ pub struct Simulated {
     pub mailbox: Option<Arc<Mailbox>>,
     /// The time. It must be the ledger's clock.
     pub clock: Option<Arc<ManualClock>>,
+}
+
+impl Simulated {
+    /// Says so, also to those who want to hear nothing: what is signed then says what never was.
+    fn warn(&self) {
+        if self.mailbox.is_some() {
+            eprintln!("warning: SMS are simulated; whoever reaches the address reads the codes");
+        }
+        if self.clock.is_some() {
+            eprintln!("warning: the time is simulated, and events are signed with it");
+        }
+    }
 }
 
 /// Serves an open ledger until somebody asks to stop.
