@@ -4,9 +4,10 @@
 
 use super::{Order, Row, SCAN_ROWS_MAX, ViewStore, Write};
 use crate::error::ViewError;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// How a sled directory is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct SledOptions {
     pub cache_bytes: u64,
     /// How often the background flusher writes, in milliseconds.
     pub flush_every_ms: u64,
+    /// How long to wait for whoever still has the directory open.
+    pub wait_for_lock: Duration,
 }
 
 impl Default for SledOptions {
@@ -22,6 +25,7 @@ impl Default for SledOptions {
         Self {
             cache_bytes: 32 << 20,
             flush_every_ms: 500,
+            wait_for_lock: Duration::from_secs(10),
         }
     }
 }
@@ -34,9 +38,10 @@ pub struct SledView {
 
 impl SledView {
     /// Opens or creates the directory. `Damaged`: it cannot be opened and should be moved aside and
-    /// built again.
+    /// built again. `Io`: the machine, or somebody else has it open.
     pub fn open(dir: &Path, options: SledOptions) -> Result<Self, ViewError> {
         fs::create_dir_all(dir).map_err(|error| ViewError::io("create view directory", &error))?;
+        wait_for_lock(&dir.join("db"), options.wait_for_lock)?;
         remove_half_snapshots(dir)?;
         let config = sled::Config::new()
             .path(dir)
@@ -71,6 +76,30 @@ fn is_environment(kind: std::io::ErrorKind) -> bool {
             | Kind::ResourceBusy
             | Kind::OutOfMemory
     )
+}
+
+/// Waits until nobody has the database open. sled's pool of threads may hold a database, and its
+/// lock, for a moment after it was dropped; sled does not wait, and says "locked" in an error that
+/// cannot be told from damage.
+fn wait_for_lock(path: &Path, longest: Duration) -> Result<(), ViewError> {
+    const ASK_EVERY: Duration = Duration::from_millis(10);
+    let failed = |error: &std::io::Error| ViewError::io("lock view", error);
+    let file = match File::open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        file => file.map_err(|error| failed(&error))?,
+    };
+    let mut waited = Duration::ZERO;
+    loop {
+        match file.try_lock() {
+            // Closing the file unlocks it.
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if waited < longest => {
+                std::thread::sleep(ASK_EVERY);
+                waited += ASK_EVERY;
+            }
+            Err(error) => return Err(failed(&error.into())),
+        }
+    }
 }
 
 /// Deletes what a killed process left of a snapshot: sled would read it as *the* snapshot.

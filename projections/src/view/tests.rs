@@ -2,6 +2,7 @@ use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::fs;
+use std::time::Duration;
 
 fn write(key: &[u8], value: Option<&[u8]>) -> Write {
     Write {
@@ -15,7 +16,8 @@ fn sled(dir: &std::path::Path) -> Result<SledView, ViewError> {
         dir,
         SledOptions {
             cache_bytes: 4 << 20,
-            flush_every_ms: 500,
+            wait_for_lock: Duration::from_millis(300),
+            ..SledOptions::default()
         },
     )
 }
@@ -114,6 +116,23 @@ fn without_that_rule_the_database_does_not_open() {
         !matches!(opened, Ok(Ok(_))),
         "the rule is no longer needed: take it out"
     );
+}
+
+#[test]
+fn a_directory_that_somebody_has_open_is_waited_for_and_is_not_damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    let view = sled(dir.path()).unwrap();
+    view.apply(vec![write(b"row", Some(b"value"))]).unwrap();
+    view.sync().unwrap();
+    let error = sled(dir.path()).map(drop).unwrap_err();
+    assert!(!error.cured_by_rebuild(), "{error}");
+    let holder = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(100));
+        drop(view);
+    });
+    let view = sled(dir.path()).unwrap();
+    holder.join().unwrap();
+    assert_eq!(view.get(b"row").unwrap().as_deref(), Some(&b"value"[..]));
 }
 
 #[test]

@@ -46,8 +46,8 @@ pub struct FromLog {
 impl FromLog {
     /// Folds the log.
     pub async fn fold(global: &Global, store: Arc<dyn EventStore>) -> anyhow::Result<Self> {
-        const CACHE_BYTES: u64 = 24 << 20;
-        const BUILD_BYTES: usize = 60 << 20;
+        const CACHE_BYTES: u64 = 10 << 20;
+        const BUILD_BYTES: usize = 20 << 20;
         let dir = tempfile::Builder::new()
             .prefix("idledger-replay-")
             .tempdir()
