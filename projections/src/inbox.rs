@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use tokio::sync::Semaphore;
 
 /// Batches that may wait for a slow lane; then the feed waits too.
-const QUEUED_MAX: usize = 4;
+const QUEUED_MAX: usize = 2;
 
 /// A queue with one reader. Batches are bounded; orders are few and are not.
 pub(crate) struct Inbox<B, O> {

@@ -246,7 +246,7 @@ impl Bench {
         let rate = replay.records as f64 / replay.seconds;
         let figure = Figure::new("replay with links, no signatures", rate, "events/s");
         self.put(figure.wanted(Wanted::AtLeast(1_000_000.0)));
-        let memory = Figure::new("memory of replay", megabytes(replay.peak_bytes), "MB");
+        let memory = Figure::new("memory of that replay", megabytes(replay.peak_bytes), "MB");
         self.put(memory.wanted(Wanted::AtMost(MEMORY_MAX)));
         Ok(())
     }

@@ -47,7 +47,7 @@ impl FromLog {
     /// Folds the log.
     pub async fn fold(global: &Global, store: Arc<dyn EventStore>) -> anyhow::Result<Self> {
         const CACHE_BYTES: u64 = 10 << 20;
-        const BUILD_BYTES: usize = 20 << 20;
+        const BUILD_BYTES: usize = 12 << 20;
         let dir = tempfile::Builder::new()
             .prefix("idledger-replay-")
             .tempdir()
