@@ -10,6 +10,7 @@ pub use terms::{Lang, term};
 use crate::time::{Zone, day as show_day, show};
 use domain::envelope::{Actor, Refused};
 use domain::event::Event;
+use domain::messages::message_id;
 use domain::vocabulary::Level;
 
 /// One event as a sentence without a full stop.
@@ -429,6 +430,34 @@ impl Words {
     /// Erasure, claims, principals, the ledger's own streams.
     fn ledger(&self, event: &Event) -> Option<String> {
         match event {
+            Event::NoticeSent(f) => self.say(
+                format!(
+                    "Gửi thông báo {} qua {}",
+                    message_id(f.message),
+                    self.t(&f.channel)
+                ),
+                format!(
+                    "Notice {} sent by {}",
+                    message_id(f.message),
+                    self.t(&f.channel)
+                ),
+            ),
+            Event::NoticeDelivered(f) => self.say(
+                format!("Đã nhận thông báo qua {}", self.t(&f.channel)),
+                format!("Notice received by {}", self.t(&f.channel)),
+            ),
+            Event::NoticeFailed(f) => self.say(
+                format!(
+                    "Không gửi được thông báo qua {}: {}",
+                    self.t(&f.channel),
+                    self.t(&f.fault)
+                ),
+                format!(
+                    "Notice given up by {}: {}",
+                    self.t(&f.channel),
+                    self.t(&f.fault)
+                ),
+            ),
             Event::ErasureApproved(f) => self.say(
                 format!("Chấp thuận xóa dữ liệu ({})", self.t(&f.class)),
                 format!("Erasure approved ({})", self.t(&f.class)),

@@ -8,17 +8,17 @@
 use crate::envelope::{Actor, Receipt, Refused};
 use crate::event::Event;
 use crate::ids::{
-    AccountId, AreaCode, CaseId, ChallengeId, DeviceRef, Digest, DocumentId, LocalDay, LookupHash,
-    Micros, PrincipalId, PublicKey, RequestId, ShareId, VerifierId,
+    AccountId, AreaCode, CaseId, ChallengeId, DeviceRef, Digest, DocumentId, EventId, LocalDay,
+    LookupHash, Micros, PrincipalId, PublicKey, RequestId, ShareId, VerifierId,
 };
 use crate::law::Edition;
 use crate::personal::{Person, Personal};
 use crate::vocabulary::{
     Capture, Channel, ChipEvidence, CloseReason, CommandKind, Database, DependantKind,
-    DocumentKind, LawKind, LinkOutcome, LockAction, LockGround, LockRefusal, MatchResult, Modality,
-    OtpPurpose, QuestionId, RefusalReason, RegistrationMethod, RegistryOutcome, Relation,
-    RetentionClass, ShareField, ShareMode, Status, StepUpMethod, UnbindReason, Validity,
-    WithdrawReason,
+    DocumentKind, LawKind, LinkOutcome, LockAction, LockGround, LockRefusal, MatchResult, Message,
+    Modality, NoticeFault, OtpPurpose, QuestionId, RefusalReason, RegistrationMethod,
+    RegistryOutcome, Relation, RetentionClass, ShareField, ShareMode, Status, StepUpMethod,
+    UnbindReason, Validity, WithdrawReason,
 };
 use wincode::{SchemaRead, SchemaWrite};
 
@@ -226,6 +226,27 @@ pub enum Command {
     },
     /// In a dependant's own account: the guardian lets them act for a while.
     GiveConsent,
+    /// A notice left. `notice`: the event it tells of.
+    RecordNoticeSent {
+        notice: EventId,
+        message: Message,
+        channel: Channel,
+    },
+    /// A notice was received; `case`: it tells this dossier's result.
+    RecordNoticeDelivered {
+        notice: EventId,
+        case: Option<CaseId>,
+        channel: Channel,
+        received_at: Micros,
+    },
+    /// A notice was given up on a channel; `last`: there is no other.
+    RecordNoticeFailed {
+        notice: EventId,
+        channel: Channel,
+        fault: NoticeFault,
+        attempts: u16,
+        last: bool,
+    },
 }
 
 /// A registry's answer to declared data, asked before deciding.
@@ -523,6 +544,9 @@ impl Command {
             Self::ReachMajority { .. } => CommandKind::ReachMajority,
             Self::OpenDependantAccount { .. } => CommandKind::OpenDependantAccount,
             Self::GiveConsent => CommandKind::GiveConsent,
+            Self::RecordNoticeSent { .. } => CommandKind::RecordNoticeSent,
+            Self::RecordNoticeDelivered { .. } => CommandKind::RecordNoticeDelivered,
+            Self::RecordNoticeFailed { .. } => CommandKind::RecordNoticeFailed,
         }
     }
 }

@@ -13,9 +13,9 @@ use crate::ids::{
 use crate::vocabulary::{
     Capture, Channel, ChipEvidence, ClaimEnd, CloseReason, CommandKind, Database, DependantEnd,
     DependantKind, DocumentKind, EvidenceStrength, Guard, KeyPurpose, LawKind, Level, LinkOutcome,
-    LockAction, LockGround, LockRefusal, LoginOutcome, MatchResult, Message, Modality, OtpPurpose,
-    QuestionId, RefusalCode, RefusalReason, RegistrationMethod, RegistryOutcome, Relation,
-    RetentionClass, Role, ShareField, ShareMode, StepUpMethod, UnbindReason, Validity,
+    LockAction, LockGround, LockRefusal, LoginOutcome, MatchResult, Message, Modality, NoticeFault,
+    OtpPurpose, QuestionId, RefusalCode, RefusalReason, RegistrationMethod, RegistryOutcome,
+    Relation, RetentionClass, Role, ShareField, ShareMode, StepUpMethod, UnbindReason, Validity,
     WithdrawReason,
 };
 use serde::{Deserialize, Serialize};
@@ -829,5 +829,38 @@ events! {
         guardian: AccountId,
         /// No longer good from this instant.
         until: Micros,
+    }
+
+    // ---- Notices (P6) --------------------------------------------------------------------------------
+    /// A notice left.
+    180 NoticeSent {
+        /// The event it tells of.
+        notice: EventId,
+        /// What it says.
+        message: Message,
+        /// By which channel.
+        channel: Channel,
+    }
+    /// A notice was received: the carrier says so, or the citizen in the app.
+    181 NoticeDelivered {
+        /// The event it tells of.
+        notice: EventId,
+        /// By which channel.
+        channel: Channel,
+        /// When.
+        received_at: Micros,
+    }
+    /// A notice was given up on one channel.
+    182 NoticeFailed {
+        /// The event it tells of.
+        notice: EventId,
+        /// Which channel.
+        channel: Channel,
+        /// Why.
+        fault: NoticeFault,
+        /// How often it was tried.
+        attempts: u16,
+        /// No other channel is left to try.
+        last: bool,
     }
 }

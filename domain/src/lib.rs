@@ -13,6 +13,7 @@ pub mod identity;
 pub mod ids;
 pub mod law;
 pub mod messages;
+pub mod notice;
 pub mod personal;
 pub mod policy;
 pub mod record;

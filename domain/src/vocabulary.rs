@@ -289,6 +289,17 @@ list! {
         /// Class S: short-lived.
         Short,
     }
+    /// Why a notice was given up.
+    NoticeFault {
+        /// The holder has no address for any channel there is.
+        NoAddress,
+        /// The carrier refused it for good.
+        Refused,
+        /// The carrier could not be reached, or had no time, too often.
+        Unreachable,
+        /// It left, and no receipt came in time.
+        Unconfirmed,
+    }
     /// What a ledger key signs.
     KeyPurpose {
         /// Events.
@@ -419,6 +430,12 @@ list! {
         OpenDependantAccount,
         /// A guardian lets the dependant act (Decree 69 art. 14).
         GiveConsent,
+        /// Notices: it left.
+        RecordNoticeSent,
+        /// Notices: it was received.
+        RecordNoticeDelivered,
+        /// Notices: given up.
+        RecordNoticeFailed,
     }
     /// A kind of published law (spec A.9). Its order is that of the streams' fold.
     LawKind {

@@ -229,6 +229,16 @@ impl Ledger {
         Ok(head.map(|_| account))
     }
 
+    /// Where a holder can be reached, opened from the sealed parts; `before`: as it was when their
+    /// stream ended before this revision. Empty where it is unknown or erased.
+    pub async fn contact(
+        &self,
+        account: AccountId,
+        before: Option<domain::ids::Revision>,
+    ) -> Result<writer::Contact, LedgerError> {
+        writer::contact(self, account, before).await
+    }
+
     /// Opens the sealed parts of a stored record. `None`: redacted, or its key is destroyed.
     pub fn open_personal(
         &self,

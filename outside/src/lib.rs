@@ -8,3 +8,6 @@
 
 pub mod clock;
 pub mod erasure;
+pub mod http;
+pub mod notices;
+pub mod retry;

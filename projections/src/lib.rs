@@ -15,6 +15,7 @@ mod generations;
 mod inbox;
 mod lane;
 pub mod lookups;
+pub mod outbox;
 pub mod projection;
 pub mod rebuild;
 mod runner;

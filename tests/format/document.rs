@@ -8,10 +8,10 @@ use domain::policy::{BiometricRule, BoundDeviceActivation, ChildrenAccounts, Con
 use domain::vocabulary::{
     Capture, Channel, ChipEvidence, ClaimEnd, CloseReason, CommandKind, Database, DependantEnd,
     DependantKind, DocumentKind, EvidenceStrength, Guard, KeyPurpose, LawKind, Level, LinkOutcome,
-    LockAction, LockGround, LockRefusal, LoginOutcome, MatchResult, Message, Modality, OtpPurpose,
-    QuestionId, RefusalCode, RefusalReason, RegistrationMethod, RegistryOutcome, Relation,
-    RetentionClass, Role, ShareField, ShareMode, Status, StepUpMethod, UnbindReason, Validity,
-    WithdrawReason,
+    LockAction, LockGround, LockRefusal, LoginOutcome, MatchResult, Message, Modality, NoticeFault,
+    OtpPurpose, QuestionId, RefusalCode, RefusalReason, RegistrationMethod, RegistryOutcome,
+    Relation, RetentionClass, Role, ShareField, ShareMode, Status, StepUpMethod, UnbindReason,
+    Validity, WithdrawReason,
 };
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -49,7 +49,7 @@ fn lists() -> Vec<(&'static str, Vec<String>)> {
         Modality MatchResult Level RefusalReason WithdrawReason Channel StepUpMethod UnbindReason
         DocumentKind LinkOutcome LockGround CloseReason ClaimEnd RetentionClass KeyPurpose
         QuestionId CommandKind LawKind Guard RefusalCode Message ShareMode ShareField Validity LockAction
-        LockRefusal Status Relation DependantKind DependantEnd
+        LockRefusal Status Relation DependantKind DependantEnd NoticeFault
     };
     lists.push(("Category", category));
     let names =

@@ -72,7 +72,10 @@ pub const fn callers(command: CommandKind) -> &'static [Sort] {
         C::CloseAccount => &[AUTHORITY, ADAPTER],
         C::WithdrawApplication => &[Session, Device, Guardian, OFFICER],
         C::RequestErasure => &[Device, OFFICER, AUTHORITY],
-        C::ExpireActivationWindow
+        C::RecordNoticeDelivered => &[Session, Device],
+        C::RecordNoticeSent
+        | C::RecordNoticeFailed
+        | C::ExpireActivationWindow
         | C::ExpireProcessingDeadline
         | C::ExpireLockDeadline
         | C::ExpireValidity

@@ -18,6 +18,7 @@ mod lock;
 mod lock_request;
 mod login;
 mod needs;
+mod notice;
 mod outcome;
 mod phone;
 mod registration;
@@ -220,6 +221,24 @@ fn route_requests(judge: &mut Judge<'_, '_>, command: &Command) -> Verdict {
             guardian,
         } => dependant::open(judge, person, *hash, *guardian),
         Command::GiveConsent => dependant::consent(judge),
+        Command::RecordNoticeSent {
+            notice,
+            message,
+            channel,
+        } => notice::sent(judge, *notice, *message, *channel),
+        Command::RecordNoticeDelivered {
+            notice,
+            case,
+            channel,
+            received_at,
+        } => notice::delivered(judge, *notice, *case, *channel, *received_at),
+        Command::RecordNoticeFailed {
+            notice,
+            channel,
+            fault,
+            attempts,
+            last,
+        } => notice::failed(judge, *notice, *channel, *fault, (*attempts, *last)),
         // Every other command was routed above; a new one without a rule is refused, not let in.
         _ => judge.refuse(Guard::RoleAllowed, RefusalCode::RoleNotAllowed),
     }

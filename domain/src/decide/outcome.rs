@@ -111,18 +111,28 @@ pub(super) fn notify(
     // Received neither after it is recorded nor before there was anything to say.
     let opened = account.opened_at.unwrap_or(received_at);
     let received_at = received_at.max(opened).min(judge.context.now);
+    notified(judge, dossier, channel, received_at);
+    Ok(())
+}
+
+/// The citizen was told; the first time that an approval is told, the window opens.
+pub(super) fn notified(
+    judge: &mut Judge<'_, '_>,
+    dossier: &Case,
+    channel: Channel,
+    received_at: Micros,
+) {
     judge.record(ResultNotified {
-        case,
+        case: dossier.id,
         channel,
         received_at,
     });
     let first = dossier.state == CaseState::Approved && !dossier.notified;
-    if first && !account.is_activated() {
+    if first && !judge.account.is_activated() {
         let days = judge.policy().activation_window_days;
         let deadline = activation::deadline(received_at, days);
         judge.record(ActivationWindowOpened { deadline });
     }
-    Ok(())
 }
 
 /// The clock: the last day to decide passed.

@@ -13,7 +13,7 @@ use crate::policy::{BiometricRule, BoundDeviceActivation, ContactRequired, Polic
 use crate::vocabulary as v;
 use crate::vocabulary::{
     Capture, Channel, ChipEvidence, CloseReason, Database, DocumentKind, Level, LinkOutcome,
-    LockGround, MatchResult, Modality, OtpPurpose, QuestionId, RetentionClass, Role,
+    LockGround, MatchResult, Message, Modality, OtpPurpose, QuestionId, RetentionClass, Role,
 };
 use proptest::prelude::*;
 
@@ -478,8 +478,8 @@ pub fn build_command(drawn: &(u8, Vec<u8>), account: &crate::account::Account) -
         Some(last) if d.roll(8) != 0 => last.id,
         _ => DocumentId(d.id()),
     };
-    let command = match usize::from(drawn.0) % 45 {
-        kind @ 33.. => build_people(kind, d, account),
+    let command = match usize::from(drawn.0) % 48 {
+        kind @ 33..=44 => build_people(kind, d, account),
         kind => build(kind, d, case, challenge, document),
     };
     let roles = crate::decide::roles(command.kind());
@@ -608,6 +608,24 @@ fn build(
         31 => Command::WithdrawApplication {
             case,
             reason: d.pick(v::WithdrawReason::ALL),
+        },
+        45 => Command::RecordNoticeDelivered {
+            notice: EventId(d.id()),
+            case: d.maybe(|_| case),
+            channel: d.pick(Channel::ALL),
+            received_at: d.instant(),
+        },
+        46 => Command::RecordNoticeFailed {
+            notice: EventId(d.id()),
+            channel: d.pick(Channel::ALL),
+            fault: d.pick(v::NoticeFault::ALL),
+            attempts: 3,
+            last: d.yes(),
+        },
+        47 => Command::RecordNoticeSent {
+            notice: EventId(d.id()),
+            message: Message::LockChanged,
+            channel: d.pick(Channel::ALL),
         },
         _ => Command::RequestErasure {
             class: d.pick(RetentionClass::ALL),

@@ -5,6 +5,7 @@
 
 use super::LedgerError;
 use super::submission::RecordedEvent;
+use crate::ledger::Ledger;
 use crate::store::{EventStore, PAGE_RECORDS_MAX, StoredRecord, StreamHead};
 use crate::vault::{KeyState, Vault};
 use domain::account::{Account, Recorded};
@@ -16,6 +17,7 @@ use domain::record::{RecordRef, open_event};
 use domain::seal::{self, PartPlace};
 use domain::vocabulary::CommandKind;
 use std::collections::HashMap;
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// What became of an earlier command of this account.
 #[derive(Debug, Clone)]
@@ -174,6 +176,51 @@ impl Loaded {
         }
         Ok(())
     }
+}
+
+/// Where a holder can be reached. Held in memory while one notice is sent.
+#[derive(Clone, Default, Zeroize, ZeroizeOnDrop)]
+pub struct Contact {
+    /// E.164, or empty.
+    pub phone: String,
+    /// E-mail address, or empty.
+    pub email: String,
+}
+
+impl core::fmt::Debug for Contact {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Contact(sealed)")
+    }
+}
+
+/// Reads where a holder can be reached.
+pub(crate) async fn contact(
+    ledger: &Ledger,
+    account: AccountId,
+    before: Option<Revision>,
+) -> Result<Contact, LedgerError> {
+    let (store, stream) = (ledger.store().as_ref(), StreamId::account(account));
+    let mut loaded = Loaded::default();
+    let mut next = Revision(0);
+    loop {
+        let page = store.read_stream(stream, next, PAGE_RECORDS_MAX).await?;
+        let wanted = |record: &&StoredRecord| before.is_none_or(|end| record.revision < end);
+        for record in page.iter().filter(wanted) {
+            loaded.learn(record, ledger.vault())?;
+        }
+        let Some(last) = page
+            .last()
+            .filter(|last| before.is_none_or(|end| last.revision < end))
+        else {
+            break;
+        };
+        next = Revision(last.revision.0 + 1);
+    }
+    let email = loaded.person.as_ref().map(|person| person.email.clone());
+    Ok(Contact {
+        phone: loaded.registered_phone().unwrap_or_default().to_owned(),
+        email: email.unwrap_or_default(),
+    })
 }
 
 /// Opens the sealed parts of a record, in order. `None`: redacted, or its key is destroyed.

@@ -25,7 +25,8 @@ mod tests;
 
 pub use error::LedgerError;
 pub(crate) use loaded::Cache;
-pub use loaded::open_parts;
+pub(crate) use loaded::contact;
+pub use loaded::{Contact, open_parts};
 pub(crate) use locks::Stripes;
 pub use shared::SharedValues;
 pub use submission::{Outcome, RecordedEvent, Secrets, Submission, Target};

@@ -503,7 +503,12 @@ impl Job<'_> {
             }
             self.finish_erasure(loaded).await?;
         }
-        for notice in &decision.send {
+        // Codes only: they are never stored. Everything else is told from the events (`outbox`).
+        for notice in decision
+            .send
+            .iter()
+            .filter(|notice| notice.challenge.is_some())
+        {
             let phone = if notice.to_new_phone {
                 super::observe::new_phone(&self.command, loaded)
             } else {

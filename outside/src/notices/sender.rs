@@ -1,0 +1,451 @@
+//! The sender: takes notices from the outbox, brings each to a carrier, and records the outcome.
+
+use super::{Carried, Carrier, CarryError, Letter};
+use crate::retry::Backoff;
+use domain::command::Command;
+use domain::envelope::Actor;
+use domain::ids::{AccountId, CommandId, EventId, Micros, Position, PrincipalId};
+use domain::messages::{Lang, message_text};
+use domain::vocabulary::{Channel, NoticeFault, Role};
+use futures_util::StreamExt as _;
+use ledger::evidence::Proven;
+use ledger::ledger::Ledger;
+use ledger::writer::{Contact, LedgerError, Secrets, Submission, Target};
+use parking_lot::Mutex;
+use projections::outbox::{NAME, Notice, NoticeState, Open};
+use projections::{ViewError, Views};
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// Notices taken from the outbox at a time.
+const PAGE: usize = 256;
+/// Notices on their way at once.
+const AT_ONCE: usize = 16;
+/// How long the read model may take to show what is recorded before a round gives up.
+const SEEN_WITHIN: Duration = Duration::from_secs(10);
+/// How often a running sender looks.
+pub const PERIOD: Duration = Duration::from_secs(2);
+
+/// How patient a sender is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Tries on one channel before it is given up. Counted since the last start.
+    pub attempts_max: u16,
+    /// Waiting between tries.
+    pub backoff: Backoff,
+    /// How often a receipt is asked for.
+    pub receipt_every: Duration,
+    /// A receipt that has not come after this long will not: given up.
+    pub receipt_within: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            attempts_max: 10,
+            backoff: Backoff {
+                first: Duration::from_secs(5),
+                most: Duration::from_mins(30),
+            },
+            receipt_every: Duration::from_mins(1),
+            receipt_within: Duration::from_hours(24),
+        }
+    }
+}
+
+/// Why a round ended early. The next one goes on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SenderError {
+    /// The outbox cannot be used.
+    #[error(transparent)]
+    View(#[from] ViewError),
+    /// The ledger cannot be asked.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// What a round came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Round {
+    /// Notices that left.
+    pub sent: u64,
+    /// Notices that were received.
+    pub received: u64,
+    /// Tries that failed and will be made again.
+    pub put_off: u64,
+    /// Channels given up.
+    pub given_up: u64,
+}
+
+impl Round {
+    const fn and(self, other: Self) -> Self {
+        Self {
+            sent: self.sent + other.sent,
+            received: self.received + other.received,
+            put_off: self.put_off + other.put_off,
+            given_up: self.given_up + other.given_up,
+        }
+    }
+}
+
+/// What was tried since the start.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tries {
+    failed: u16,
+    not_before: Option<Micros>,
+}
+
+/// Sends notices.
+pub struct Sender {
+    ledger: Ledger,
+    views: Views,
+    carriers: Vec<Arc<dyn Carrier>>,
+    settings: Settings,
+    tries: Mutex<HashMap<(EventId, Channel), Tries>>,
+}
+
+impl Sender {
+    /// A sender over carriers, the preferred first. `views` must follow the ledger.
+    pub fn new(
+        ledger: Ledger,
+        views: Views,
+        carriers: Vec<Arc<dyn Carrier>>,
+        settings: Settings,
+    ) -> Self {
+        Self {
+            ledger,
+            views,
+            carriers,
+            settings,
+            tries: Mutex::default(),
+        }
+    }
+
+    /// Sends all that is to be sent now, and asks for the receipts that are due.
+    pub async fn round(&self) -> Result<Round, SenderError> {
+        let pending = self.queue(false).await?;
+        let sent = self.queue(true).await?;
+        Ok(pending.and(sent))
+    }
+
+    /// Looks every [`PERIOD`] until `shutdown` resolves.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let mut period = tokio::time::interval(PERIOD);
+        period.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        tokio::pin!(shutdown);
+        loop {
+            tokio::select! {
+                () = &mut shutdown => return,
+                _ = period.tick() => {}
+            }
+            // Whatever is on its way when the shutdown comes is sent again, under the same id.
+            let round = tokio::select! {
+                () = &mut shutdown => return,
+                round = self.round() => round,
+            };
+            match round {
+                Ok(round) if round.given_up > 0 => {
+                    tracing::warn!(given_up = round.given_up, "notices were given up");
+                }
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "notices could not be taken up"),
+            }
+        }
+    }
+
+    async fn queue(&self, sent: bool) -> Result<Round, SenderError> {
+        self.catch_up().await?;
+        let (mut round, mut after) = (Round::default(), None);
+        loop {
+            let page = self.views.open_notices(sent, after, PAGE)?;
+            let Some(last) = page.last() else {
+                return Ok(round);
+            };
+            after = Some(last.notice.position);
+            let outcomes: Vec<_> = futures_util::stream::iter(page)
+                .map(|open| self.attend(open))
+                .buffer_unordered(AT_ONCE)
+                .collect()
+                .await;
+            for outcome in outcomes {
+                round = round.and(outcome?);
+            }
+        }
+    }
+
+    async fn catch_up(&self) -> Result<(), SenderError> {
+        let length = self.ledger.store().length().await;
+        let length = length.map_err(LedgerError::from)?;
+        if let Some(last) = length.checked_sub(1) {
+            let wait = self.views.wait_for(&[NAME], Position(last), SEEN_WITHIN);
+            wait.await?;
+        }
+        Ok(())
+    }
+
+    async fn attend(&self, open: Open) -> Result<Round, SenderError> {
+        match open.notice.state {
+            NoticeState::Pending => self.send(open.account, &open.notice).await,
+            NoticeState::Sent { channel, at } => {
+                self.ask(open.account, &open.notice, channel, at).await
+            }
+            _ => Ok(Round::default()),
+        }
+    }
+
+    /// The carriers that can still be tried, the preferred first.
+    fn carriers(&self, notice: &Notice, contact: &Contact) -> Vec<&Arc<dyn Carrier>> {
+        let given_up = |channel| notice.failures.iter().any(|f| f.channel == channel);
+        let usable = self
+            .carriers
+            .iter()
+            .filter(|carrier| !given_up(carrier.channel()) && !carrier.address(contact).is_empty());
+        usable.collect()
+    }
+
+    async fn send(&self, account: AccountId, notice: &Notice) -> Result<Round, SenderError> {
+        let before = notice.to_former.then_some(notice.revision);
+        let contact = self.ledger.contact(account, before).await?;
+        let carriers = self.carriers(notice, &contact);
+        let Some(carrier) = carriers.first() else {
+            let channel = self.carriers.first().map_or(Channel::Sms, |c| c.channel());
+            let fault = NoticeFault::NoAddress;
+            let given_up = self.give_up(account, notice, channel, (fault, 0, true));
+            return given_up.await;
+        };
+        let channel = carrier.channel();
+        if self.rests(notice, channel) {
+            return Ok(Round::default());
+        }
+        let letter = Letter {
+            id: notice.notice,
+            account,
+            message: notice.message,
+            to: Zeroizing::new(carrier.address(&contact).to_owned()),
+            text: message_text(notice.message, Lang::Vi).to_owned(),
+        };
+        let last = carriers.len() == 1;
+        match carrier.carry(&letter).await {
+            Ok(Carried::Accepted) => self.left(account, notice, channel).await,
+            Ok(Carried::Delivered) => {
+                let left = self.left(account, notice, channel).await?;
+                Ok(left.and(self.received(account, notice, channel).await?))
+            }
+            Ok(Carried::Failed) | Err(CarryError::Refused) => {
+                let failed = self.failure(notice, channel);
+                let why = (NoticeFault::Refused, failed, last);
+                self.give_up(account, notice, channel, why).await
+            }
+            Err(CarryError::Temporary) => {
+                let failed = self.failure(notice, channel);
+                if failed < self.settings.attempts_max {
+                    self.put_off(notice, channel, failed);
+                    return Ok(Round {
+                        put_off: 1,
+                        ..Round::default()
+                    });
+                }
+                let why = (NoticeFault::Unreachable, failed, last);
+                self.give_up(account, notice, channel, why).await
+            }
+        }
+    }
+
+    /// Asks what became of a notice that left.
+    async fn ask(
+        &self,
+        account: AccountId,
+        notice: &Notice,
+        channel: Channel,
+        left_at: Micros,
+    ) -> Result<Round, SenderError> {
+        if self.rests(notice, channel) {
+            return Ok(Round::default());
+        }
+        let carrier = self.carriers.iter().find(|c| c.channel() == channel);
+        let answer = match carrier {
+            Some(carrier) => carrier.receipt(notice.notice).await,
+            None => Err(CarryError::Temporary),
+        };
+        let last = self.is_last(account, notice, channel).await?;
+        let overdue = self.ledger.now() >= after(left_at, self.settings.receipt_within);
+        match answer {
+            Ok(Carried::Delivered) => self.received(account, notice, channel).await,
+            Ok(Carried::Failed) => {
+                let why = (NoticeFault::Refused, 1, last);
+                self.give_up(account, notice, channel, why).await
+            }
+            _ if overdue => {
+                let why = (NoticeFault::Unconfirmed, 1, last);
+                self.give_up(account, notice, channel, why).await
+            }
+            _ => {
+                let until = after(self.ledger.now(), self.settings.receipt_every);
+                let mut tries = self.tries.lock();
+                tries
+                    .entry((notice.notice, channel))
+                    .or_default()
+                    .not_before = Some(until);
+                Ok(Round::default())
+            }
+        }
+    }
+
+    /// Whether no other channel is left once this one is given up.
+    async fn is_last(
+        &self,
+        account: AccountId,
+        notice: &Notice,
+        channel: Channel,
+    ) -> Result<bool, SenderError> {
+        let before = notice.to_former.then_some(notice.revision);
+        let contact = self.ledger.contact(account, before).await?;
+        let mut others = self.carriers(notice, &contact).into_iter();
+        Ok(!others.any(|carrier| carrier.channel() != channel))
+    }
+
+    // ---- what was tried ----------------------------------------------------------------------------
+
+    fn rests(&self, notice: &Notice, channel: Channel) -> bool {
+        let tries = self.tries.lock();
+        let until = tries
+            .get(&(notice.notice, channel))
+            .and_then(|tries| tries.not_before);
+        until.is_some_and(|until| self.ledger.now() < until)
+    }
+
+    /// Counts a failure; how many there were.
+    fn failure(&self, notice: &Notice, channel: Channel) -> u16 {
+        let mut tries = self.tries.lock();
+        let tries = tries.entry((notice.notice, channel)).or_default();
+        tries.failed = tries.failed.saturating_add(1);
+        tries.failed
+    }
+
+    fn put_off(&self, notice: &Notice, channel: Channel, failed: u16) {
+        let random = u64::from_le_bytes(self.ledger.assembler().ids().array());
+        let wait = self.settings.backoff.wait(failed, random);
+        let until = after(self.ledger.now(), wait);
+        let mut tries = self.tries.lock();
+        tries
+            .entry((notice.notice, channel))
+            .or_default()
+            .not_before = Some(until);
+    }
+
+    fn forget(&self, notice: &Notice, channel: Channel) {
+        self.tries.lock().remove(&(notice.notice, channel));
+    }
+
+    // ---- what is recorded --------------------------------------------------------------------------
+
+    async fn left(
+        &self,
+        account: AccountId,
+        notice: &Notice,
+        channel: Channel,
+    ) -> Result<Round, SenderError> {
+        self.forget(notice, channel);
+        let command = Command::RecordNoticeSent {
+            notice: notice.notice,
+            message: notice.message,
+            channel,
+        };
+        self.record(account, notice, channel, command).await?;
+        Ok(Round {
+            sent: 1,
+            ..Round::default()
+        })
+    }
+
+    async fn received(
+        &self,
+        account: AccountId,
+        notice: &Notice,
+        channel: Channel,
+    ) -> Result<Round, SenderError> {
+        self.forget(notice, channel);
+        let command = Command::RecordNoticeDelivered {
+            notice: notice.notice,
+            case: notice.case,
+            channel,
+            received_at: self.ledger.now(),
+        };
+        self.record(account, notice, channel, command).await?;
+        Ok(Round {
+            received: 1,
+            ..Round::default()
+        })
+    }
+
+    async fn give_up(
+        &self,
+        account: AccountId,
+        notice: &Notice,
+        channel: Channel,
+        (fault, attempts, last): (NoticeFault, u16, bool),
+    ) -> Result<Round, SenderError> {
+        self.forget(notice, channel);
+        let command = Command::RecordNoticeFailed {
+            notice: notice.notice,
+            channel,
+            fault,
+            attempts,
+            last,
+        };
+        self.record(account, notice, channel, command).await?;
+        Ok(Round {
+            given_up: 1,
+            ..Round::default()
+        })
+    }
+
+    /// A refusal (a closed account) is recorded like any other, and takes the notice off the outbox
+    /// by the event that closed the account.
+    async fn record(
+        &self,
+        account: AccountId,
+        notice: &Notice,
+        channel: Channel,
+        command: Command,
+    ) -> Result<(), SenderError> {
+        let command_id = command_id(notice.notice, channel, &command);
+        let submission = Submission {
+            command,
+            target: Target::Account(account),
+            command_id,
+            correlation: None,
+            actor: Actor {
+                role: Role::Ledger,
+                principal: PrincipalId::ZERO,
+                key: None,
+            },
+            proven: Proven::none(),
+            expected: None,
+            occurred_at: None,
+            secrets: Secrets::default(),
+        };
+        match self.ledger.submit(submission).await {
+            Ok(_) | Err(LedgerError::Flood { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn after(instant: Micros, wait: Duration) -> Micros {
+    instant.plus(i64::try_from(wait.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// The id of an outcome's command: each notice has at most one outcome of a kind on a channel.
+fn command_id(notice: EventId, channel: Channel, command: &Command) -> CommandId {
+    let mut hasher = blake3::Hasher::new_derive_key("idledger 2026 command id of a notice v1");
+    hasher.update(&notice.0);
+    hasher.update(&[channel as u8, command.kind() as u8]);
+    let mut id = [0; 16];
+    hasher.finalize_xof().fill(&mut id);
+    CommandId(id)
+}

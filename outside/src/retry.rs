@@ -1,0 +1,142 @@
+//! When to try again, and when not to try at all.
+//!
+//! Waiting grows with every try and is drawn at random below its bound ("full jitter"), so that many
+//! that failed together do not come back together. Pure: time and randomness are parameters.
+
+use domain::ids::Micros;
+use parking_lot::Mutex;
+use std::time::Duration;
+
+/// How waiting grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backoff {
+    /// Bound of the first wait.
+    pub first: Duration,
+    /// Bound of every wait.
+    pub most: Duration,
+}
+
+impl Backoff {
+    /// How long to wait after the `tries`-th failure (from 1). `random`: any number.
+    pub fn wait(&self, tries: u16, random: u64) -> Duration {
+        let doublings = u32::from(tries.saturating_sub(1)).min(32);
+        let bound = self
+            .first
+            .saturating_mul(1 << doublings.min(31))
+            .min(self.most);
+        let bound = u64::try_from(bound.as_micros()).unwrap_or(u64::MAX);
+        // The upper half of the range, so that no wait is none.
+        let half = bound / 2;
+        Duration::from_micros(half + random % (bound - half).max(1))
+    }
+}
+
+/// What a breaker allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Everything; so many failures in a row so far.
+    Closed(u16),
+    /// Nothing before this instant.
+    Open(Micros),
+    /// One try is under way and decides; if it never comes back, another may after this instant.
+    Trying(Micros),
+}
+
+/// Leaves a peer alone that failed too often: its callers get their answer at once, and it gets time.
+#[derive(Debug)]
+pub struct Breaker {
+    state: Mutex<State>,
+    failures_max: u16,
+    rest: Duration,
+}
+
+impl Breaker {
+    /// Opens after `failures_max` failures in a row, for `rest`.
+    pub const fn new(failures_max: u16, rest: Duration) -> Self {
+        Self {
+            state: Mutex::new(State::Closed(0)),
+            failures_max,
+            rest,
+        }
+    }
+
+    /// Whether the peer may be asked now. After a rest, one caller is let through to find out.
+    pub fn allows(&self, now: Micros) -> bool {
+        let mut state = self.state.lock();
+        match *state {
+            State::Closed(_) => true,
+            State::Open(until) | State::Trying(until) if now >= until => {
+                *state = State::Trying(self.after(now));
+                true
+            }
+            State::Open(_) | State::Trying(_) => false,
+        }
+    }
+
+    /// It answered.
+    pub fn succeeded(&self) {
+        *self.state.lock() = State::Closed(0);
+    }
+
+    /// It did not. Returns whether this opened the breaker.
+    pub fn failed(&self, now: Micros) -> bool {
+        let mut state = self.state.lock();
+        let failures = match *state {
+            State::Closed(failures) => failures.saturating_add(1),
+            State::Open(_) => return false,
+            State::Trying(_) => self.failures_max,
+        };
+        if failures < self.failures_max {
+            *state = State::Closed(failures);
+            return false;
+        }
+        *state = State::Open(self.after(now));
+        true
+    }
+
+    fn after(&self, now: Micros) -> Micros {
+        now.plus(i64::try_from(self.rest.as_micros()).unwrap_or(i64::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_to_a_bound_and_differ() {
+        let backoff = Backoff {
+            first: Duration::from_secs(1),
+            most: Duration::from_secs(60),
+        };
+        for (tries, bound) in [(1, 1), (2, 2), (3, 4), (6, 32), (7, 60), (u16::MAX, 60)] {
+            for random in [0, 1, 12_345, u64::MAX] {
+                let wait = backoff.wait(tries, random);
+                assert!(wait <= Duration::from_secs(bound), "{tries}: {wait:?}");
+                assert!(wait >= Duration::from_secs(bound) / 2, "{tries}: {wait:?}");
+            }
+        }
+        assert_ne!(backoff.wait(3, 5), backoff.wait(3, 700_000));
+    }
+
+    #[test]
+    fn a_breaker_opens_rests_and_tries_one() {
+        let breaker = Breaker::new(3, Duration::from_secs(10));
+        let at = |seconds: i64| Micros(seconds * Micros::SECOND);
+        assert!(!breaker.failed(at(0)) && !breaker.failed(at(0)));
+        breaker.succeeded();
+        assert!(!breaker.failed(at(1)) && !breaker.failed(at(1)));
+        assert!(breaker.allows(at(1)));
+        assert!(breaker.failed(at(1)), "the third in a row opens it");
+        assert!(!breaker.allows(at(10)));
+        assert!(breaker.allows(at(11)), "one is let through");
+        assert!(!breaker.allows(at(11)), "and no second one");
+        assert!(breaker.failed(at(12)), "it failed too");
+        assert!(!breaker.allows(at(21)));
+        assert!(breaker.allows(at(22)));
+        assert!(!breaker.allows(at(31)), "a try that never came back");
+        assert!(breaker.allows(at(32)));
+        breaker.succeeded();
+        assert!(breaker.allows(at(32)) && breaker.allows(at(32)));
+    }
+}
