@@ -1,11 +1,11 @@
 //! Every route and every layer, on one screen.
 
 use crate::commands::{
-    activation, dependant, desk, device, document, law as making, level, lock, lock_request, phone,
-    registration, share,
+    activation, dependant, desk, device, document, law as making, level, lock, lock_request,
+    notice, phone, registration, share,
 };
 use crate::openapi;
-use crate::queries::{account, event, feed, law, ledger, operations, personal, sharing};
+use crate::queries::{account, event, feed, law, ledger, notices, operations, personal, sharing};
 use crate::state::Api;
 use crate::telemetry;
 use axum::Router;
@@ -72,6 +72,9 @@ fn contract() -> OpenApiRouter<Api> {
         .routes(routes!(making::propose))
         .routes(routes!(making::approve))
         .routes(routes!(making::reject))
+        // Notices
+        .routes(routes!(notices::list))
+        .routes(routes!(notice::receipt))
         // Reads
         .routes(routes!(law::list))
         .routes(routes!(law::in_force))

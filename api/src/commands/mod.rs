@@ -12,6 +12,7 @@ pub mod law;
 pub mod level;
 pub mod lock;
 pub mod lock_request;
+pub mod notice;
 pub mod phone;
 pub mod receipt;
 pub mod registration;

@@ -6,6 +6,7 @@ pub mod event;
 pub mod feed;
 pub mod law;
 pub mod ledger;
+pub mod notices;
 pub mod operations;
 pub mod personal;
 pub mod sharing;
