@@ -16,7 +16,7 @@ use crate::disk::{Disk, RealDisk};
 use crate::evidence::Proven;
 use crate::ledger::{Ledger, Parts};
 use crate::messenger::{Discard, Messenger};
-use crate::registry::{Population, RegistryError};
+use crate::registry::{BySector, DocumentRegistry, Population, PopulationRegistry, RegistryError};
 use crate::secrets::{KeySource, Keys, SecretError};
 use crate::segments::{self, OpenReport, Segments};
 use crate::store::{EventStore, StoreError};
@@ -27,6 +27,7 @@ use crate::writer::assemble::Assembler;
 use domain::event::LedgerCreated;
 use domain::ids::{Category, LedgerId, PublicKey};
 use domain::law::{self, LawFileError};
+use domain::vocabulary::DocumentKind;
 use ed25519_dalek::SigningKey;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -118,6 +119,10 @@ pub struct Options {
     pub segments: segments::Options,
     /// What the log and the vault are written to.
     pub disk: Arc<dyn Disk>,
+    /// Confirms people, instead of the embedded registry.
+    pub people: Option<Arc<dyn PopulationRegistry>>,
+    /// Confirm documents of their kind; every other kind stays with the embedded registry.
+    pub documents: Vec<(DocumentKind, Arc<dyn DocumentRegistry>)>,
 }
 
 impl Options {
@@ -134,6 +139,8 @@ impl Options {
             cost: Cost::default(),
             segments: segments::Options::default(),
             disk: Arc::new(RealDisk),
+            people: None,
+            documents: Vec::new(),
         }
     }
 }
@@ -317,8 +324,11 @@ async fn assemble(
         vault: Arc::clone(&vault),
         credentials,
         keys,
-        people: registry.clone(),
-        documents: registry.clone(),
+        people: options.people.clone().unwrap_or_else(|| registry.clone()),
+        documents: Arc::new(BySector {
+            sectors: options.documents.clone(),
+            others: registry.clone(),
+        }),
         embedded: Some(registry),
         messenger: Arc::clone(&options.messenger),
         assembler: Assembler::new(key, vault, Arc::clone(&options.ids)),

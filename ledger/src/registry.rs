@@ -56,6 +56,28 @@ pub trait DocumentRegistry: Send + Sync + 'static {
     ) -> BoxFuture<'a, DocumentAnswer>;
 }
 
+/// Several sector registries as one: each kind of document is asked of the registry that owns it.
+/// A kind that nobody here owns goes to `others`.
+pub struct BySector {
+    /// Kinds and their registries.
+    pub sectors: Vec<(DocumentKind, Arc<dyn DocumentRegistry>)>,
+    /// Every other kind.
+    pub others: Arc<dyn DocumentRegistry>,
+}
+
+impl DocumentRegistry for BySector {
+    fn check<'a>(
+        &'a self,
+        personal_id: &'a str,
+        kind: DocumentKind,
+        number: &'a str,
+    ) -> BoxFuture<'a, DocumentAnswer> {
+        let own = self.sectors.iter().find(|(known, _)| *known == kind);
+        let registry = own.map_or(&self.others, |(_, registry)| registry);
+        registry.check(personal_id, kind, number)
+    }
+}
+
 /// A registry that cannot be reached: every question gets "no answer".
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Unreachable;

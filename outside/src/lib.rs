@@ -10,4 +10,6 @@ pub mod clock;
 pub mod erasure;
 pub mod http;
 pub mod notices;
+pub mod registry;
 pub mod retry;
+pub mod settings;

@@ -154,7 +154,7 @@ async fn serve_it(
         mailbox: Some(mailbox),
         clock: None,
     };
-    serve(global, config, ledger, simulated).await
+    serve(global, config, ledger, (simulated, Vec::new())).await
 }
 
 /// The people of a seed, as the registry takes them.

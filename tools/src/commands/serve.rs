@@ -15,7 +15,10 @@ use ledger::messenger::Mailbox;
 use ledger::wiring::{Ids, ManualClock, SystemRandomness};
 use outside::clock::Clock;
 use outside::erasure::ErasureError;
+use outside::notices::sms::Codes;
+use outside::notices::{Carrier, Sender, Settings};
 use projections::{Options as ViewOptions, Views};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -53,6 +56,14 @@ pub struct ServeArgs {
         value_parser = clap::value_parser!(i64).range(0..=4_102_444_800)
     )]
     simulate_clock: Option<i64>,
+    /// Settings of mail server, SMS gateway and registries (TOML)
+    #[arg(
+        long,
+        env = "LEDGER_OUTSIDE",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    outside: Option<PathBuf>,
     /// Logs as JSON
     #[arg(long, env = "LEDGER_LOG_JSON", hide_env_values = true)]
     log_json: bool,
@@ -76,6 +87,10 @@ pub fn run(global: &Global, args: &ServeArgs) -> anyhow::Result<Exit> {
                 .simulate_clock
                 .map(|seconds| Arc::new(ManualClock::new(Micros(seconds * Micros::SECOND)))),
         };
+        let carriers = match &args.outside {
+            Some(path) => reach_outside(&mut options, path)?,
+            None => Vec::new(),
+        };
         if let Some(mailbox) = &simulated.mailbox {
             options.messenger = mailbox.clone();
         }
@@ -88,7 +103,7 @@ pub fn run(global: &Global, args: &ServeArgs) -> anyhow::Result<Exit> {
         if !global.quiet {
             opening::tell(&report);
         }
-        serve(global, config, ledger, simulated).await
+        serve(global, config, ledger, (simulated, carriers)).await
     })
 }
 
@@ -118,7 +133,7 @@ pub async fn serve(
     global: &Global,
     config: Config,
     ledger: Ledger,
-    simulated: Simulated,
+    (simulated, carriers): (Simulated, Vec<Arc<dyn Carrier>>),
 ) -> anyhow::Result<Exit> {
     let store = Arc::clone(ledger.store());
     let options = ViewOptions {
@@ -129,7 +144,14 @@ pub async fn serve(
     finish_erasure(&ledger, &views).await?;
     let (stop, _) = watch::channel(false);
     let clock = Clock::new(ledger.clone(), views.clone());
-    let clock = tokio::spawn(clock.run(stopped(&stop)));
+    let mut by_itself = tokio::task::JoinSet::new();
+    by_itself.spawn(clock.run(stopped(&stop)));
+    if !carriers.is_empty() {
+        // Without any, notices wait in the outbox and in the app.
+        let patience = Settings::default();
+        let sender = Sender::new(ledger.clone(), views.clone(), carriers, patience);
+        by_itself.spawn(sender.run(stopped(&stop)));
+    }
     let server = Server::bind(config, ledger, views.clone(), simulated.mailbox).await?;
     if let Some(clock) = simulated.clock {
         server.simulate_clock(clock);
@@ -140,10 +162,35 @@ pub async fn serve(
     }
     let ended = server.run(asked_to_stop()).await;
     stop.send_replace(true);
-    clock.await.context("the clock broke down")?;
+    while let Some(task) = by_itself.join_next().await {
+        task.context("what the ledger does by itself broke down")?;
+    }
     views.close().await?;
     ended?;
     Ok(Exit::Ok)
+}
+
+/// Sets up what the settings file names: registries and codes for the ledger, carriers for notices.
+fn reach_outside(
+    options: &mut ledger::open::Options,
+    path: &Path,
+) -> anyhow::Result<Vec<Arc<dyn Carrier>>> {
+    let outside = outside::settings::read(path, &options.ids)?;
+    let mut carriers: Vec<Arc<dyn Carrier>> = Vec::new();
+    if let Some(gateway) = outside.sms {
+        options.messenger = Arc::new(Codes::start(gateway.clone()));
+        carriers.push(Arc::new(gateway));
+    }
+    if let Some(mail) = outside.mail {
+        carriers.push(Arc::new(mail));
+    }
+    if let Some(registry) = outside.population {
+        options.people = Some(Arc::new(registry));
+    }
+    for (kind, registry) in outside.documents {
+        options.documents.push((kind, Arc::new(registry)));
+    }
+    Ok(carriers)
 }
 
 /// Resolves when `stop` says so, or is gone.

@@ -1,0 +1,211 @@
+//! The settings file of what reaches outside: mail server, SMS gateway, registries.
+//!
+//! ```toml
+//! key_file = "outside.key"        # signs requests: an Ed25519 seed, 64 hexadecimal digits
+//!
+//! [mail]
+//! host = "127.0.0.1"
+//! port = 25
+//! from = "VNeID <no-reply@example.vn>"
+//! # user = "…"
+//! # password_file = "mail.password"
+//!
+//! [sms]
+//! url = "https://sms.example.vn"
+//! peer_key = "…"                  # Ed25519 public key, 64 hexadecimal digits
+//! accepted_counts = true          # what the gateway took counts as received
+//!
+//! [population]                    # instead of the embedded registry
+//! url = "https://npdb.example.vn"
+//! peer_key = "…"
+//!
+//! [documents.driving_licence]     # one for each kind of document; others stay with the embedded one
+//! url = "https://gplx.example.vn"
+//! peer_key = "…"
+//! ```
+//!
+//! Owns the names in the file. Secrets stand in files of their own and are read once.
+
+use crate::http::{Peer, PeerError, PeerSettings};
+use crate::notices::mail::{Mail, MailError, MailSettings};
+use crate::notices::sms::Gateway;
+use crate::registry::{HttpRegistry, Settings as Patience};
+use domain::ids::PublicKey;
+use domain::vocabulary::DocumentKind;
+use ed25519_dalek::SigningKey;
+use ledger::wiring::Ids;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// Longest time for one request to a peer, unless the file says otherwise, in milliseconds.
+const TIME_MAX_MS: u64 = 3000;
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// A file cannot be read.
+    #[error("{what} cannot be read: {source}")]
+    Read {
+        /// Which.
+        what: &'static str,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It does not say what it should.
+    #[error("the settings are not good: {0}")]
+    Parse(String),
+    /// The signing key.
+    #[error("the key file does not hold 64 hexadecimal digits")]
+    Key,
+    /// A peer.
+    #[error("{what}: {source}")]
+    Peer {
+        /// Which.
+        what: String,
+        /// Why.
+        source: PeerError,
+    },
+    /// The mail server.
+    #[error("mail: {0}")]
+    Mail(#[from] MailError),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    key_file: Option<PathBuf>,
+    mail: Option<MailPart>,
+    sms: Option<SmsPart>,
+    population: Option<PeerPart>,
+    #[serde(default)]
+    documents: BTreeMap<String, PeerPart>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MailPart {
+    host: String,
+    port: u16,
+    from: String,
+    user: Option<String>,
+    password_file: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SmsPart {
+    url: String,
+    peer_key: PublicKey,
+    time_max_ms: Option<u64>,
+    accepted_counts: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PeerPart {
+    url: String,
+    peer_key: PublicKey,
+    time_max_ms: Option<u64>,
+}
+
+/// What the file set up.
+#[derive(Default)]
+pub struct Outside {
+    /// E-mail.
+    pub mail: Option<Mail>,
+    /// SMS.
+    pub sms: Option<Gateway>,
+    /// The population registry, instead of the embedded one.
+    pub population: Option<HttpRegistry>,
+    /// Sector registries, by the kind of document they own.
+    pub documents: Vec<(DocumentKind, HttpRegistry)>,
+}
+
+/// Reads a settings file; names of files in it are relative to it.
+pub fn read(path: &Path, ids: &Arc<Ids>) -> Result<Outside, SettingsError> {
+    let text = read_text("the settings file", path)?;
+    let file: File =
+        toml::from_str(&text).map_err(|error| SettingsError::Parse(error.message().to_owned()))?;
+    let beside = path.parent().unwrap_or(Path::new("."));
+    let key = match &file.key_file {
+        Some(key) => Some(read_key(&beside.join(key))?),
+        None => None,
+    };
+    let peer = |what: &str, part: PeerPart| {
+        let key = key.clone().ok_or_else(|| {
+            SettingsError::Parse("`key_file` is missing: requests are signed".to_owned())
+        })?;
+        let settings = PeerSettings {
+            base: part.url,
+            key,
+            peer_key: part.peer_key,
+            time_max: Duration::from_millis(part.time_max_ms.unwrap_or(TIME_MAX_MS)),
+        };
+        Peer::new(settings, Arc::clone(ids)).map_err(|source| SettingsError::Peer {
+            what: what.to_owned(),
+            source,
+        })
+    };
+    let mut outside = Outside::default();
+    if let Some(part) = file.mail {
+        outside.mail = Some(mail(part, beside)?);
+    }
+    if let Some(part) = file.sms {
+        let accepted_counts = part.accepted_counts;
+        let part = PeerPart {
+            url: part.url,
+            peer_key: part.peer_key,
+            time_max_ms: part.time_max_ms,
+        };
+        outside.sms = Some(Gateway::new(peer("sms", part)?, accepted_counts));
+    }
+    if let Some(part) = file.population {
+        let peer = peer("population", part)?;
+        outside.population = Some(HttpRegistry::new(peer, Patience::default()));
+    }
+    for (name, part) in file.documents {
+        let kind = DocumentKind::deserialize(toml::Value::String(name.clone()))
+            .map_err(|error| SettingsError::Parse(error.message().to_owned()))?;
+        let registry = HttpRegistry::new(peer(&name, part)?, Patience::default());
+        outside.documents.push((kind, registry));
+    }
+    Ok(outside)
+}
+
+fn mail(part: MailPart, beside: &Path) -> Result<Mail, SettingsError> {
+    let login = match (part.user, part.password_file) {
+        (Some(user), Some(file)) => {
+            let password = read_text("the mail password", &beside.join(file))?;
+            Some((user, password.trim_end().to_owned()))
+        }
+        (None, None) => None,
+        _ => {
+            let reason = "`user` and `password_file` belong together";
+            return Err(SettingsError::Parse(reason.to_owned()));
+        }
+    };
+    Ok(Mail::new(MailSettings {
+        host: part.host,
+        port: part.port,
+        from: part.from,
+        login,
+    })?)
+}
+
+fn read_text(what: &'static str, path: &Path) -> Result<Zeroizing<String>, SettingsError> {
+    let text = std::fs::read_to_string(path);
+    let text = text.map_err(|source| SettingsError::Read { what, source })?;
+    Ok(Zeroizing::new(text))
+}
+
+fn read_key(path: &Path) -> Result<SigningKey, SettingsError> {
+    let text = read_text("the key file", path)?;
+    let mut seed = Zeroizing::new([0; 32]);
+    hex::decode_to_slice(text.trim(), seed.as_mut_slice()).map_err(|_| SettingsError::Key)?;
+    Ok(SigningKey::from_bytes(&seed))
+}
