@@ -35,6 +35,7 @@ pub const fn told(event: &Event) -> Option<Told> {
             _ => (Message::LockChanged, None),
         },
         Event::LockGroundRemoved(_) => (Message::LockChanged, None),
+        Event::LockRequestRefused(_) => (Message::LockRequestRefused, None),
         _ => return None,
     };
     Some(Told {

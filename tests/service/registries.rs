@@ -7,6 +7,7 @@ use domain::ids::{AreaCode, Micros};
 use domain::personal::Person;
 use domain::vocabulary::{DocumentKind, LinkOutcome, RegistryOutcome};
 use ledger::registry::{DocumentRegistry as _, PopulationRegistry as _};
+use outside::http::PeerError;
 use outside::registry::{HttpRegistry, Settings};
 use outside::retry::Backoff;
 
@@ -133,7 +134,6 @@ async fn a_registry_that_cannot_be_reached_is_unavailable() {
     assert!(adapter.confirm(&person("030184000001")).await == UNAVAILABLE);
     assert_eq!(registry.asked(), 0);
     // Personal data do not leave this machine in the clear.
-    use outside::http::PeerError;
     for (base, error) in [
         ("http://npdb.example.vn", PeerError::Plain),
         ("http://192.0.2.1/npdb", PeerError::Plain),
