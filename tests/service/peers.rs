@@ -119,8 +119,8 @@ impl Gateway {
     }
 
     pub fn peer(&self, world: &World) -> Peer {
-        let ids = world.ledger.assembler().ids();
-        peer(self.base.clone(), ids.clone(), Duration::from_secs(5))
+        let ids = Ids::new(world.clock.clone(), Arc::new(SeededRandomness::new(97)));
+        peer(self.base.clone(), Arc::new(ids), Duration::from_secs(5))
     }
 
     pub fn fail(&self, failing: bool) {
