@@ -181,7 +181,7 @@ async fn a_gateway_that_fails_is_tried_again_and_given_up_visibly() {
         (3, true, Channel::Sms)
     );
     gateway.fail(false);
-    world.pass(3600);
+    world.pass(600);
     assert_eq!(
         sender.round().await.unwrap(),
         Round::default(),

@@ -171,10 +171,10 @@ async fn an_authority_asks_for_a_lock_and_reads_the_answer_in_writing() {
         .await
         .recorded();
     // The holder was told at once.
-    let told = world.mailbox.newest(50);
-    let changed = domain::vocabulary::Message::LockChanged;
-    assert!(told.iter().any(|message| message.message == changed));
     world.settle().await;
+    let told = world.views.notices(account.parse().unwrap()).unwrap();
+    let changed = domain::vocabulary::Message::LockChanged;
+    assert!(told.iter().any(|notice| notice.message == changed));
     assert_eq!(world.get(&at).await.ok().json()["locked"], true);
     let read = world.get_signed(&world.competent, &path).await.ok().json();
     let requests = read["requests"].as_array().unwrap();
