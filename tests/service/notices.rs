@@ -274,6 +274,7 @@ async fn codes_leave_directly_and_are_nowhere_else() {
     codes.send(OutgoingMessage {
         account: AccountId([7; 16]),
         phone: "+84912345678".to_owned(),
+        email: String::new(),
         message: domain::vocabulary::Message::OtpSent,
         challenge: None,
         code: Some("482913".to_owned()),

@@ -92,6 +92,7 @@ impl Carrier for Simulated {
         self.0.send(OutgoingMessage {
             account: letter.account,
             phone: letter.to.to_string(),
+            email: String::new(),
             message: letter.message,
             challenge: None,
             code: None,
