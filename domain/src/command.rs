@@ -17,8 +17,8 @@ use crate::vocabulary::{
     Capture, Channel, ChipEvidence, CloseReason, CommandKind, Database, DependantKind,
     DocumentKind, LawKind, LinkOutcome, LockAction, LockGround, LockRefusal, MatchResult, Message,
     Modality, NoticeFault, OtpPurpose, QuestionId, RefusalReason, RegistrationMethod,
-    RegistryOutcome, Relation, RetentionClass, ShareField, ShareMode, Status, StepUpMethod,
-    UnbindReason, Validity, WithdrawReason,
+    RegistryOutcome, Relation, ResidenceStatus, RetentionClass, ShareField, ShareMode, Status,
+    StepUpMethod, UnbindReason, Validity, WithdrawReason,
 };
 use wincode::{SchemaRead, SchemaWrite};
 
@@ -258,6 +258,25 @@ pub enum RegistryAnswer {
         area: AreaCode,
         birth_date: String,
         has_chip_card: bool,
+    },
+    /// Not confirmed.
+    Not(RegistryOutcome),
+}
+
+/// The immigration database's answer to what a foreigner declares.
+#[derive(Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "a variant's text says what its fields are")]
+pub enum ImmigrationAnswer {
+    /// Confirmed. Where the person stays, the birth date it knows, the last day of the passport or
+    /// travel document, whether the stay is a residence and until when (`None`: no last day), and
+    /// whether face and fingerprints are in the database (three working days instead of seven).
+    Confirmed {
+        area: AreaCode,
+        birth_date: String,
+        document_until: Option<LocalDay>,
+        residence: ResidenceStatus,
+        residence_until: Option<LocalDay>,
+        biometrics_held: bool,
     },
     /// Not confirmed.
     Not(RegistryOutcome),

@@ -964,6 +964,15 @@ list! {
         /// A ward of any age.
         Ward,
     }
+    /// How a foreigner stays in Viet Nam (Decree 69 art. 7: who resides may have an account).
+    ResidenceStatus {
+        /// A visitor.
+        None,
+        /// thẻ tạm trú
+        Temporary,
+        /// thẻ thường trú
+        Permanent,
+    }
     /// Why a dependant is no longer under a guardian's account.
     DependantEnd {
         /// The guardian took them out.

@@ -5,7 +5,9 @@ use crate::keyring::KeyRing;
 use crate::law::Statutes;
 use crate::messenger::{Messenger, OutgoingMessage};
 use crate::principals::Principals;
-use crate::registry::{DocumentRegistry, Population, PopulationRegistry};
+use crate::registry::{
+    CitizenCardRegistry, DocumentRegistry, ImmigrationRegistry, PopulationRegistry,
+};
 use crate::secrets::Keys;
 use crate::store::{EventStore, StoredRecord};
 use crate::vault::Vault;
@@ -41,10 +43,12 @@ pub struct Parts {
     pub keys: Keys,
     /// Confirms people.
     pub people: Arc<dyn PopulationRegistry>,
+    /// Confirms people at an officer's desk.
+    pub cards: Arc<dyn CitizenCardRegistry>,
+    /// Confirms foreigners.
+    pub immigration: Arc<dyn ImmigrationRegistry>,
     /// Confirms documents.
     pub documents: Arc<dyn DocumentRegistry>,
-    /// The embedded registry, where it is the one in use.
-    pub embedded: Option<Arc<Population>>,
     /// Where notices go.
     pub messenger: Arc<dyn Messenger>,
     /// Signs.
@@ -312,14 +316,19 @@ impl Ledger {
         &self.inner.parts.people
     }
 
+    /// Confirms people at an officer's desk.
+    pub fn cards(&self) -> &Arc<dyn CitizenCardRegistry> {
+        &self.inner.parts.cards
+    }
+
+    /// Confirms foreigners.
+    pub fn immigration(&self) -> &Arc<dyn ImmigrationRegistry> {
+        &self.inner.parts.immigration
+    }
+
     /// Confirms documents.
     pub fn documents(&self) -> &Arc<dyn DocumentRegistry> {
         &self.inner.parts.documents
-    }
-
-    /// The embedded registry, where it is the one in use: records are imported into it.
-    pub fn embedded_registry(&self) -> Option<&Arc<Population>> {
-        self.inner.parts.embedded.as_ref()
     }
 
     /// The signer.

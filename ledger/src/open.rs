@@ -6,7 +6,7 @@
 //! <dir>/log/          the events: the log of record
 //! <dir>/index/        derived: stream heads
 //! <dir>/vault/        wrapped data keys and credential verifiers: as precious as the log
-//! <dir>/registry/     sealed population records
+//! <dir>/registry/     sealed records of people and of foreigners
 //! <dir>/views/        derived: read models
 //! <dir>/secrets/      key-encryption key and signing key, unless they are given from elsewhere
 //! ```
@@ -16,7 +16,10 @@ use crate::disk::{Disk, RealDisk};
 use crate::evidence::Proven;
 use crate::ledger::{Ledger, Parts};
 use crate::messenger::{Discard, Messenger};
-use crate::registry::{BySector, DocumentRegistry, Population, PopulationRegistry, RegistryError};
+use crate::registry::{
+    BySector, CitizenCardRegistry, DocumentRegistry, Immigration, ImmigrationRegistry, Population,
+    PopulationRegistry, RegistryError,
+};
 use crate::secrets::{KeySource, Keys, SecretError};
 use crate::segments::{self, OpenReport, Segments};
 use crate::store::{EventStore, StoreError};
@@ -121,6 +124,10 @@ pub struct Options {
     pub disk: Arc<dyn Disk>,
     /// Confirms people, instead of the embedded registry.
     pub people: Option<Arc<dyn PopulationRegistry>>,
+    /// Confirms people at an officer's desk, instead of the embedded registry.
+    pub cards: Option<Arc<dyn CitizenCardRegistry>>,
+    /// Confirms foreigners, instead of the embedded database.
+    pub immigration: Option<Arc<dyn ImmigrationRegistry>>,
     /// Confirm documents of their kind; every other kind stays with the embedded registry.
     pub documents: Vec<(DocumentKind, Arc<dyn DocumentRegistry>)>,
 }
@@ -140,6 +147,8 @@ impl Options {
             segments: segments::Options::default(),
             disk: Arc::new(RealDisk),
             people: None,
+            cards: None,
+            immigration: None,
             documents: Vec::new(),
         }
     }
@@ -318,6 +327,7 @@ async fn assemble(
         Concurrency::default(),
     )?;
     let registry = options.dir.join("registry");
+    let foreigners = Immigration::open(&registry, &keys, Arc::clone(randomness))?;
     let registry = Arc::new(Population::open(&registry, &keys, Arc::clone(randomness))?);
     let ledger = Ledger::start(Parts {
         store: Arc::new(store) as Arc<dyn EventStore>,
@@ -325,11 +335,15 @@ async fn assemble(
         credentials,
         keys,
         people: options.people.clone().unwrap_or_else(|| registry.clone()),
+        cards: options.cards.clone().unwrap_or_else(|| registry.clone()),
+        immigration: options
+            .immigration
+            .clone()
+            .unwrap_or_else(|| Arc::new(foreigners)),
         documents: Arc::new(BySector {
             sectors: options.documents.clone(),
-            others: registry.clone(),
+            others: registry,
         }),
-        embedded: Some(registry),
         messenger: Arc::clone(&options.messenger),
         assembler: Assembler::new(key, vault, Arc::clone(&options.ids)),
     })

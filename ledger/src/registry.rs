@@ -1,16 +1,23 @@
-//! The registries that the ledger asks before it believes what somebody declares: two ports and the
-//! embedded adapter that answers both from imported population records.
+//! The registries that the ledger asks before it believes what somebody declares: the ports
+//! ([`port`]) and the embedded adapters that answer from imported records.
 //!
 //! The records are the most personal thing in the directory, so they lie there sealed
 //! ([`sealed_file`]); in memory there is an index of keyed hashes (25 bytes a person and a document)
 //! and never more than one opened block. Owns `registry/`. Never appends an event, never lists
 //! anybody: it answers questions about one person who is already named.
 
+mod immigration;
 mod import;
+mod port;
 mod record;
 mod sealed_file;
 
+pub use immigration::{Immigration, ImmigrationRecord};
 pub use import::{Format, ImportReport, ROW_BYTES_MAX, RowError};
+pub use port::{
+    BySector, CitizenCardRegistry, DocumentRegistry, Foreigner, ImmigrationRegistry,
+    PopulationRegistry, Unreachable,
+};
 pub use record::{PopulationRecord, RegisteredDocument, RegisteredGuardian};
 
 use crate::secrets::Keys;
@@ -28,76 +35,8 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Says whether a person is who they declare to be (CSDL quốc gia về dân cư, CSDL căn cước).
-pub trait PopulationRegistry: Send + Sync + 'static {
-    /// Compares the declared data with the registry's.
-    fn confirm<'a>(&'a self, person: &'a Person) -> BoxFuture<'a, RegistryAnswer>;
-
-    /// Whether a person's parent or guardian is that person, both by personal number. A registry that
-    /// knows no relations has no answer.
-    fn relation<'a>(
-        &'a self,
-        dependant: &'a str,
-        guardian: &'a str,
-    ) -> BoxFuture<'a, RelationAnswer> {
-        let _ = (dependant, guardian);
-        Box::pin(async { RelationAnswer::Unavailable })
-    }
-}
-
-/// Says whether a document is a person's.
-pub trait DocumentRegistry: Send + Sync + 'static {
-    /// Looks the document up.
-    fn check<'a>(
-        &'a self,
-        personal_id: &'a str,
-        kind: DocumentKind,
-        number: &'a str,
-    ) -> BoxFuture<'a, DocumentAnswer>;
-}
-
-/// Several sector registries as one: each kind of document is asked of the registry that owns it.
-/// A kind that nobody here owns goes to `others`.
-pub struct BySector {
-    /// Kinds and their registries.
-    pub sectors: Vec<(DocumentKind, Arc<dyn DocumentRegistry>)>,
-    /// Every other kind.
-    pub others: Arc<dyn DocumentRegistry>,
-}
-
-impl DocumentRegistry for BySector {
-    fn check<'a>(
-        &'a self,
-        personal_id: &'a str,
-        kind: DocumentKind,
-        number: &'a str,
-    ) -> BoxFuture<'a, DocumentAnswer> {
-        let own = self.sectors.iter().find(|(known, _)| *known == kind);
-        let registry = own.map_or(&self.others, |(_, registry)| registry);
-        registry.check(personal_id, kind, number)
-    }
-}
-
-/// A registry that cannot be reached: every question gets "no answer".
-#[derive(Debug, Default, Clone, Copy)]
-pub struct Unreachable;
-
-impl PopulationRegistry for Unreachable {
-    fn confirm<'a>(&'a self, _: &'a Person) -> BoxFuture<'a, RegistryAnswer> {
-        Box::pin(async { RegistryAnswer::Not(RegistryOutcome::Unavailable) })
-    }
-}
-
-impl DocumentRegistry for Unreachable {
-    fn check<'a>(
-        &'a self,
-        _: &'a str,
-        _: DocumentKind,
-        _: &'a str,
-    ) -> BoxFuture<'a, DocumentAnswer> {
-        Box::pin(async { DocumentAnswer::Not(LinkOutcome::RegistryUnavailable) })
-    }
-}
+/// Where the records are.
+const FILE: &str = "population.sealed";
 
 /// Why the embedded registry cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -168,7 +107,7 @@ impl Population {
         keys: &Keys,
         randomness: Arc<dyn Randomness>,
     ) -> Result<Self, RegistryError> {
-        let file = SealedFile::open(directory, keys, randomness)?;
+        let file = SealedFile::open(directory, FILE, keys, randomness)?;
         let hashing = blake3::derive_key("idledger 2026 registry index v1", &keys.registry);
         let population = Self {
             file,
@@ -210,7 +149,7 @@ impl Population {
         let mut report = ImportReport::default();
         let mut fresh = Index::default();
         let mut appender = self.file.appender();
-        import::read_rows(format, rows, &mut report, |mut record| {
+        import::read_rows(format, rows, &mut report, |mut record: PopulationRecord| {
             record.as_of = as_of;
             let key = self.person_hash(&record.personal_id);
             if fresh.people.contains_key(&key) {
@@ -368,6 +307,13 @@ impl PopulationRegistry for Population {
                 RelationAnswer::Unavailable
             });
         Box::pin(core::future::ready(answer))
+    }
+}
+
+/// Who has a card stands in the same records.
+impl CitizenCardRegistry for Population {
+    fn confirm<'a>(&'a self, person: &'a Person) -> BoxFuture<'a, RegistryAnswer> {
+        PopulationRegistry::confirm(self, person)
     }
 }
 

@@ -21,7 +21,7 @@ use ledger::evidence::Proven;
 use ledger::ledger::{Ledger, Parts};
 use ledger::memory::Memory;
 use ledger::messenger::Mailbox;
-use ledger::registry::{DocumentRegistry, PopulationRegistry};
+use ledger::registry::{CitizenCardRegistry, DocumentRegistry, PopulationRegistry, Unreachable};
 use ledger::secrets::{Keys, Secret32};
 use ledger::store::{BoxFuture, EventStore};
 use ledger::vault::Vault;
@@ -69,6 +69,12 @@ impl PopulationRegistry for Registry {
             let relation = Relation::Parent;
             RelationAnswer::Confirmed { relation, ward }
         })
+    }
+}
+
+impl CitizenCardRegistry for Registry {
+    fn confirm<'a>(&'a self, person: &'a Person) -> BoxFuture<'a, RegistryAnswer> {
+        PopulationRegistry::confirm(self, person)
     }
 }
 
@@ -458,8 +464,9 @@ pub async fn start(
         credentials,
         keys,
         people: Arc::new(Registry),
+        cards: Arc::new(Registry),
+        immigration: Arc::new(Unreachable),
         documents: Arc::new(Registry),
-        embedded: None,
         messenger: mailbox,
         assembler: Assembler::new(signing, vault, ids),
     })

@@ -1,19 +1,19 @@
-//! Reads population records from CSV and JSON lines, in bounded memory. Errors name a line and what
-//! is wrong with it, never what stands there.
+//! Reads records from CSV and JSON lines, in bounded memory. Errors name a line and what is wrong with
+//! it, never what stands there.
 //!
-//! CSV has a header with the fields' names in any order: `personal_id`, `full_name`, `birth_date`,
-//! `area` and, if wanted, `sex`, `residence`, `card_issued`, `old_id`, `has_chip_card` (`true` or
-//! `false`), `documents` (`kind:number` separated by `;`), `guardians` (`parent:number` or
+//! CSV has a header with the fields' names in any order; of people: `personal_id`, `full_name`,
+//! `birth_date`, `area` and, if wanted, `sex`, `residence`, `card_issued`, `old_id`, `has_chip_card`
+//! (`true` or `false`), `documents` (`kind:number` separated by `;`), `guardians` (`parent:number` or
 //! `guardian:number` separated by `;`) and `ward` (`true` or `false`). A JSON line is an object of the
 //! same fields, with `documents` as a list of `{"kind": …, "number": …}` and `guardians` as a list of
-//! `{"relation": …, "personal_id": …}`.
+//! `{"relation": …, "personal_id": …}`. The fields of foreigners stand in [`super::immigration`].
 
 use super::RegistryError;
 use super::record::{PopulationRecord, RegisteredDocument, RegisteredGuardian};
 use domain::ids::Micros;
 use domain::vocabulary::{DocumentKind, Relation};
 use serde::Deserialize;
-use serde::de::IntoDeserializer;
+use serde::de::{DeserializeOwned, IntoDeserializer};
 use std::cell::Cell;
 use std::io::{BufRead, BufReader, Read};
 use std::rc::Rc;
@@ -23,21 +23,69 @@ pub const ROW_BYTES_MAX: usize = 64 * 1024;
 /// Row errors that are kept; the rest are only counted.
 pub const ROW_ERRORS_MAX: usize = 100;
 
-const COLUMNS: [&str; 12] = [
-    "personal_id",
-    "full_name",
-    "birth_date",
-    "sex",
-    "area",
-    "residence",
-    "card_issued",
-    "old_id",
-    "has_chip_card",
-    "documents",
-    "guardians",
-    "ward",
-];
-const REQUIRED: [&str; 4] = ["personal_id", "full_name", "birth_date", "area"];
+/// The text of a named column; empty where the file has no such column.
+pub(super) type Cells<'a> = &'a dyn Fn(&str) -> Result<&'a str, &'static str>;
+
+/// What one row is.
+pub(super) trait Row: DeserializeOwned {
+    /// Its fields.
+    const COLUMNS: &'static [&'static str];
+    /// Those a file must have.
+    const REQUIRED: &'static [&'static str];
+    /// What to say where one is missing.
+    const MISSING: &'static str;
+
+    /// A record out of a row of CSV.
+    fn of_cells(cells: Cells<'_>) -> Result<Self, &'static str>;
+
+    /// The record with its texts in their stored form, or what is wrong with it.
+    fn checked(self) -> Result<Self, &'static str>;
+}
+
+impl Row for PopulationRecord {
+    const COLUMNS: &'static [&'static str] = &[
+        "personal_id",
+        "full_name",
+        "birth_date",
+        "sex",
+        "area",
+        "residence",
+        "card_issued",
+        "old_id",
+        "has_chip_card",
+        "documents",
+        "guardians",
+        "ward",
+    ];
+    const REQUIRED: &'static [&'static str] = &["personal_id", "full_name", "birth_date", "area"];
+    const MISSING: &'static str =
+        "a column is missing: personal_id, full_name, birth_date and area are needed";
+
+    fn of_cells(text: Cells<'_>) -> Result<Self, &'static str> {
+        Ok(Self {
+            personal_id: text("personal_id")?.into(),
+            full_name: text("full_name")?.into(),
+            birth_date: text("birth_date")?.into(),
+            sex: text("sex")?.into(),
+            area: text("area")?
+                .parse()
+                .map_err(|_| "the area is not a number")?,
+            residence: text("residence")?.into(),
+            card_issued: text("card_issued")?.into(),
+            old_id: text("old_id")?.into(),
+            has_chip_card: yes(text("has_chip_card")?)
+                .ok_or("has_chip_card is neither true nor false")?,
+            documents: documents(text("documents")?)?,
+            guardians: guardians(text("guardians")?)?,
+            ward: yes(text("ward")?).ok_or("ward is neither true nor false")?,
+            as_of: Micros(0),
+        })
+    }
+
+    fn checked(self) -> Result<Self, &'static str> {
+        Self::checked(self)
+    }
+}
 
 /// How rows are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,14 +149,14 @@ impl ImportReport {
 type Outcome = Result<Result<Change, &'static str>, RegistryError>;
 
 /// Reads all rows and hands each good one on. The outer error ends the import.
-pub(super) fn read_rows(
+pub(super) fn read_rows<R: Row>(
     format: Format,
     rows: impl Read,
     report: &mut ImportReport,
-    mut take: impl FnMut(PopulationRecord) -> Outcome,
+    mut take: impl FnMut(R) -> Outcome,
 ) -> Result<(), RegistryError> {
-    let take = |line, row: Result<PopulationRecord, &'static str>| {
-        let outcome = match row.and_then(PopulationRecord::checked) {
+    let take = |line, row: Result<R, &'static str>| {
+        let outcome = match row.and_then(Row::checked) {
             Ok(record) => take(record)?,
             Err(reason) => Err(reason),
         };
@@ -121,11 +169,9 @@ pub(super) fn read_rows(
     }
 }
 
-type Take<'a> = Result<PopulationRecord, &'a str>;
-
-fn read_json_lines(
+fn read_json_lines<R: Row>(
     rows: impl Read,
-    mut take: impl FnMut(u64, Take<'static>) -> Result<(), RegistryError>,
+    mut take: impl FnMut(u64, Result<R, &'static str>) -> Result<(), RegistryError>,
 ) -> Result<(), RegistryError> {
     let mut rows = BufReader::new(rows);
     let mut line = Vec::new();
@@ -154,9 +200,9 @@ fn read_json_lines(
     Ok(())
 }
 
-fn read_csv(
+fn read_csv<R: Row>(
     rows: impl Read,
-    mut take: impl FnMut(u64, Take<'static>) -> Result<(), RegistryError>,
+    mut take: impl FnMut(u64, Result<R, &'static str>) -> Result<(), RegistryError>,
 ) -> Result<(), RegistryError> {
     const BUFFER: usize = 16 * 1024;
     let budget = Rc::new(Cell::new(ROW_BYTES_MAX + BUFFER));
@@ -172,7 +218,7 @@ fn read_csv(
         .byte_headers()
         .map_err(|error| failed(&error, 1))?
         .clone();
-    let columns = Columns::find(&header)?;
+    let columns = Columns::find::<R>(&header)?;
     let mut row = csv::ByteRecord::new();
     loop {
         budget.set(ROW_BYTES_MAX + BUFFER);
@@ -232,12 +278,12 @@ impl<R: Read> Read for Bounded<R> {
 }
 
 /// Which column holds which field.
-struct Columns([Option<usize>; COLUMNS.len()]);
+struct Columns(Vec<(&'static str, usize)>);
 
 impl Columns {
-    fn find(header: &csv::ByteRecord) -> Result<Self, RegistryError> {
+    fn find<R: Row>(header: &csv::ByteRecord) -> Result<Self, RegistryError> {
         let wrong = |reason| RegistryError::Input { line: 1, reason };
-        let mut columns = [None; COLUMNS.len()];
+        let mut columns = Self(Vec::with_capacity(R::COLUMNS.len()));
         for (at, name) in header.iter().enumerate() {
             let name = if at == 0 {
                 name.strip_prefix(b"\xef\xbb\xbf").unwrap_or(name)
@@ -245,57 +291,35 @@ impl Columns {
                 name
             };
             let name = name.trim_ascii();
-            let known = COLUMNS.iter().position(|known| known.as_bytes() == name);
-            let column = known.and_then(|known| columns.get_mut(known));
-            match column {
-                Some(column @ None) => *column = Some(at),
-                Some(Some(_)) => return Err(wrong("a column stands there twice")),
+            let known = R::COLUMNS.iter().find(|known| known.as_bytes() == name);
+            match known {
+                Some(known) if columns.at(known).is_none() => columns.0.push((known, at)),
+                Some(_) => return Err(wrong("a column stands there twice")),
                 None => return Err(wrong("there is an unknown column; is the header missing?")),
             }
         }
-        let columns = Self(columns);
-        if REQUIRED.iter().any(|name| columns.at(name).is_none()) {
-            return Err(wrong(
-                "a column is missing: personal_id, full_name, birth_date and area are needed",
-            ));
+        if R::REQUIRED.iter().any(|name| columns.at(name).is_none()) {
+            return Err(wrong(R::MISSING));
         }
         Ok(columns)
     }
 
     fn at(&self, name: &str) -> Option<usize> {
-        let known = COLUMNS.iter().position(|known| *known == name)?;
-        *self.0.get(known)?
+        let found = self.0.iter().find(|(known, _)| *known == name);
+        found.map(|(_, at)| *at)
     }
 
-    fn record(&self, row: &csv::ByteRecord) -> Result<PopulationRecord, &'static str> {
-        let text = |name| {
+    fn record<R: Row>(&self, row: &csv::ByteRecord) -> Result<R, &'static str> {
+        R::of_cells(&|name| {
             let bytes = self.at(name).and_then(|at| row.get(at)).unwrap_or_default();
             core::str::from_utf8(bytes)
                 .map(str::trim)
                 .map_err(|_| "the row is not UTF-8")
-        };
-        Ok(PopulationRecord {
-            personal_id: text("personal_id")?.into(),
-            full_name: text("full_name")?.into(),
-            birth_date: text("birth_date")?.into(),
-            sex: text("sex")?.into(),
-            area: text("area")?
-                .parse()
-                .map_err(|_| "the area is not a number")?,
-            residence: text("residence")?.into(),
-            card_issued: text("card_issued")?.into(),
-            old_id: text("old_id")?.into(),
-            has_chip_card: yes(text("has_chip_card")?)
-                .ok_or("has_chip_card is neither true nor false")?,
-            documents: documents(text("documents")?)?,
-            guardians: guardians(text("guardians")?)?,
-            ward: yes(text("ward")?).ok_or("ward is neither true nor false")?,
-            as_of: Micros(0),
         })
     }
 }
 
-fn yes(text: &str) -> Option<bool> {
+pub(super) fn yes(text: &str) -> Option<bool> {
     match text {
         "" | "false" | "0" => Some(false),
         "true" | "1" => Some(true),

@@ -204,7 +204,7 @@ pub fn document_form(number: &str) -> String {
         .collect()
 }
 
-fn folded(text: &str) -> String {
+pub(super) fn folded(text: &str) -> String {
     let folded: String = text.nfc().collect::<String>().to_lowercase();
     // Lower case can leave composed form (there are letters whose lower case is two characters).
     let words: Vec<&str> = folded.split_whitespace().collect();
@@ -215,7 +215,7 @@ fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn is_date(text: &str) -> bool {
+pub(super) fn is_date(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let lengths = [4, 2, 2];
     if parts.len() > 3

@@ -26,7 +26,6 @@ use std::path::Path;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-const FILE: &str = "population.sealed";
 const MAGIC: &[u8; 16] = b"idledger-people\0";
 const VERSION: u16 = 1;
 const AAD_PREFIX: &[u8] = b"idledger-registry/v1\0";
@@ -85,15 +84,16 @@ pub(super) struct SealedFile {
 }
 
 impl SealedFile {
-    /// Opens the file in a directory, or makes both.
+    /// Opens a file in a directory, or makes both.
     pub fn open(
         directory: &Path,
+        name: &str,
         keys: &Keys,
         randomness: Arc<dyn Randomness>,
     ) -> Result<Self, RegistryError> {
         let io = RegistryError::io;
         std::fs::create_dir_all(directory).map_err(io("making the directory of"))?;
-        let path = directory.join(FILE);
+        let path = directory.join(name);
         if !path.try_exists().map_err(io("opening"))? {
             create(directory, &path, keys, &*randomness)?;
         }
@@ -325,7 +325,7 @@ fn create(
     header.extend(id);
     header.extend(keys.check());
     let header = closed(header);
-    let aside = directory.join("population.sealed.new");
+    let aside = path.with_extension("sealed.new");
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);

@@ -16,7 +16,7 @@ use domain::command::{
 use domain::ids::Category;
 use domain::ids::{AccountId, ChallengeId, LookupHash, PrincipalId, StreamId, VerifierId};
 use domain::personal::Person;
-use domain::vocabulary::{Level, Role};
+use domain::vocabulary::{Database, Level, Role};
 
 /// Everything observed for one attempt.
 #[derive(Default)]
@@ -121,8 +121,11 @@ impl Observed {
             observed.claims.push((*claim, *stream, holder, state));
         }
         let person = person_of(&job.command).or(loaded.person.as_ref());
-        if let (Some(_), Some(person)) = (needs.registry, person) {
-            observed.registry = Some(ledger.people().confirm(person).await);
+        if let (Some(database), Some(person)) = (needs.registry, person) {
+            observed.registry = Some(match database {
+                Database::CitizenCard => ledger.cards().confirm(person).await,
+                _ => ledger.people().confirm(person).await,
+            });
         }
         if let (true, Command::LinkDocument { kind, number }, Some(person)) =
             (needs.document, &job.command, person)

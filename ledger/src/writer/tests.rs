@@ -7,7 +7,7 @@ use crate::evidence::{Proven, SignedCommand};
 use crate::ledger::{Ledger, Parts};
 use crate::memory::Memory;
 use crate::messenger::Mailbox;
-use crate::registry::{DocumentRegistry, PopulationRegistry};
+use crate::registry::{CitizenCardRegistry, DocumentRegistry, PopulationRegistry, Unreachable};
 use crate::secrets::{Keys, Secret32};
 use crate::store::{BoxFuture, StoredRecord, StreamHead};
 use crate::vault::Vault;
@@ -38,6 +38,12 @@ impl PopulationRegistry for Agreeable {
                 has_chip_card: true,
             }
         })
+    }
+}
+
+impl CitizenCardRegistry for Agreeable {
+    fn confirm<'a>(&'a self, person: &'a Person) -> BoxFuture<'a, RegistryAnswer> {
+        PopulationRegistry::confirm(self, person)
     }
 }
 
@@ -474,8 +480,9 @@ async fn start(
         credentials,
         keys,
         people: Arc::new(Agreeable),
+        cards: Arc::new(Agreeable),
+        immigration: Arc::new(Unreachable),
         documents: Arc::new(Agreeable),
-        embedded: None,
         messenger: mailbox.clone(),
         assembler: Assembler::new(key(99), vault, ids),
     })
