@@ -88,6 +88,11 @@ impl Server {
         self.api.simulate_clock(clock);
     }
 
+    /// Where the figures of the services that are asked come from.
+    pub fn watch_peers(&self, source: telemetry::PeerSource) {
+        self.api.metrics().watch_peers(source);
+    }
+
     /// Where it listens, with the port that was given.
     pub fn address(&self) -> std::io::Result<SocketAddr> {
         self.listener.local_addr()

@@ -4,6 +4,10 @@
 //! Also where every answer is finished: [`observe`] is the outermost layer, so it is the one that
 //! counts, limits, and writes problems out in the caller's language.
 
+mod peers;
+
+pub use peers::{PeerFigures, PeerSource};
+
 use crate::problem::{self, Language, Problem};
 use crate::state::Api;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
@@ -74,6 +78,7 @@ pub struct Metrics {
     feeds: Gauge,
     nonces: Gauge,
     events: Gauge,
+    peers: peers::Peers,
     request_number: AtomicU64,
 }
 
@@ -127,8 +132,10 @@ impl Metrics {
             Gauge::clone(&nonces),
         );
         registry.register("events", "Events in the ledger", Gauge::clone(&events));
+        let peers = peers::Peers::register(&mut registry);
         Self {
             registry,
+            peers,
             requests,
             seconds,
             problems,
@@ -154,6 +161,11 @@ impl Metrics {
         self.commands
             .get_or_create(&CommandLabels { command, outcome })
             .inc();
+    }
+
+    /// Where the figures of peers come from. Once.
+    pub fn watch_peers(&self, source: PeerSource) {
+        self.peers.watch(source);
     }
 
     /// Event feeds open.
@@ -195,6 +207,7 @@ impl Metrics {
                 .get_or_create(&labels)
                 .set(i64::try_from(status.lag).unwrap_or(i64::MAX));
         }
+        self.peers.fill();
         let mut exposition = String::new();
         text::encode(&mut exposition, &self.registry)
             .map_err(|error| Problem::new(problem::Code::Internal).because(error))?;

@@ -6,25 +6,27 @@
 //! and goes on when it is asked again. One that keeps failing is left alone for a while
 //! ([`Breaker`]). Never guesses: what it does not understand is not an answer.
 
+mod answers;
+
 use crate::http::{CallError, Peer};
-use crate::retry::{Backoff, Breaker};
+use crate::retry::{Backoff, Breaker, Standing};
+use answers::{of_capture, of_document, of_foreigner, of_person, of_relation};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use domain::command::{DocumentAnswer, RegistryAnswer};
-use domain::ids::{AreaCode, Micros};
+use core::sync::atomic::{AtomicU64, Ordering};
+use domain::command::{DocumentAnswer, ImmigrationAnswer, RegistryAnswer, RelationAnswer};
 use domain::personal::Person;
-use domain::vocabulary::{DocumentKind, LinkOutcome, RegistryOutcome};
+use domain::vocabulary::{
+    Capture, DocumentKind, LinkOutcome, MatchResult, Modality, RegistryOutcome,
+};
 use hyper::Method;
-use ledger::registry::{DocumentRegistry, PopulationRegistry};
+use ledger::registry::{
+    CitizenCardRegistry, DocumentRegistry, Foreigner, ImmigrationRegistry, PopulationRegistry,
+};
 use ledger::store::BoxFuture;
-use serde::Deserialize;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
-
-/// Largest area code: province and district.
-const AREA_MAX: u32 = 999_999;
-/// Longest birth date an answer may carry, in bytes.
-const BIRTH_DATE_BYTES_MAX: usize = 10;
 
 /// How patient an adapter is. The whole of a question takes at most
 /// `tries_max × (the peer's time + the longest wait)`.
@@ -54,47 +56,57 @@ impl Default for Settings {
     }
 }
 
-/// A registry behind a peer.
+/// A registry behind a peer. Cheap to clone: the clones share the breaker.
+#[derive(Clone)]
 pub struct HttpRegistry {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
     peer: Peer,
     settings: Settings,
     breaker: Breaker,
+    asked: AtomicU64,
+    failed: AtomicU64,
+    opened: AtomicU64,
 }
 
-/// What it says of a person.
-#[derive(Deserialize)]
-#[serde(tag = "answer", rename_all = "snake_case", deny_unknown_fields)]
-enum OfPerson {
-    Confirmed {
-        area: u32,
-        birth_date: String,
-        has_chip_card: bool,
-    },
-    Mismatch {},
-    NotFound {},
-}
-
-/// What it says of a document.
-#[derive(Deserialize)]
-#[serde(tag = "answer", rename_all = "snake_case", deny_unknown_fields)]
-enum OfDocument {
-    Verified {
-        /// Microseconds since 1970.
-        data_as_of: i64,
-    },
-    NotFound {},
-    Mismatch {},
-    OwnerMismatch {},
-    NoLongerValid {},
+/// What a registry did since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Figures {
+    /// How its breaker stands.
+    pub standing: Standing,
+    /// Requests made.
+    pub asked: u64,
+    /// Those without a good answer.
+    pub failed: u64,
+    /// How often its breaker opened.
+    pub opened: u64,
 }
 
 impl HttpRegistry {
     /// An adapter for the registry behind a peer.
-    pub const fn new(peer: Peer, settings: Settings) -> Self {
+    pub fn new(peer: Peer, settings: Settings) -> Self {
         Self {
-            peer,
-            breaker: Breaker::new(settings.failures_max, settings.rest),
-            settings,
+            inner: Arc::new(Inner {
+                peer,
+                breaker: Breaker::new(settings.failures_max, settings.rest),
+                settings,
+                asked: AtomicU64::new(0),
+                failed: AtomicU64::new(0),
+                opened: AtomicU64::new(0),
+            }),
+        }
+    }
+
+    /// What it did since the start, and how its breaker stands now.
+    pub fn figures(&self) -> Figures {
+        let inner = &self.inner;
+        Figures {
+            standing: inner.breaker.standing(inner.peer.ids().clock().now()),
+            asked: inner.asked.load(Ordering::Relaxed),
+            failed: inner.failed.load(Ordering::Relaxed),
+            opened: inner.opened.load(Ordering::Relaxed),
         }
     }
 
@@ -105,35 +117,58 @@ impl HttpRegistry {
         question: Value,
         read: impl Fn(&[u8]) -> Option<T>,
     ) -> Option<T> {
-        let ids = self.peer.ids();
+        let Inner {
+            peer,
+            settings,
+            breaker,
+            ..
+        } = &*self.inner;
+        let ids = peer.ids();
         let operation = hex::encode(ids.id());
         let body = with_salt(question, ids.array());
-        for tries in 1..=self.settings.tries_max {
-            if !self.breaker.allows(ids.clock().now()) {
+        for tries in 1..=settings.tries_max {
+            if !breaker.allows(ids.clock().now()) {
                 return None;
             }
-            let body = body.clone();
-            let answer = self.peer.call(&Method::POST, path, body, &operation).await;
+            self.inner.asked.fetch_add(1, Ordering::Relaxed);
+            let answer = peer.call(&Method::POST, path, body.clone(), &operation);
+            let answer = answer.await;
             let answer = answer.and_then(|bytes| read(&bytes).ok_or(CallError::Malformed));
             match answer {
                 Ok(answer) => {
-                    self.breaker.succeeded();
+                    breaker.succeeded();
                     return Some(answer);
                 }
                 Err(error) => {
-                    let opened = self.breaker.failed(ids.clock().now());
+                    let opened = breaker.failed(ids.clock().now());
+                    self.inner.failed.fetch_add(1, Ordering::Relaxed);
+                    self.inner
+                        .opened
+                        .fetch_add(u64::from(opened), Ordering::Relaxed);
                     tracing::warn!(%error, tries, opened, "a registry did not answer");
                     if !error.is_temporary() {
                         return None;
                     }
                 }
             }
-            if tries < self.settings.tries_max {
+            if tries < settings.tries_max {
                 let random = u64::from_le_bytes(ids.array());
-                tokio::time::sleep(self.settings.backoff.wait(tries, random)).await;
+                tokio::time::sleep(settings.backoff.wait(tries, random)).await;
             }
         }
         None
+    }
+
+    /// A person's declared data, asked at a path.
+    async fn confirm_at(&self, path: &str, person: &Person) -> RegistryAnswer {
+        let question = json!({
+            "personal_id": person.personal_id,
+            "full_name": person.full_name,
+            "birth_date": person.birth_date,
+            "sex": person.sex,
+        });
+        let answer = self.ask(path, question, of_person).await;
+        answer.unwrap_or(RegistryAnswer::Not(RegistryOutcome::Unavailable))
     }
 }
 
@@ -146,53 +181,76 @@ fn with_salt(mut question: Value, salt: [u8; 16]) -> Vec<u8> {
     question.to_string().into_bytes()
 }
 
-fn of_person(answer: &[u8]) -> Option<RegistryAnswer> {
-    Some(match serde_json::from_slice(answer).ok()? {
-        OfPerson::Confirmed {
-            area,
-            birth_date,
-            has_chip_card,
-        } => {
-            if area > AREA_MAX || birth_date.len() > BIRTH_DATE_BYTES_MAX {
-                return None;
-            }
-            domain::identity::BirthDate::try_from(birth_date.as_str()).ok()?;
-            RegistryAnswer::Confirmed {
-                area: AreaCode(area),
-                birth_date,
-                has_chip_card,
-            }
-        }
-        OfPerson::Mismatch {} => RegistryAnswer::Not(RegistryOutcome::Mismatch),
-        OfPerson::NotFound {} => RegistryAnswer::Not(RegistryOutcome::NotFound),
-    })
-}
-
-fn of_document(answer: &[u8], now: Micros) -> Option<DocumentAnswer> {
-    Some(match serde_json::from_slice(answer).ok()? {
-        // Data of tomorrow are no data.
-        OfDocument::Verified { data_as_of } if data_as_of > now.0 => return None,
-        OfDocument::Verified { data_as_of } => DocumentAnswer::Verified {
-            data_as_of: Micros(data_as_of),
-        },
-        OfDocument::NotFound {} => DocumentAnswer::Not(LinkOutcome::NotFound),
-        OfDocument::Mismatch {} => DocumentAnswer::Not(LinkOutcome::Mismatch),
-        OfDocument::OwnerMismatch {} => DocumentAnswer::Not(LinkOutcome::OwnerMismatch),
-        OfDocument::NoLongerValid {} => DocumentAnswer::Not(LinkOutcome::NoLongerValid),
-    })
-}
-
 impl PopulationRegistry for HttpRegistry {
     fn confirm<'a>(&'a self, person: &'a Person) -> BoxFuture<'a, RegistryAnswer> {
+        Box::pin(self.confirm_at("/v1/people/confirm", person))
+    }
+
+    fn relation<'a>(
+        &'a self,
+        dependant: &'a str,
+        guardian: &'a str,
+    ) -> BoxFuture<'a, RelationAnswer> {
         Box::pin(async move {
+            let question = json!({ "dependant": dependant, "guardian": guardian });
+            let answer = self.ask("/v1/people/relation", question, of_relation).await;
+            answer.unwrap_or(RelationAnswer::Unavailable)
+        })
+    }
+}
+
+/// The card registry behind a peer.
+pub struct HttpCards {
+    /// Whom it asks.
+    pub registry: HttpRegistry,
+    /// Whether captures are compared there. If not, whoever compares gives signed commands.
+    pub compares: bool,
+}
+
+impl CitizenCardRegistry for HttpCards {
+    fn confirm<'a>(&'a self, person: &'a Person) -> BoxFuture<'a, RegistryAnswer> {
+        Box::pin(self.registry.confirm_at("/v1/cards/confirm", person))
+    }
+
+    fn compare<'a>(
+        &'a self,
+        personal_id: &'a str,
+        modality: Modality,
+        capture: Capture,
+    ) -> Option<BoxFuture<'a, MatchResult>> {
+        if !self.compares {
+            return None;
+        }
+        Some(Box::pin(async move {
             let question = json!({
+                "personal_id": personal_id,
+                "modality": modality,
+                "capture": capture.digest,
+            });
+            let registry = &self.registry;
+            let answer = registry
+                .ask("/v1/cards/compare", question, of_capture)
+                .await;
+            answer.unwrap_or(MatchResult::Unavailable)
+        }))
+    }
+}
+
+impl ImmigrationRegistry for HttpRegistry {
+    fn confirm<'a>(&'a self, foreigner: Foreigner<'a>) -> BoxFuture<'a, ImmigrationAnswer> {
+        Box::pin(async move {
+            let person = foreigner.person;
+            let question = json!({
+                "nationality": foreigner.nationality,
+                "document_number": foreigner.document_number,
                 "personal_id": person.personal_id,
                 "full_name": person.full_name,
                 "birth_date": person.birth_date,
                 "sex": person.sex,
             });
-            let answer = self.ask("/v1/people/confirm", question, of_person).await;
-            answer.unwrap_or(RegistryAnswer::Not(RegistryOutcome::Unavailable))
+            let path = "/v1/foreigners/confirm";
+            let answer = self.ask(path, question, of_foreigner).await;
+            answer.unwrap_or(ImmigrationAnswer::Not(RegistryOutcome::Unavailable))
         })
     }
 }
@@ -206,7 +264,7 @@ impl DocumentRegistry for HttpRegistry {
     ) -> BoxFuture<'a, DocumentAnswer> {
         Box::pin(async move {
             let question = json!({ "personal_id": personal_id, "kind": kind, "number": number });
-            let now = self.peer.ids().clock().now();
+            let now = self.inner.peer.ids().clock().now();
             let read = |answer: &[u8]| of_document(answer, now);
             let answer = self.ask("/v1/documents/check", question, read).await;
             answer.unwrap_or(DocumentAnswer::Not(LinkOutcome::RegistryUnavailable))

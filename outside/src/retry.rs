@@ -39,7 +39,18 @@ enum State {
     /// Nothing before this instant.
     Open(Micros),
     /// One try is under way and decides; if it never comes back, another may after this instant.
-    Trying(Micros),
+    HalfOpen(Micros),
+}
+
+/// How a breaker stands, for people and figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// The peer is asked.
+    Closed,
+    /// One question is to find out, or is finding out.
+    HalfOpen,
+    /// The peer is left alone.
+    Open,
 }
 
 /// Leaves a peer alone that failed too often: its callers get their answer at once, and it gets time.
@@ -65,11 +76,20 @@ impl Breaker {
         let mut state = self.state.lock();
         match *state {
             State::Closed(_) => true,
-            State::Open(until) | State::Trying(until) if now >= until => {
-                *state = State::Trying(self.after(now));
+            State::Open(until) | State::HalfOpen(until) if now >= until => {
+                *state = State::HalfOpen(self.after(now));
                 true
             }
-            State::Open(_) | State::Trying(_) => false,
+            State::Open(_) | State::HalfOpen(_) => false,
+        }
+    }
+
+    /// How it stands. A rest that is over counts as half open: the next question finds out.
+    pub fn standing(&self, now: Micros) -> Standing {
+        match *self.state.lock() {
+            State::Closed(_) => Standing::Closed,
+            State::Open(until) if now < until => Standing::Open,
+            State::Open(_) | State::HalfOpen(_) => Standing::HalfOpen,
         }
     }
 
@@ -84,7 +104,7 @@ impl Breaker {
         let failures = match *state {
             State::Closed(failures) => failures.saturating_add(1),
             State::Open(_) => return false,
-            State::Trying(_) => self.failures_max,
+            State::HalfOpen(_) => self.failures_max,
         };
         if failures < self.failures_max {
             *state = State::Closed(failures);
@@ -121,22 +141,50 @@ mod tests {
 
     #[test]
     fn a_breaker_opens_rests_and_tries_one() {
+        use Standing::{Closed, HalfOpen, Open};
         let breaker = Breaker::new(3, Duration::from_secs(10));
         let at = |seconds: i64| Micros(seconds * Micros::SECOND);
+        let stands = |seconds: i64| breaker.standing(at(seconds));
         assert!(!breaker.failed(at(0)) && !breaker.failed(at(0)));
         breaker.succeeded();
         assert!(!breaker.failed(at(1)) && !breaker.failed(at(1)));
         assert!(breaker.allows(at(1)));
+        assert_eq!(stands(1), Closed, "two in a row are not three");
         assert!(breaker.failed(at(1)), "the third in a row opens it");
+        assert_eq!((stands(1), stands(10), stands(11)), (Open, Open, HalfOpen));
         assert!(!breaker.allows(at(10)));
         assert!(breaker.allows(at(11)), "one is let through");
+        assert_eq!(stands(11), HalfOpen);
         assert!(!breaker.allows(at(11)), "and no second one");
         assert!(breaker.failed(at(12)), "it failed too");
+        assert_eq!((stands(12), stands(21)), (Open, Open));
         assert!(!breaker.allows(at(21)));
+        assert!(!breaker.failed(at(21)), "open already");
         assert!(breaker.allows(at(22)));
         assert!(!breaker.allows(at(31)), "a try that never came back");
         assert!(breaker.allows(at(32)));
         breaker.succeeded();
+        assert_eq!(stands(32), Closed);
         assert!(breaker.allows(at(32)) && breaker.allows(at(32)));
+        assert!(!breaker.failed(at(33)), "counted from none again");
+    }
+
+    #[test]
+    fn of_many_that_ask_at_once_one_finds_out() {
+        let breaker = Breaker::new(1, Duration::from_secs(10));
+        let now = Micros(0);
+        assert!(breaker.failed(now));
+        let later = now.plus(10 * Micros::SECOND);
+        let let_through = std::thread::scope(|scope| {
+            let tries: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| breaker.allows(later)))
+                .collect();
+            tries
+                .into_iter()
+                .map(|t| t.join().unwrap())
+                .filter(|a| *a)
+                .count()
+        });
+        assert_eq!(let_through, 1);
     }
 }

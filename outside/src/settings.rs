@@ -19,6 +19,15 @@
 //! url = "https://npdb.example.vn"
 //! peer_key = "…"
 //!
+//! [citizen_card]                  # level 2 is authenticated there
+//! url = "https://cccd.example.vn"
+//! peer_key = "…"
+//! compares = true                 # it compares portraits and fingerprints that the desk sent it
+//!
+//! [immigration]
+//! url = "https://immigration.example.vn"
+//! peer_key = "…"
+//!
 //! [documents.driving_licence]     # one for each kind of document; others stay with the embedded one
 //! url = "https://gplx.example.vn"
 //! peer_key = "…"
@@ -29,7 +38,7 @@
 use crate::http::{Peer, PeerError, PeerSettings};
 use crate::notices::mail::{Mail, MailError, MailSettings};
 use crate::notices::sms::Gateway;
-use crate::registry::{HttpRegistry, Settings as Patience};
+use crate::registry::{HttpCards, HttpRegistry, Settings as Patience};
 use domain::ids::PublicKey;
 use domain::vocabulary::DocumentKind;
 use ed25519_dalek::SigningKey;
@@ -82,6 +91,8 @@ struct File {
     mail: Option<MailPart>,
     sms: Option<SmsPart>,
     population: Option<PeerPart>,
+    citizen_card: Option<CardsPart>,
+    immigration: Option<PeerPart>,
     #[serde(default)]
     documents: BTreeMap<String, PeerPart>,
 }
@@ -113,6 +124,15 @@ struct PeerPart {
     time_max_ms: Option<u64>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CardsPart {
+    url: String,
+    peer_key: PublicKey,
+    time_max_ms: Option<u64>,
+    compares: bool,
+}
+
 /// What the file set up.
 #[derive(Default)]
 pub struct Outside {
@@ -122,8 +142,14 @@ pub struct Outside {
     pub sms: Option<Gateway>,
     /// The population registry, instead of the embedded one.
     pub population: Option<HttpRegistry>,
+    /// The card registry, instead of the embedded one.
+    pub citizen_card: Option<HttpCards>,
+    /// The immigration database, instead of the embedded one.
+    pub immigration: Option<HttpRegistry>,
     /// Sector registries, by the kind of document they own.
     pub documents: Vec<(DocumentKind, HttpRegistry)>,
+    /// Every registry by its name in the file, for figures.
+    pub registries: Vec<(String, HttpRegistry)>,
 }
 
 /// Reads a settings file; names of files in it are relative to it.
@@ -164,16 +190,35 @@ pub fn read(path: &Path, ids: &Arc<Ids>) -> Result<Outside, SettingsError> {
         };
         outside.sms = Some(Gateway::new(peer("sms", part)?, accepted_counts));
     }
+    let mut registries = Vec::new();
+    let mut registry = |name: String, part: PeerPart| {
+        let registry = HttpRegistry::new(peer(&name, part)?, Patience::default());
+        registries.push((name, registry.clone()));
+        Ok::<_, SettingsError>(registry)
+    };
     if let Some(part) = file.population {
-        let peer = peer("population", part)?;
-        outside.population = Some(HttpRegistry::new(peer, Patience::default()));
+        outside.population = Some(registry("population".to_owned(), part)?);
+    }
+    if let Some(part) = file.citizen_card {
+        let compares = part.compares;
+        let part = PeerPart {
+            url: part.url,
+            peer_key: part.peer_key,
+            time_max_ms: part.time_max_ms,
+        };
+        let registry = registry("citizen_card".to_owned(), part)?;
+        outside.citizen_card = Some(HttpCards { registry, compares });
+    }
+    if let Some(part) = file.immigration {
+        outside.immigration = Some(registry("immigration".to_owned(), part)?);
     }
     for (name, part) in file.documents {
         let kind = DocumentKind::deserialize(toml::Value::String(name.clone()))
             .map_err(|error| SettingsError::Parse(error.message().to_owned()))?;
-        let registry = HttpRegistry::new(peer(&name, part)?, Patience::default());
+        let registry = registry(format!("documents.{name}"), part)?;
         outside.documents.push((kind, registry));
     }
+    outside.registries = registries;
     Ok(outside)
 }
 

@@ -10,8 +10,9 @@ use domain::ids::AccountId;
 use domain::record::{RecordRef, open_event};
 use domain::vocabulary::Channel;
 use ledger::messenger::{Messenger as _, OutgoingMessage};
+use outside::notices::codes::{Codes, Ways};
 use outside::notices::mail::{Mail, MailSettings};
-use outside::notices::sms::{Codes, Gateway as SmsGateway};
+use outside::notices::sms::Gateway as SmsGateway;
 use outside::notices::{Carrier, Round, Sender, Settings};
 use outside::retry::Backoff;
 use serde_json::json;
@@ -32,6 +33,16 @@ fn sender(world: &World, carriers: Vec<Arc<dyn Carrier>>) -> Sender {
         carriers,
         settings,
     )
+}
+
+fn mail_to(server: &MailServer) -> Mail {
+    let settings = MailSettings {
+        host: "127.0.0.1".to_owned(),
+        port: server.port,
+        from: "VNeID <no-reply@example.vn>".to_owned(),
+        login: None,
+    };
+    Mail::new(settings).unwrap()
 }
 
 /// The events of an account from the decision on.
@@ -236,14 +247,8 @@ async fn mail_goes_through_a_real_server_where_there_is_no_phone_to_reach() {
 
     let gateway = Gateway::start(&world).await;
     gateway.refuse(true);
-    let mail = Mail::new(MailSettings {
-        host: "127.0.0.1".to_owned(),
-        port: server.port,
-        from: "VNeID <no-reply@example.vn>".to_owned(),
-        login: None,
-    });
     let sms = SmsGateway::new(gateway.peer(&world), true);
-    let sender = sender(&world, vec![Arc::new(sms), Arc::new(mail.unwrap())]);
+    let sender = sender(&world, vec![Arc::new(sms), Arc::new(mail_to(&server))]);
     let round = sender.round().await.unwrap();
     assert_eq!(round.given_up, 1, "the gateway refused the number for good");
     let round = sender.round().await.unwrap();
@@ -265,22 +270,35 @@ async fn mail_goes_through_a_real_server_where_there_is_no_phone_to_reach() {
     assert_eq!(kinds(&world, &account).await, told);
 }
 
+fn code_to(phone: &str, email: &str) -> OutgoingMessage {
+    OutgoingMessage {
+        account: AccountId([7; 16]),
+        phone: phone.to_owned(),
+        email: email.to_owned(),
+        message: domain::vocabulary::Message::OtpSent,
+        challenge: None,
+        code: Some("482913".to_owned()),
+    }
+}
+
 #[tokio::test]
 async fn codes_leave_directly_and_are_nowhere_else() {
     let world = World::new().await;
     let gateway = Gateway::start(&world).await;
-    let codes = Codes::start(SmsGateway::new(gateway.peer(&world), true));
-    gateway.fail_once();
-    codes.send(OutgoingMessage {
-        account: AccountId([7; 16]),
-        phone: "+84912345678".to_owned(),
-        email: String::new(),
-        message: domain::vocabulary::Message::OtpSent,
-        challenge: None,
-        code: Some("482913".to_owned()),
+    let server = MailServer::start();
+    let codes = Codes::start(Ways {
+        sms: Some(SmsGateway::new(gateway.peer(&world), true)),
+        mail: Some(Arc::new(mail_to(&server))),
+        ids: ids(),
     });
+    gateway.fail_once();
+    codes.send(code_to("+84912345678", "dep@example.vn"));
     let text = gateway.next_text().await;
     assert!(text.contains("482913"));
     assert_eq!(gateway.taken().len(), 1, "tried again under one id is once");
-    let _ = ids();
+    codes.send(code_to("", "dep@example.vn"));
+    let mail = server.received();
+    assert_eq!(mail.len(), 1, "only who has no number gets it by mail");
+    assert!(mail[0]["text"].as_str().unwrap().contains("482913"));
+    assert_eq!(gateway.taken().len(), 1);
 }

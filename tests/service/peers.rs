@@ -258,6 +258,10 @@ impl Registry {
         };
         let app = Router::new()
             .route("/npdb/v1/people/confirm", post(confirm))
+            .route("/npdb/v1/people/relation", post(relation))
+            .route("/npdb/v1/cards/confirm", post(card))
+            .route("/npdb/v1/cards/compare", post(compare))
+            .route("/npdb/v1/foreigners/confirm", post(foreigner))
             .route("/npdb/v1/documents/check", post(document))
             .with_state(share.clone());
         let clock = Arc::new(ManualClock::new(super::world::START));
@@ -294,24 +298,86 @@ impl Registry {
 }
 
 async fn confirm(State(share): State<RegistryShare>, headers: HeaderMap, body: Bytes) -> Response {
-    registry(
-        &share,
-        "/npdb/v1/people/confirm",
-        &headers,
-        &body,
-        |question| {
-            let number = question["personal_id"].as_str().unwrap();
-            match number {
-                _ if number.ends_with("404") => json!({ "answer": "not_found" }),
-                _ if number.ends_with("409") => json!({ "answer": "mismatch" }),
-                _ => json!({
-                    "answer": "confirmed", "area": 30288, "has_chip_card": true,
-                    "birth_date": question["birth_date"],
-                }),
+    let path = "/npdb/v1/people/confirm";
+    registry(&share, path, &headers, &body, person).await
+}
+
+async fn card(State(share): State<RegistryShare>, headers: HeaderMap, body: Bytes) -> Response {
+    let path = "/npdb/v1/cards/confirm";
+    registry(&share, path, &headers, &body, person).await
+}
+
+fn person(question: &Value) -> Value {
+    match question["personal_id"].as_str().unwrap() {
+        number if number.ends_with("404") => json!({ "answer": "not_found" }),
+        number if number.ends_with("409") => json!({ "answer": "mismatch" }),
+        _ => json!({
+            "answer": "confirmed", "area": 30288, "has_chip_card": true,
+            "birth_date": question["birth_date"],
+        }),
+    }
+}
+
+async fn relation(State(share): State<RegistryShare>, headers: HeaderMap, body: Bytes) -> Response {
+    let path = "/npdb/v1/people/relation";
+    let know = |question: &Value| {
+        assert_ne!(question["guardian"], question["dependant"]);
+        match question["dependant"].as_str().unwrap() {
+            number if number.ends_with("555") => json!({ "answer": "not_related", "ward": false }),
+            number if number.ends_with("777") => {
+                json!({ "answer": "confirmed", "relation": "guardian", "ward": true })
             }
-        },
-    )
-    .await
+            number if number.ends_with("999") => {
+                json!({ "answer": "confirmed", "relation": "uncle", "ward": true })
+            }
+            _ => json!({ "answer": "confirmed", "relation": "parent", "ward": false }),
+        }
+    };
+    registry(&share, path, &headers, &body, know).await
+}
+
+async fn compare(State(share): State<RegistryShare>, headers: HeaderMap, body: Bytes) -> Response {
+    let path = "/npdb/v1/cards/compare";
+    let know = |question: &Value| {
+        assert_eq!(question["capture"].as_str().unwrap().len(), 64);
+        match question["modality"].as_str().unwrap() {
+            _ if question["personal_id"].as_str().unwrap().ends_with("404") => {
+                json!({ "answer": "no_reference" })
+            }
+            "portrait" => json!({ "answer": "match" }),
+            _ => json!({ "answer": "no_match" }),
+        }
+    };
+    registry(&share, path, &headers, &body, know).await
+}
+
+async fn foreigner(
+    State(share): State<RegistryShare>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let path = "/npdb/v1/foreigners/confirm";
+    let know = |question: &Value| {
+        assert_eq!(question["nationality"], "FRA");
+        match question["document_number"].as_str().unwrap() {
+            "12AB34567" => json!({
+                "answer": "confirmed", "area": 30288, "birth_date": question["birth_date"],
+                "document_until": "2030-05-31", "residence": "temporary",
+                "residence_until": "2027-01-15", "biometrics_held": true,
+            }),
+            "NOLASTDAY" => json!({
+                "answer": "confirmed", "area": 30288, "birth_date": "1985",
+                "residence": "permanent", "biometrics_held": false,
+            }),
+            "NODAY" => json!({
+                "answer": "confirmed", "area": 30288, "birth_date": "1985",
+                "document_until": "2030-02-30", "residence": "none", "biometrics_held": false,
+            }),
+            "OTHER" => json!({ "answer": "mismatch" }),
+            _ => json!({ "answer": "not_found" }),
+        }
+    };
+    registry(&share, path, &headers, &body, know).await
 }
 
 async fn document(State(share): State<RegistryShare>, headers: HeaderMap, body: Bytes) -> Response {

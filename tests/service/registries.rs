@@ -2,14 +2,20 @@
 
 use super::peers::{Fault, Registry};
 use core::time::Duration;
-use domain::command::{DocumentAnswer, RegistryAnswer};
-use domain::ids::{AreaCode, Micros};
+use domain::command::{DocumentAnswer, ImmigrationAnswer, RegistryAnswer, RelationAnswer};
+use domain::identity::CivilDate;
+use domain::ids::{AreaCode, Digest, LocalDay, Micros};
 use domain::personal::Person;
-use domain::vocabulary::{DocumentKind, LinkOutcome, RegistryOutcome};
-use ledger::registry::{DocumentRegistry as _, PopulationRegistry as _};
+use domain::vocabulary::{
+    Capture, DocumentKind, LinkOutcome, MatchResult, Modality, RegistryOutcome, Relation,
+    ResidenceStatus,
+};
+use ledger::registry::{
+    CitizenCardRegistry, DocumentRegistry as _, Foreigner, ImmigrationRegistry, PopulationRegistry,
+};
 use outside::http::PeerError;
-use outside::registry::{HttpRegistry, Settings};
-use outside::retry::Backoff;
+use outside::registry::{HttpCards, HttpRegistry, Settings};
+use outside::retry::{Backoff, Standing};
 
 fn adapter(registry: &Registry) -> HttpRegistry {
     let settings = Settings {
@@ -38,6 +44,15 @@ fn person(number: &str) -> Person {
     }
 }
 
+/// Asks the population registry; the adapter speaks for others too.
+async fn confirm(adapter: &HttpRegistry, number: &str) -> RegistryAnswer {
+    PopulationRegistry::confirm(adapter, &person(number)).await
+}
+
+fn day(text: &str) -> Option<LocalDay> {
+    Some(CivilDate::try_from(text).unwrap().local_day())
+}
+
 const CONFIRMED: fn(&RegistryAnswer) -> bool = |answer| {
     matches!(answer, RegistryAnswer::Confirmed { area, birth_date, has_chip_card: true }
         if *area == AreaCode(30288) && birth_date == "1984-02-29")
@@ -48,12 +63,12 @@ const UNAVAILABLE: RegistryAnswer = RegistryAnswer::Not(RegistryOutcome::Unavail
 async fn every_answer_of_the_protocol_is_understood() {
     let registry = Registry::start().await;
     let adapter = adapter(&registry);
-    assert!(CONFIRMED(&adapter.confirm(&person("030184000001")).await));
+    assert!(CONFIRMED(&confirm(&adapter, "030184000001").await));
     for (number, outcome) in [
         ("030184000404", RegistryOutcome::NotFound),
         ("030184000409", RegistryOutcome::Mismatch),
     ] {
-        let answer = adapter.confirm(&person(number)).await;
+        let answer = confirm(&adapter, number).await;
         assert!(answer == RegistryAnswer::Not(outcome), "{number}");
     }
     let licence = DocumentKind::DrivingLicence;
@@ -66,6 +81,101 @@ async fn every_answer_of_the_protocol_is_understood() {
     assert_eq!(check("030099999999").await, other);
     let unavailable = DocumentAnswer::Not(LinkOutcome::RegistryUnavailable);
     assert_eq!(check("tomorrow").await, unavailable);
+}
+
+#[tokio::test]
+async fn who_is_whose_guardian_is_asked_of_the_registry() {
+    let registry = Registry::start().await;
+    let adapter = adapter(&registry);
+    let ask = |dependant: &'static str| adapter.relation(dependant, "030184000001");
+    let (parent, guardian) = (Relation::Parent, Relation::Guardian);
+    let confirmed = |relation, ward| RelationAnswer::Confirmed { relation, ward };
+    for (dependant, expected) in [
+        ("030215000001", confirmed(parent, false)),
+        ("030215000777", confirmed(guardian, true)),
+        ("030215000555", RelationAnswer::NotRelated { ward: false }),
+        ("030215000999", RelationAnswer::Unavailable),
+    ] {
+        assert_eq!(ask(dependant).await, expected, "{dependant}");
+    }
+    registry.fault(Fault::Broken);
+    assert_eq!(ask("030215000001").await, RelationAnswer::Unavailable);
+    registry.fault(Fault::OtherKey);
+    assert_eq!(ask("030215000001").await, RelationAnswer::Unavailable);
+}
+
+#[tokio::test]
+async fn the_card_registry_confirms_and_compares() {
+    let registry = Registry::start().await;
+    let cards = |compares| HttpCards {
+        registry: adapter(&registry),
+        compares,
+    };
+    let capture = Capture {
+        digest: Digest([7; 32]),
+        quality: 90,
+    };
+    let asked = cards(true);
+    assert!(CONFIRMED(&asked.confirm(&person("030184000001")).await));
+    let not_found = RegistryAnswer::Not(RegistryOutcome::NotFound);
+    assert!(asked.confirm(&person("030184000404")).await == not_found);
+    for (number, modality, expected) in [
+        ("030184000001", Modality::Portrait, MatchResult::Match),
+        ("030184000001", Modality::Fingerprints, MatchResult::NoMatch),
+        ("030184000404", Modality::Portrait, MatchResult::NoReference),
+    ] {
+        let result = asked.compare(number, modality, capture).unwrap().await;
+        assert_eq!(result, expected, "{number} {modality:?}");
+    }
+    registry.fault(Fault::Broken);
+    let result = asked.compare("030184000001", Modality::Portrait, capture);
+    assert_eq!(result.unwrap().await, MatchResult::Unavailable);
+    let silent = cards(false);
+    let none = silent.compare("030184000001", Modality::Portrait, capture);
+    assert!(none.is_none(), "others bring the results");
+}
+
+#[tokio::test]
+async fn foreigners_are_asked_of_the_immigration_database() {
+    let registry = Registry::start().await;
+    let adapter = adapter(&registry);
+    let anne = person("030185999001");
+    let ask = async |document_number| {
+        let foreigner = Foreigner {
+            person: &anne,
+            nationality: "FRA",
+            document_number,
+        };
+        ImmigrationRegistry::confirm(&adapter, foreigner).await
+    };
+    let known = ImmigrationAnswer::Confirmed {
+        area: AreaCode(30288),
+        birth_date: anne.birth_date.clone(),
+        document_until: day("2030-05-31"),
+        residence: ResidenceStatus::Temporary,
+        residence_until: day("2027-01-15"),
+        biometrics_held: true,
+    };
+    assert!(ask("12AB34567").await == known);
+    let for_ever = ImmigrationAnswer::Confirmed {
+        area: AreaCode(30288),
+        birth_date: "1985".to_owned(),
+        document_until: None,
+        residence: ResidenceStatus::Permanent,
+        residence_until: None,
+        biometrics_held: false,
+    };
+    assert!(ask("NOLASTDAY").await == for_ever);
+    for (document, outcome) in [
+        ("NODAY", RegistryOutcome::Unavailable),
+        ("OTHER", RegistryOutcome::Mismatch),
+        ("UNKNOWN", RegistryOutcome::NotFound),
+    ] {
+        assert!(
+            ask(document).await == ImmigrationAnswer::Not(outcome),
+            "{document}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -84,11 +194,11 @@ async fn whatever_is_not_an_answer_is_unavailable_and_the_next_one_counts() {
         let registry = Registry::start().await;
         let adapter = adapter(&registry);
         registry.fault(fault);
-        let answer = adapter.confirm(&person("030184000001")).await;
+        let answer = confirm(&adapter, "030184000001").await;
         assert!(answer == UNAVAILABLE, "{fault:?}");
         assert_eq!(registry.asked(), 2, "{fault:?} is tried once more");
         registry.fault(Fault::None);
-        let answer = adapter.confirm(&person("030184000001")).await;
+        let answer = confirm(&adapter, "030184000001").await;
         assert!(CONFIRMED(&answer), "{fault:?}");
     }
 }
@@ -99,19 +209,26 @@ async fn a_registry_that_keeps_failing_is_left_alone_for_a_while() {
     let adapter = adapter(&registry);
     registry.fault(Fault::Broken);
     for asked in [2, 2, 0, 0] {
-        let answer = adapter.confirm(&person("030184000001")).await;
+        let answer = confirm(&adapter, "030184000001").await;
         assert!(answer == UNAVAILABLE);
         assert_eq!(registry.asked(), asked);
     }
+    let figures = adapter.figures();
+    assert_eq!((figures.asked, figures.failed), (4, 4));
+    assert_eq!((figures.opened, figures.standing), (1, Standing::Open));
     registry.pass(31);
-    assert!(adapter.confirm(&person("030184000001")).await == UNAVAILABLE);
+    assert_eq!(adapter.figures().standing, Standing::HalfOpen);
+    assert!(confirm(&adapter, "030184000001").await == UNAVAILABLE);
     assert_eq!(registry.asked(), 1, "one finds out");
     registry.fault(Fault::None);
-    assert!(adapter.confirm(&person("030184000001")).await == UNAVAILABLE);
+    assert!(confirm(&adapter, "030184000001").await == UNAVAILABLE);
     assert_eq!(registry.asked(), 0);
     registry.pass(31);
-    assert!(CONFIRMED(&adapter.confirm(&person("030184000001")).await));
-    assert!(CONFIRMED(&adapter.confirm(&person("030184000001")).await));
+    assert!(CONFIRMED(&confirm(&adapter, "030184000001").await));
+    assert!(CONFIRMED(&confirm(&adapter, "030184000001").await));
+    let figures = adapter.figures();
+    assert_eq!((figures.asked, figures.failed), (7, 5));
+    assert_eq!((figures.opened, figures.standing), (2, Standing::Closed));
 }
 
 #[tokio::test]
@@ -131,7 +248,7 @@ async fn a_registry_that_cannot_be_reached_is_unavailable() {
         outside::http::Peer::new(settings, super::peers::ids())
     };
     let adapter = HttpRegistry::new(peer("http://127.0.0.1:1").unwrap(), Settings::default());
-    assert!(adapter.confirm(&person("030184000001")).await == UNAVAILABLE);
+    assert!(confirm(&adapter, "030184000001").await == UNAVAILABLE);
     assert_eq!(registry.asked(), 0);
     // Personal data do not leave this machine in the clear.
     for (base, error) in [

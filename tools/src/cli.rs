@@ -138,7 +138,7 @@ pub enum Command {
     Export(export::ExportArgs),
     /// Make a new directory from an archive: a copy to read, verify and replay
     Import(import::ImportArgs),
-    /// The embedded population registry
+    /// The embedded registries: people, foreigners
     Registry(registry::RegistryArgs),
     /// Keys and principals: list, generate, enrol, revoke, tokens
     Keys(keys::KeysArgs),

@@ -75,16 +75,26 @@ impl Mail {
         })
     }
 
-    fn message(&self, letter: &Letter) -> Result<Message, CarryError> {
-        let to: Mailbox = letter.to.parse().map_err(|_| CarryError::Refused)?;
+    fn message(&self, id: &str, to: &str, text: &str) -> Result<Message, CarryError> {
+        let to: Mailbox = to.parse().map_err(|_| CarryError::Refused)?;
         Message::builder()
             .from(self.from.clone())
             .to(to)
-            .message_id(Some(format!("<{}@{}>", letter.id, self.domain)))
+            .message_id(Some(format!("<{id}@{}>", self.domain)))
             .subject("Tài khoản định danh điện tử")
             .header(ContentType::TEXT_PLAIN)
-            .body(letter.text.clone())
+            .body(text.to_owned())
             .map_err(|_| CarryError::Refused)
+    }
+
+    /// Hands a message over.
+    pub(super) async fn post(&self, id: &str, to: &str, text: &str) -> Result<Carried, CarryError> {
+        let message = self.message(id, to, text)?;
+        match self.transport.send(message).await {
+            Ok(_) => Ok(Carried::Delivered),
+            Err(error) if error.is_permanent() => Err(CarryError::Refused),
+            Err(_) => Err(CarryError::Temporary),
+        }
     }
 }
 
@@ -99,12 +109,8 @@ impl Carrier for Mail {
 
     fn carry<'a>(&'a self, letter: &'a Letter) -> BoxFuture<'a, Result<Carried, CarryError>> {
         Box::pin(async move {
-            let message = self.message(letter)?;
-            match self.transport.send(message).await {
-                Ok(_) => Ok(Carried::Delivered),
-                Err(error) if error.is_permanent() => Err(CarryError::Refused),
-                Err(_) => Err(CarryError::Temporary),
-            }
+            let id = letter.id.to_string();
+            self.post(&id, &letter.to, &letter.text).await
         })
     }
 

@@ -3,8 +3,9 @@
 //! At least once: a notice is recorded as sent after its carrier took it, so a crash between the two
 //! sends it again, under the same id. What is recorded are outcomes, never an address or a text. One
 //! that cannot be delivered is given up visibly: `NoticeFailed`, on the last channel with `last`.
-//! One-time codes do not pass here; see [`sms::Codes`].
+//! One-time codes do not pass here; see [`codes`].
 
+pub mod codes;
 pub mod mail;
 mod sender;
 pub mod sms;

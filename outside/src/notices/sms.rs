@@ -1,37 +1,18 @@
-//! SMS over an HTTP gateway: notices with receipts, and one-time codes directly.
+//! SMS over an HTTP gateway, with receipts.
 //!
 //! The protocol stands in `docs/peers.md`. Sending one message twice under one id is sending it
-//! once, so trying again is safe. Codes are never written anywhere: they go from the command that
-//! made them through a short queue in memory to the gateway, and if they do not leave in their time
-//! they are gone; the citizen asks for another.
+//! once, so trying again is safe.
 
 use super::{Carried, Carrier, CarryError, Letter};
 use crate::http::{CallError, Peer};
-use crate::retry::Backoff;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use domain::ids::EventId;
-use domain::messages::{Lang, render};
 use domain::vocabulary::Channel;
 use hyper::Method;
-use ledger::messenger::{Messenger, OutgoingMessage};
 use ledger::store::BoxFuture;
 use ledger::writer::Contact;
 use serde::Deserialize;
-use std::time::Duration;
-use tokio::sync::mpsc;
-
-/// Codes that wait for the gateway; more are dropped, and asked for again by who waits for them.
-const CODES_WAITING_MAX: usize = 1024;
-/// Codes on their way at once.
-const CODES_AT_ONCE: usize = 16;
-/// Tries for one code, within seconds: later it would come too late.
-const CODE_TRIES_MAX: u16 = 3;
-/// Waiting between them.
-const CODE_BACKOFF: Backoff = Backoff {
-    first: Duration::from_millis(500),
-    most: Duration::from_secs(2),
-};
 
 /// What the gateway says of a message.
 #[derive(Deserialize)]
@@ -66,7 +47,7 @@ impl Gateway {
     }
 
     /// Hands a message over.
-    async fn post(&self, id: &str, to: &str, text: &str) -> Result<Carried, CarryError> {
+    pub(super) async fn post(&self, id: &str, to: &str, text: &str) -> Result<Carried, CarryError> {
         let salt = BASE64_URL_SAFE_NO_PAD.encode(self.peer.ids().array::<16>());
         let body = serde_json::json!({ "id": id, "to": to, "text": text, "salt": salt });
         let body = body.to_string().into_bytes();
@@ -118,61 +99,4 @@ impl Carrier for Gateway {
             self.understood(&answer)
         })
     }
-}
-
-/// Sends one-time codes at once, and never writes them down.
-pub struct Codes {
-    queue: mpsc::Sender<OutgoingMessage>,
-}
-
-impl Codes {
-    /// Starts sending over a gateway. Ends when the messenger is dropped. Must be called within a
-    /// runtime.
-    pub fn start(gateway: Gateway) -> Self {
-        let (queue, mut waiting) = mpsc::channel::<OutgoingMessage>(CODES_WAITING_MAX);
-        tokio::spawn(async move {
-            let places = std::sync::Arc::new(tokio::sync::Semaphore::new(CODES_AT_ONCE));
-            while let Some(message) = waiting.recv().await {
-                let Ok(place) = places.clone().acquire_owned().await else {
-                    return;
-                };
-                let gateway = gateway.clone();
-                tokio::spawn(async move {
-                    send_code(&gateway, message).await;
-                    drop(place);
-                });
-            }
-        });
-        Self { queue }
-    }
-}
-
-impl Messenger for Codes {
-    fn send(&self, message: OutgoingMessage) {
-        if message.code.is_none() || message.phone.is_empty() {
-            return;
-        }
-        if self.queue.try_send(message).is_err() {
-            tracing::warn!("a one-time code was dropped: too many are waiting for the gateway");
-        }
-    }
-}
-
-async fn send_code(gateway: &Gateway, message: OutgoingMessage) {
-    let code = message.code.as_deref().unwrap_or_default();
-    let text = zeroize::Zeroizing::new(render(message.message, Lang::Vi, &[("code", code)]));
-    // A code that is sent again is a message of its own, so the id is the try's, not the challenge's.
-    let id = hex::encode(gateway.peer.ids().id());
-    for tries in 1..=CODE_TRIES_MAX {
-        match gateway.post(&id, &message.phone, &text).await {
-            Ok(Carried::Accepted | Carried::Delivered) => return,
-            Ok(Carried::Failed) | Err(CarryError::Refused) => break,
-            Err(CarryError::Temporary) if tries < CODE_TRIES_MAX => {
-                let random = u64::from_le_bytes(gateway.peer.ids().array());
-                tokio::time::sleep(CODE_BACKOFF.wait(tries, random)).await;
-            }
-            Err(CarryError::Temporary) => break,
-        }
-    }
-    tracing::warn!(account = %message.account, "a one-time code did not leave");
 }

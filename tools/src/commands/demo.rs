@@ -3,7 +3,7 @@
 //! Makes a ledger, imports a population into its registry, enrols officers, lets everybody live two
 //! years on the real command path, verifies the log, prints the statistics and one account's trail.
 
-use super::serve::{Simulated, serve};
+use super::serve::{Reach, Simulated, serve};
 use super::{account, opening, reading, stats, verify, views};
 use crate::cli::Global;
 use crate::demo::city::{City, build};
@@ -154,7 +154,7 @@ async fn serve_it(
         mailbox: Some(mailbox),
         clock: None,
     };
-    serve(global, config, ledger, (simulated, Vec::new())).await
+    serve(global, config, ledger, (simulated, Reach::default())).await
 }
 
 /// The people of a seed, as the registry takes them.

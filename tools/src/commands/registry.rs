@@ -1,4 +1,4 @@
-//! `idledger registry import`: population records for the embedded registry, sealed on disk.
+//! `idledger registry import`: records for the embedded registries, sealed on disk.
 
 use super::opening;
 use crate::cli::Global;
@@ -7,7 +7,7 @@ use crate::output::{Out, grouped};
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use ledger::open::Options;
-use ledger::registry::{Format, ImportReport, Population};
+use ledger::registry::{Format, Immigration, ImportReport, Population};
 use ledger::secrets::Keys;
 use serde_json::json;
 use std::fs::File;
@@ -24,7 +24,7 @@ pub struct RegistryArgs {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Import population records (exit 3: some rows were left out)
+    /// Import records of people or of foreigners (exit 3: some rows were left out)
     Import {
         /// CSV with a header, or JSON lines; `-` reads stdin
         #[arg(value_name = "FILE")]
@@ -32,7 +32,24 @@ enum Command {
         /// How rows are written (default: by the file's name)
         #[arg(long = "as", value_name = "FORM", value_enum)]
         form: Option<Form>,
+        /// Whose records they are
+        #[arg(
+            long = "of",
+            value_name = "REGISTRY",
+            value_enum,
+            default_value = "population"
+        )]
+        registry: Registry,
     },
+}
+
+/// An embedded registry that has records of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Registry {
+    /// People with their cards and documents
+    Population,
+    /// Foreigners with their passports
+    Immigration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -45,7 +62,11 @@ enum Form {
 
 /// Runs it.
 pub fn run(global: &Global, args: &RegistryArgs, out: &mut Out) -> anyhow::Result<Exit> {
-    let Command::Import { file, form } = &args.command;
+    let Command::Import {
+        file,
+        form,
+        registry,
+    } = &args.command;
     let named = file.extension().and_then(|extension| extension.to_str());
     let format = match (form, named) {
         (Some(Form::Csv), _) | (None, Some("csv")) => Format::Csv,
@@ -68,7 +89,10 @@ pub fn run(global: &Global, args: &RegistryArgs, out: &mut Out) -> anyhow::Resul
     let report = opening::runtime()?.block_on(async {
         // Holds the lock while the registry's file is written.
         let _ledger = opening::open(global).await?;
-        import(&options, format, rows)
+        match registry {
+            Registry::Population => import(&options, format, rows),
+            Registry::Immigration => import_foreigners(&options, format, rows),
+        }
     })?;
     let value = json!({
         "added": report.added,
@@ -97,10 +121,21 @@ pub fn run(global: &Global, args: &RegistryArgs, out: &mut Out) -> anyhow::Resul
     })
 }
 
-/// Imports into the registry of a ledger whose lock is held.
+/// Imports people into the registry of a ledger whose lock is held.
 pub fn import(options: &Options, format: Format, rows: impl Read) -> anyhow::Result<ImportReport> {
     let keys = Keys::derive(&options.kek.load()?);
     let randomness = Arc::clone(options.ids.randomness());
     let population = Population::open(&options.dir.join("registry"), &keys, randomness)?;
     Ok(population.import(format, rows, options.ids.clock().now())?)
+}
+
+fn import_foreigners(
+    options: &Options,
+    format: Format,
+    rows: impl Read,
+) -> anyhow::Result<ImportReport> {
+    let keys = Keys::derive(&options.kek.load()?);
+    let randomness = Arc::clone(options.ids.randomness());
+    let immigration = Immigration::open(&options.dir.join("registry"), &keys, randomness)?;
+    Ok(immigration.import(format, rows)?)
 }

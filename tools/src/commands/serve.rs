@@ -5,6 +5,7 @@ use crate::cli::Global;
 use crate::exit::Exit;
 use crate::interrupt;
 use anyhow::Context;
+use api::telemetry::PeerFigures;
 use api::{Config, Server};
 use clap::Args;
 use core::future::Future;
@@ -15,8 +16,10 @@ use ledger::messenger::Mailbox;
 use ledger::wiring::{Ids, ManualClock, SystemRandomness};
 use outside::clock::Clock;
 use outside::erasure::ErasureError;
-use outside::notices::sms::Codes;
+use outside::notices::codes::{Codes, Ways};
 use outside::notices::{Carrier, Sender, Settings};
+use outside::registry::HttpRegistry;
+use outside::retry::Standing;
 use projections::{Options as ViewOptions, Views};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -87,23 +90,23 @@ pub fn run(global: &Global, args: &ServeArgs) -> anyhow::Result<Exit> {
                 .simulate_clock
                 .map(|seconds| Arc::new(ManualClock::new(Micros(seconds * Micros::SECOND)))),
         };
-        let carriers = match &args.outside {
-            Some(path) => reach_outside(&mut options, path)?,
-            None => Vec::new(),
-        };
-        if let Some(mailbox) = &simulated.mailbox {
-            options.messenger = mailbox.clone();
-        }
         if let Some(clock) = &simulated.clock {
             let randomness = Arc::new(SystemRandomness::new());
             options.ids = Arc::new(Ids::new(clock.clone(), randomness));
+        }
+        let reach = match &args.outside {
+            Some(path) => reach_outside(&mut options, path)?,
+            None => Reach::default(),
+        };
+        if let Some(mailbox) = &simulated.mailbox {
+            options.messenger = mailbox.clone();
         }
         simulated.warn();
         let (ledger, report) = ledger::open::open(&options).await?;
         if !global.quiet {
             opening::tell(&report);
         }
-        serve(global, config, ledger, (simulated, carriers)).await
+        serve(global, config, ledger, (simulated, reach)).await
     })
 }
 
@@ -128,12 +131,21 @@ impl Simulated {
     }
 }
 
+/// What of the world the server reaches besides what the ledger asks.
+#[derive(Default)]
+pub struct Reach {
+    /// Bring notices, the preferred first.
+    pub carriers: Vec<Arc<dyn Carrier>>,
+    /// Registries by name, for figures.
+    pub registries: Vec<(String, HttpRegistry)>,
+}
+
 /// Serves an open ledger until somebody asks to stop.
 pub async fn serve(
     global: &Global,
     config: Config,
     ledger: Ledger,
-    (simulated, carriers): (Simulated, Vec<Arc<dyn Carrier>>),
+    (simulated, reach): (Simulated, Reach),
 ) -> anyhow::Result<Exit> {
     let store = Arc::clone(ledger.store());
     let options = ViewOptions {
@@ -146,16 +158,18 @@ pub async fn serve(
     let clock = Clock::new(ledger.clone(), views.clone());
     let mut by_itself = tokio::task::JoinSet::new();
     by_itself.spawn(clock.run(stopped(&stop)));
-    if !carriers.is_empty() {
+    if !reach.carriers.is_empty() {
         // Without any, notices wait in the outbox and in the app.
         let patience = Settings::default();
-        let sender = Sender::new(ledger.clone(), views.clone(), carriers, patience);
+        let sender = Sender::new(ledger.clone(), views.clone(), reach.carriers, patience);
         by_itself.spawn(sender.run(stopped(&stop)));
     }
     let server = Server::bind(config, ledger, views.clone(), simulated.mailbox).await?;
     if let Some(clock) = simulated.clock {
         server.simulate_clock(clock);
     }
+    let registries = reach.registries;
+    server.watch_peers(Box::new(move || figures(&registries)));
     let address = server.address().context("asking for the address")?;
     if !global.quiet {
         eprintln!("listening on http://{address} (Ctrl-C ends)");
@@ -171,26 +185,54 @@ pub async fn serve(
 }
 
 /// Sets up what the settings file names: registries and codes for the ledger, carriers for notices.
-fn reach_outside(
-    options: &mut ledger::open::Options,
-    path: &Path,
-) -> anyhow::Result<Vec<Arc<dyn Carrier>>> {
+fn reach_outside(options: &mut ledger::open::Options, path: &Path) -> anyhow::Result<Reach> {
     let outside = outside::settings::read(path, &options.ids)?;
     let mut carriers: Vec<Arc<dyn Carrier>> = Vec::new();
-    if let Some(gateway) = outside.sms {
-        options.messenger = Arc::new(Codes::start(gateway.clone()));
-        carriers.push(Arc::new(gateway));
+    let mail = outside.mail.map(Arc::new);
+    if outside.sms.is_some() || mail.is_some() {
+        options.messenger = Arc::new(Codes::start(Ways {
+            sms: outside.sms.clone(),
+            mail: mail.clone(),
+            ids: Arc::clone(&options.ids),
+        }));
     }
-    if let Some(mail) = outside.mail {
-        carriers.push(Arc::new(mail));
-    }
+    carriers.extend(outside.sms.map(|sms| Arc::new(sms) as Arc<dyn Carrier>));
+    carriers.extend(mail.map(|mail| mail as Arc<dyn Carrier>));
     if let Some(registry) = outside.population {
         options.people = Some(Arc::new(registry));
+    }
+    if let Some(cards) = outside.citizen_card {
+        options.cards = Some(Arc::new(cards));
+    }
+    if let Some(registry) = outside.immigration {
+        options.immigration = Some(Arc::new(registry));
     }
     for (kind, registry) in outside.documents {
         options.documents.push((kind, Arc::new(registry)));
     }
-    Ok(carriers)
+    Ok(Reach {
+        carriers,
+        registries: outside.registries,
+    })
+}
+
+/// What the registries did since the start, as the figures of a server say it.
+fn figures(registries: &[(String, HttpRegistry)]) -> Vec<PeerFigures> {
+    let figures = registries.iter().map(|(name, registry)| {
+        let figures = registry.figures();
+        PeerFigures {
+            peer: name.clone(),
+            breaker: match figures.standing {
+                Standing::Closed => 0,
+                Standing::HalfOpen => 1,
+                Standing::Open => 2,
+            },
+            asked: figures.asked,
+            failed: figures.failed,
+            opened: figures.opened,
+        }
+    });
+    figures.collect()
 }
 
 /// Resolves when `stop` says so, or is gone.

@@ -1,0 +1,160 @@
+//! What registries answer, taken apart. Whatever is not exactly an answer of the protocol is none.
+
+use domain::command::{DocumentAnswer, ImmigrationAnswer, RegistryAnswer, RelationAnswer};
+use domain::identity::{BirthDate, CivilDate};
+use domain::ids::{AreaCode, LocalDay, Micros};
+use domain::vocabulary::{LinkOutcome, MatchResult, RegistryOutcome, Relation, ResidenceStatus};
+use serde::Deserialize;
+
+/// Largest area code: province and district.
+const AREA_MAX: u32 = 999_999;
+/// Longest birth date an answer may carry, in bytes.
+const BIRTH_DATE_BYTES_MAX: usize = 10;
+
+/// What it says of a person.
+#[derive(Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case", deny_unknown_fields)]
+enum OfPerson {
+    Confirmed {
+        area: u32,
+        birth_date: String,
+        has_chip_card: bool,
+    },
+    Mismatch {},
+    NotFound {},
+}
+
+/// What it says of somebody's guardian.
+#[derive(Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case", deny_unknown_fields)]
+enum OfRelation {
+    Confirmed { relation: Relation, ward: bool },
+    NotRelated { ward: bool },
+}
+
+/// What it says of a foreigner.
+#[derive(Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case", deny_unknown_fields)]
+enum OfForeigner {
+    Confirmed {
+        area: u32,
+        birth_date: String,
+        document_until: Option<String>,
+        residence: ResidenceStatus,
+        residence_until: Option<String>,
+        biometrics_held: bool,
+    },
+    Mismatch {},
+    NotFound {},
+}
+
+/// What it says of a capture.
+#[derive(Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case", deny_unknown_fields)]
+enum OfCapture {
+    Match {},
+    NoMatch {},
+    NoReference {},
+}
+
+/// What it says of a document.
+#[derive(Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case", deny_unknown_fields)]
+enum OfDocument {
+    Verified {
+        /// Microseconds since 1970.
+        data_as_of: i64,
+    },
+    NotFound {},
+    Mismatch {},
+    OwnerMismatch {},
+    NoLongerValid {},
+}
+
+pub(super) fn of_person(answer: &[u8]) -> Option<RegistryAnswer> {
+    Some(match serde_json::from_slice(answer).ok()? {
+        OfPerson::Confirmed {
+            area,
+            birth_date,
+            has_chip_card,
+        } => {
+            if area > AREA_MAX || birth_date.len() > BIRTH_DATE_BYTES_MAX {
+                return None;
+            }
+            BirthDate::try_from(birth_date.as_str()).ok()?;
+            RegistryAnswer::Confirmed {
+                area: AreaCode(area),
+                birth_date,
+                has_chip_card,
+            }
+        }
+        OfPerson::Mismatch {} => RegistryAnswer::Not(RegistryOutcome::Mismatch),
+        OfPerson::NotFound {} => RegistryAnswer::Not(RegistryOutcome::NotFound),
+    })
+}
+
+pub(super) fn of_relation(answer: &[u8]) -> Option<RelationAnswer> {
+    Some(match serde_json::from_slice(answer).ok()? {
+        OfRelation::Confirmed { relation, ward } => RelationAnswer::Confirmed { relation, ward },
+        OfRelation::NotRelated { ward } => RelationAnswer::NotRelated { ward },
+    })
+}
+
+/// `None` inside: no last day. `None` outside: not a day.
+fn last_day(text: Option<String>) -> Option<Option<LocalDay>> {
+    let Some(text) = text else {
+        return Some(None);
+    };
+    let day = CivilDate::try_from(text.as_str()).ok()?;
+    Some(Some(day.local_day()))
+}
+
+pub(super) fn of_foreigner(answer: &[u8]) -> Option<ImmigrationAnswer> {
+    Some(match serde_json::from_slice(answer).ok()? {
+        OfForeigner::Confirmed {
+            area,
+            birth_date,
+            document_until,
+            residence,
+            residence_until,
+            biometrics_held,
+        } => {
+            if area > AREA_MAX || birth_date.len() > BIRTH_DATE_BYTES_MAX {
+                return None;
+            }
+            BirthDate::try_from(birth_date.as_str()).ok()?;
+            ImmigrationAnswer::Confirmed {
+                area: AreaCode(area),
+                birth_date,
+                document_until: last_day(document_until)?,
+                residence,
+                residence_until: last_day(residence_until)?,
+                biometrics_held,
+            }
+        }
+        OfForeigner::Mismatch {} => ImmigrationAnswer::Not(RegistryOutcome::Mismatch),
+        OfForeigner::NotFound {} => ImmigrationAnswer::Not(RegistryOutcome::NotFound),
+    })
+}
+
+pub(super) fn of_capture(answer: &[u8]) -> Option<MatchResult> {
+    Some(match serde_json::from_slice(answer).ok()? {
+        OfCapture::Match {} => MatchResult::Match,
+        OfCapture::NoMatch {} => MatchResult::NoMatch,
+        OfCapture::NoReference {} => MatchResult::NoReference,
+    })
+}
+
+pub(super) fn of_document(answer: &[u8], now: Micros) -> Option<DocumentAnswer> {
+    Some(match serde_json::from_slice(answer).ok()? {
+        // Data of tomorrow are no data.
+        OfDocument::Verified { data_as_of } if data_as_of > now.0 => return None,
+        OfDocument::Verified { data_as_of } => DocumentAnswer::Verified {
+            data_as_of: Micros(data_as_of),
+        },
+        OfDocument::NotFound {} => DocumentAnswer::Not(LinkOutcome::NotFound),
+        OfDocument::Mismatch {} => DocumentAnswer::Not(LinkOutcome::Mismatch),
+        OfDocument::OwnerMismatch {} => DocumentAnswer::Not(LinkOutcome::OwnerMismatch),
+        OfDocument::NoLongerValid {} => DocumentAnswer::Not(LinkOutcome::NoLongerValid),
+    })
+}
