@@ -419,6 +419,14 @@ impl Words {
                 format!("Người giám hộ đồng ý đến {}", show(f.until, self.zone)),
                 format!("Guardian agreed until {}", show(f.until, self.zone)),
             ),
+            Event::RegistryAnswerAwaited(f) => self.say(
+                format!("Chờ {} trả lời", self.t(&f.database)),
+                format!("Waiting for {} to answer", self.t(&f.database)),
+            ),
+            Event::RegistryWaitEnded(f) => self.say(
+                format!("Không còn chờ cơ sở dữ liệu: {}", self.t(&f.end)),
+                format!("No longer waiting for a registry: {}", self.t(&f.end)),
+            ),
             Event::LockDeadlineMissed(f) => self.say(
                 format!("Quá hạn quyết định khóa, mở khóa ({})", show_day(f.due)),
                 format!("Answer to a lock request overdue (due {})", show_day(f.due)),

@@ -231,6 +231,7 @@ pub enum Command {
         notice: EventId,
         message: Message,
         channel: Channel,
+        attempts: u16,
     },
     /// A notice was received; `case`: it tells this dossier's result.
     RecordNoticeDelivered {
@@ -247,6 +248,8 @@ pub enum Command {
         attempts: u16,
         last: bool,
     },
+    /// A registry that did not answer is asked again.
+    AskRegistry { request: RequestId },
 }
 
 /// A registry's answer to declared data, asked before deciding.
@@ -366,6 +369,10 @@ pub struct Context<'a> {
     pub registry: Option<RegistryAnswer>,
     /// The sector registry's answer, where the command needs one.
     pub document: Option<DocumentAnswer>,
+    /// The number of the document that is asked about again, opened. `None`: it cannot be read.
+    pub declared: Option<&'a str>,
+    /// What the card registry said of captures, where the command needs it and that registry compares.
+    pub biometrics: &'a [(Modality, MatchResult)],
     /// Who holds the personal number.
     pub personal_id_holder: Holder,
     /// Who holds the phone number.
@@ -423,8 +430,12 @@ pub struct Needs {
     pub device_holder: Option<DeviceRef>,
     /// `registry`: this database is asked about the person in the command, or else the holder.
     pub registry: Option<Database>,
-    /// `document`: the sector registry of the command's document is asked.
+    /// `document`: the sector registry of the command's document is asked, or of the one that waits.
     pub document: bool,
+    /// `declared`: the number that this document was declared with.
+    pub declared: Option<(DocumentId, DocumentKind)>,
+    /// `biometrics`: of this dossier, all captures or one.
+    pub biometrics: Option<(CaseId, Option<Modality>)>,
     /// `new_phone`.
     pub new_phone: bool,
     /// `otp_right`: the code given is compared with this challenge's.
@@ -566,6 +577,7 @@ impl Command {
             Self::RecordNoticeSent { .. } => CommandKind::RecordNoticeSent,
             Self::RecordNoticeDelivered { .. } => CommandKind::RecordNoticeDelivered,
             Self::RecordNoticeFailed { .. } => CommandKind::RecordNoticeFailed,
+            Self::AskRegistry { .. } => CommandKind::AskRegistry,
         }
     }
 }

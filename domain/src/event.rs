@@ -11,12 +11,12 @@ use crate::ids::{
     LocalDay, Micros, PrincipalId, PublicKey, RequestId, ShareId, StreamId, VerifierId,
 };
 use crate::vocabulary::{
-    Capture, Channel, ChipEvidence, ClaimEnd, CloseReason, CommandKind, Database, DependantEnd,
-    DependantKind, DocumentKind, EvidenceStrength, Guard, KeyPurpose, LawKind, Level, LinkOutcome,
-    LockAction, LockGround, LockRefusal, LoginOutcome, MatchResult, Message, Modality, NoticeFault,
-    OtpPurpose, QuestionId, RefusalCode, RefusalReason, RegistrationMethod, RegistryOutcome,
-    Relation, RetentionClass, Role, ShareField, ShareMode, StepUpMethod, UnbindReason, Validity,
-    WithdrawReason,
+    Awaited, Capture, Channel, ChipEvidence, ClaimEnd, CloseReason, CommandKind, Database,
+    DependantEnd, DependantKind, DocumentKind, EvidenceStrength, Guard, KeyPurpose, LawKind, Level,
+    LinkOutcome, LockAction, LockGround, LockRefusal, LoginOutcome, MatchResult, Message, Modality,
+    NoticeFault, OtpPurpose, QuestionId, RefusalCode, RefusalReason, RegistrationMethod,
+    RegistryOutcome, Relation, RetentionClass, Role, ShareField, ShareMode, StepUpMethod,
+    UnbindReason, Validity, WaitEnd, WithdrawReason,
 };
 use serde::{Deserialize, Serialize};
 use wincode::{SchemaRead, SchemaWrite};
@@ -840,6 +840,8 @@ events! {
         message: Message,
         /// By which channel.
         channel: Channel,
+        /// How often it was tried, this time included.
+        attempts: u16,
     }
     /// A notice was received: the carrier says so, or the citizen in the app.
     181 NoticeDelivered {
@@ -862,5 +864,23 @@ events! {
         attempts: u16,
         /// No other channel is left to try.
         last: bool,
+    }
+
+    // ---- Registries that did not answer ----------------------------------------------------------------
+    /// A registry did not answer; what it was asked for waits, and it is asked again.
+    183 RegistryAnswerAwaited {
+        /// The question.
+        request: RequestId,
+        /// What waits.
+        what: Awaited,
+        /// Who is asked.
+        database: Database,
+    }
+    /// The answer is no longer waited for. If it came, it stands beside this in its own event.
+    184 RegistryWaitEnded {
+        /// The question.
+        request: RequestId,
+        /// Why.
+        end: WaitEnd,
     }
 }

@@ -1,6 +1,6 @@
 //! The closed lists of the domain. Order is format: a value is added at the end, never moved.
 
-use crate::ids::Digest;
+use crate::ids::{CaseId, Digest, DocumentId};
 use serde::{Deserialize, Serialize};
 use wincode::{SchemaRead, SchemaWrite};
 
@@ -436,6 +436,8 @@ list! {
         RecordNoticeDelivered,
         /// Notices: given up.
         RecordNoticeFailed,
+        /// A registry that did not answer is asked again.
+        AskRegistry,
     }
     /// A kind of published law (spec A.9). Its order is that of the streams' fold.
     LawKind {
@@ -973,12 +975,42 @@ list! {
         /// thẻ thường trú
         Permanent,
     }
+    /// Why a registry's answer is no longer waited for.
+    WaitEnd {
+        /// It came.
+        Answered,
+        /// What it was for is over.
+        NotNeeded,
+    }
     /// Why a dependant is no longer under a guardian's account.
     DependantEnd {
         /// The guardian took them out.
         ByGuardian,
         /// Fourteen full years.
         Majority,
+    }
+}
+
+/// What a registry has not answered yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, SchemaRead, SchemaWrite, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[wincode(tag_encoding = "u8")]
+pub enum Awaited {
+    /// Whether the person of this dossier is who they say.
+    Identity(CaseId),
+    /// Whether what was captured for this dossier is theirs.
+    Biometric(CaseId, Modality),
+    /// Whether this document is the holder's.
+    Document(DocumentId, DocumentKind),
+}
+
+impl Awaited {
+    /// The dossier it holds up.
+    pub const fn case(self) -> Option<CaseId> {
+        match self {
+            Self::Identity(case) | Self::Biometric(case, _) => Some(case),
+            Self::Document(..) => None,
+        }
     }
 }
 

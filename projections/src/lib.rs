@@ -27,6 +27,7 @@ mod testing;
 mod tests;
 pub mod view;
 mod views;
+pub mod waiting;
 mod watermark;
 
 pub use changes::Changes;

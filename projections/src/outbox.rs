@@ -94,6 +94,8 @@ pub struct Notice {
     pub at: Micros,
     /// Where it stands.
     pub state: NoticeState,
+    /// How often it was tried, on all channels; tries that have no outcome yet are not counted.
+    pub attempts: u16,
     /// Channels given up.
     pub failures: Vec<Failure>,
 }
@@ -186,6 +188,7 @@ fn notice_of(told: Told, record: &Decoded) -> Notice {
         position: record.position,
         at: record.envelope.recorded_at,
         state: NoticeState::Pending,
+        attempts: 0,
         failures: Vec::new(),
     }
 }
@@ -195,6 +198,7 @@ fn follow(notice: &mut Notice, record: &Decoded) {
     let open = notice.state.is_open();
     match &record.event {
         Event::NoticeSent(facts) if facts.notice == notice.notice && open => {
+            notice.attempts = notice.attempts.saturating_add(facts.attempts);
             notice.state = NoticeState::Sent {
                 channel: facts.channel,
                 at: record.envelope.recorded_at,
@@ -207,6 +211,7 @@ fn follow(notice: &mut Notice, record: &Decoded) {
             };
         }
         Event::NoticeFailed(facts) if facts.notice == notice.notice && open => {
+            notice.attempts = notice.attempts.saturating_add(facts.attempts);
             if notice.failures.len() < FAILURES_MAX {
                 notice.failures.push(Failure {
                     channel: facts.channel,
@@ -286,6 +291,28 @@ pub(crate) fn of_account(
     };
     let inbox: Inbox = decode(&row)?;
     Ok(inbox.notices)
+}
+
+/// Accounts with notices after an account, in the order of their ids, each with its newest notices,
+/// oldest first.
+pub(crate) fn accounts(
+    view: &dyn ViewStore,
+    after: Option<AccountId>,
+    limit: usize,
+) -> Result<Vec<(AccountId, Vec<Notice>)>, ViewError> {
+    let start = after.map_or(vec![ACCOUNT], |after| {
+        let mut key = account_key(after);
+        key.push(0);
+        key
+    });
+    let rows = view.scan(&start, &[ACCOUNT + 1], Order::Ascending, limit)?;
+    let mut found = Vec::with_capacity(rows.len());
+    for (key, row) in rows {
+        let id = key.get(1..).and_then(|id| id.try_into().ok());
+        let inbox: Inbox = decode(&row)?;
+        found.extend(id.map(|id| (AccountId(id), inbox.notices)));
+    }
+    Ok(found)
 }
 
 /// Notices to be sent (or, `sent`, whose receipt is awaited) after a position, in order.

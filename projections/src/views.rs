@@ -4,6 +4,7 @@
 //! rows (a few microseconds warm) and belong into the handler, not into another thread.
 
 mod open;
+mod queues;
 mod status;
 
 pub use status::{State, Status};
@@ -23,7 +24,7 @@ use crate::rebuild::{Build, OnHalt, Progress, Rebuilt, build};
 use crate::serving::{Slot, Surroundings, Swap};
 use crate::statistics::Statistics;
 use crate::view::ViewStore;
-use crate::{accounts, as_of, audit, deadlines, lookups, outbox, statistics};
+use crate::{accounts, as_of, audit, deadlines, lookups, outbox, statistics, waiting};
 use domain::ids::{AccountId, AreaCode, Category, LocalDay, LookupHash, Micros, Position};
 use ledger::store::EventStore;
 use parking_lot::Mutex;
@@ -89,18 +90,20 @@ fn projections() -> Vec<Box<dyn Projection>> {
         Box::new(statistics::StatisticsProjection),
         Box::new(deadlines::Deadlines),
         Box::new(outbox::Outbox),
+        Box::new(waiting::WaitingProjection),
     ]
 }
 
 impl Views {
     /// Names of all projections.
-    pub const NAMES: [&'static str; 6] = [
+    pub const NAMES: [&'static str; 7] = [
         accounts::NAME,
         audit::NAME,
         lookups::NAME,
         statistics::NAME,
         deadlines::NAME,
         outbox::NAME,
+        waiting::NAME,
     ];
 
     /// Opens the read models under `dir`, builds what is missing, damaged, outdated or of another
@@ -207,21 +210,6 @@ impl Views {
     /// Open deadlines that are overdue at an instant, the earliest first.
     pub fn deadlines(&self, until: Micros, limit: usize) -> Result<Vec<Deadline>, ViewError> {
         deadlines::until(&*self.view(deadlines::NAME)?, until, limit)
-    }
-
-    /// An account's newest notices, oldest first: its inbox in the app.
-    pub fn notices(&self, account: AccountId) -> Result<Vec<outbox::Notice>, ViewError> {
-        outbox::of_account(&*self.view(outbox::NAME)?, account)
-    }
-
-    /// Notices to be sent (or, `sent`, whose receipt is awaited) after a position, in order.
-    pub fn open_notices(
-        &self,
-        sent: bool,
-        after: Option<Position>,
-        limit: usize,
-    ) -> Result<Vec<outbox::Open>, ViewError> {
-        outbox::open(&*self.view(outbox::NAME)?, sent, after, limit)
     }
 
     /// The digests of what is visible now.

@@ -13,6 +13,7 @@ mod damage;
 mod demo;
 mod errors;
 mod law;
+mod outside;
 mod privacy;
 mod run;
 mod scenarios;

@@ -11,7 +11,7 @@ use domain::vocabulary::{
     LockAction, LockGround, LockRefusal, LoginOutcome, MatchResult, Message, Modality, NoticeFault,
     OtpPurpose, QuestionId, RefusalCode, RefusalReason, RegistrationMethod, RegistryOutcome,
     Relation, RetentionClass, Role, ShareField, ShareMode, Status, StepUpMethod, UnbindReason,
-    Validity, WithdrawReason,
+    Validity, WaitEnd, WithdrawReason,
 };
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -49,7 +49,7 @@ fn lists() -> Vec<(&'static str, Vec<String>)> {
         Modality MatchResult Level RefusalReason WithdrawReason Channel StepUpMethod UnbindReason
         DocumentKind LinkOutcome LockGround CloseReason ClaimEnd RetentionClass KeyPurpose
         QuestionId CommandKind LawKind Guard RefusalCode Message ShareMode ShareField Validity LockAction
-        LockRefusal Status Relation DependantKind DependantEnd NoticeFault
+        LockRefusal Status Relation DependantKind DependantEnd NoticeFault WaitEnd
     };
     lists.push(("Category", category));
     let names =
@@ -85,7 +85,7 @@ fn lists() -> Vec<(&'static str, Vec<String>)> {
 }
 
 /// Types that FORMAT.md describes in words.
-const DESCRIBED: [&str; 17] = [
+const DESCRIBED: [&str; 18] = [
     "u8",
     "u16",
     "u32",
@@ -99,6 +99,7 @@ const DESCRIBED: [&str; 17] = [
     "StreamId",
     "Capture",
     "ChipEvidence",
+    "Awaited",
     "CatalogueService",
     "LawDraft",
     "Policy",

@@ -6,17 +6,20 @@ use super::procedures::{NUMBER, PHONE, app_account};
 use super::world::{World, capture, person};
 use core::time::Duration;
 use domain::event::{Event, kind_name};
-use domain::ids::AccountId;
+use domain::ids::{AccountId, EventId};
 use domain::record::{RecordRef, open_event};
 use domain::vocabulary::Channel;
 use ledger::messenger::{Messenger as _, OutgoingMessage};
+use ledger::store::BoxFuture;
+use ledger::writer::Contact;
 use outside::notices::codes::{Codes, Ways};
 use outside::notices::mail::{Mail, MailSettings};
 use outside::notices::sms::Gateway as SmsGateway;
-use outside::notices::{Carrier, Round, Sender, Settings};
+use outside::notices::{Carried, Carrier, CarryError, Letter, Round, Sender, Settings};
 use outside::retry::Backoff;
 use serde_json::json;
 use std::sync::Arc;
+use tokio::sync::Notify;
 
 fn sender(world: &World, carriers: Vec<Arc<dyn Carrier>>) -> Sender {
     let settings = Settings {
@@ -112,7 +115,7 @@ const SENT: Round = Round {
 #[tokio::test]
 async fn a_result_goes_out_by_sms_and_its_receipt_opens_the_window() {
     let world = World::new().await;
-    let gateway = Gateway::start(&world).await;
+    let gateway = Gateway::start().await;
     let (account, session) = app_account(&world, NUMBER, PHONE).await;
     issued(&world, &session, &account, NUMBER).await;
     let carrier = SmsGateway::new(gateway.peer(&world), false);
@@ -157,7 +160,7 @@ async fn a_result_goes_out_by_sms_and_its_receipt_opens_the_window() {
 #[tokio::test]
 async fn a_gateway_that_fails_is_tried_again_and_given_up_visibly() {
     let world = World::new().await;
-    let gateway = Gateway::start(&world).await;
+    let gateway = Gateway::start().await;
     let (account, session) = app_account(&world, NUMBER, PHONE).await;
     issued(&world, &session, &account, NUMBER).await;
     gateway.fail(true);
@@ -225,10 +228,8 @@ async fn a_gateway_that_fails_is_tried_again_and_given_up_visibly() {
     );
 }
 
-#[tokio::test]
-async fn mail_goes_through_a_real_server_where_there_is_no_phone_to_reach() {
-    let world = World::new().await;
-    let server = MailServer::start();
+/// An app account of somebody who gave an address as well.
+async fn account_with_mail(world: &World) -> (String, String) {
     let mut body = person(NUMBER, PHONE);
     body["email"] = json!("dep@example.vn");
     let asked = world.post("/v1/registrations", body).await.recorded();
@@ -243,9 +244,17 @@ async fn mail_goes_through_a_real_server_where_there_is_no_phone_to_reach() {
     let password = json!({ "password": "con mèo nằm trên mái" });
     let path = format!("/v1/accounts/{account}/password");
     world.post_as(&session, &path, password).await.recorded();
+    (account, session)
+}
+
+#[tokio::test]
+async fn mail_goes_through_a_real_server_where_there_is_no_phone_to_reach() {
+    let world = World::new().await;
+    let server = MailServer::start();
+    let (account, session) = account_with_mail(&world).await;
     issued(&world, &session, &account, NUMBER).await;
 
-    let gateway = Gateway::start(&world).await;
+    let gateway = Gateway::start().await;
     gateway.refuse(true);
     let sms = SmsGateway::new(gateway.peer(&world), true);
     let sender = sender(&world, vec![Arc::new(sms), Arc::new(mail_to(&server))]);
@@ -270,6 +279,119 @@ async fn mail_goes_through_a_real_server_where_there_is_no_phone_to_reach() {
     assert_eq!(kinds(&world, &account).await, told);
 }
 
+/// A carrier whose server dies after it took a notice over and before that was recorded.
+struct Dies<C> {
+    carrier: C,
+    took: Arc<Notify>,
+}
+
+impl<C: Carrier> Carrier for Dies<C> {
+    fn channel(&self) -> Channel {
+        self.carrier.channel()
+    }
+
+    fn address<'c>(&self, contact: &'c Contact) -> &'c str {
+        self.carrier.address(contact)
+    }
+
+    fn carry<'a>(&'a self, letter: &'a Letter) -> BoxFuture<'a, Result<Carried, CarryError>> {
+        Box::pin(async move {
+            self.carrier.carry(letter).await.unwrap();
+            self.took.notify_one();
+            core::future::pending().await
+        })
+    }
+
+    fn receipt(&self, id: EventId) -> BoxFuture<'_, Result<Carried, CarryError>> {
+        self.carrier.receipt(id)
+    }
+}
+
+/// Runs a sender until its carrier took something, and drops it there.
+async fn dies_after_taking<C: Carrier>(world: &World, carrier: C) {
+    let took = Arc::new(Notify::new());
+    let dying = Dies {
+        carrier,
+        took: took.clone(),
+    };
+    let sender = sender(world, vec![Arc::new(dying)]);
+    tokio::select! {
+        round = sender.round() => panic!("{round:?}"),
+        () = took.notified() => {}
+    }
+}
+
+#[tokio::test]
+async fn a_crash_between_sending_and_recording_sends_again_under_the_same_id() {
+    let world = World::new().await;
+    let gateway = Gateway::start().await;
+    let (account, session) = app_account(&world, NUMBER, PHONE).await;
+    issued(&world, &session, &account, NUMBER).await;
+    let sms = || SmsGateway::new(gateway.peer(&world), true);
+    dies_after_taking(&world, sms()).await;
+    assert_eq!(
+        kinds(&world, &account).await,
+        [""; 0],
+        "nothing is recorded"
+    );
+    assert_eq!(gateway.came().len(), 1);
+    let again = sender(&world, vec![Arc::new(sms())]);
+    let round = again.round().await.unwrap();
+    assert_eq!((round.sent, round.received), (1, 1));
+    let came = gateway.came();
+    assert_eq!(came.len(), 2);
+    assert_eq!(came[0], came[1], "the same notice, under the same id");
+    assert_eq!(gateway.taken().len(), 1, "so the gateway sends it once");
+    let told = [
+        "NoticeSent",
+        "NoticeDelivered",
+        "ResultNotified",
+        "ActivationWindowOpened",
+    ];
+    assert_eq!(kinds(&world, &account).await, told);
+}
+
+#[tokio::test]
+async fn mail_that_was_sent_twice_has_one_message_id() {
+    let world = World::new().await;
+    let server = MailServer::start();
+    let (account, session) = account_with_mail(&world).await;
+    issued(&world, &session, &account, NUMBER).await;
+    dies_after_taking(&world, mail_to(&server)).await;
+    let again = sender(&world, vec![Arc::new(mail_to(&server))]);
+    let round = again.round().await.unwrap();
+    assert_eq!((round.sent, round.received), (1, 1));
+    let mails = server.received_all(2);
+    assert_eq!(mails[0]["id"], mails[1]["id"]);
+    assert_eq!(mails[0]["text"], mails[1]["text"]);
+    let sent = events(&world, &account).await;
+    let sent = sent
+        .iter()
+        .filter(|event| matches!(event, Event::NoticeSent(_)));
+    assert_eq!(sent.count(), 1);
+}
+
+#[tokio::test]
+async fn a_mail_server_that_is_away_is_tried_again() {
+    let world = World::new().await;
+    let (account, session) = account_with_mail(&world).await;
+    issued(&world, &session, &account, NUMBER).await;
+    let server = MailServer::start();
+    let nobody = Mail::new(MailSettings {
+        host: "127.0.0.1".to_owned(),
+        port: 1,
+        from: "VNeID <no-reply@example.vn>".to_owned(),
+        login: None,
+    });
+    let away = sender(&world, vec![Arc::new(nobody.unwrap())]);
+    assert_eq!(away.round().await.unwrap().put_off, 1);
+    world.pass(9);
+    assert_eq!(away.round().await.unwrap().put_off, 1);
+    let there = sender(&world, vec![Arc::new(mail_to(&server))]);
+    assert_eq!(there.round().await.unwrap().received, 1);
+    assert_eq!(server.received().len(), 1);
+}
+
 fn code_to(phone: &str, email: &str) -> OutgoingMessage {
     OutgoingMessage {
         account: AccountId([7; 16]),
@@ -281,10 +403,11 @@ fn code_to(phone: &str, email: &str) -> OutgoingMessage {
     }
 }
 
-#[tokio::test]
+// Two threads: this one waits for the mail server, another brings it the mail.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn codes_leave_directly_and_are_nowhere_else() {
     let world = World::new().await;
-    let gateway = Gateway::start(&world).await;
+    let gateway = Gateway::start().await;
     let server = MailServer::start();
     let codes = Codes::start(Ways {
         sms: Some(SmsGateway::new(gateway.peer(&world), true)),

@@ -87,6 +87,8 @@ async fn serve(app: Router) -> String {
 #[derive(Default)]
 struct GatewayState {
     messages: Vec<(String, String, String, bool)>,
+    /// Ids as they came, also those that came before.
+    came: Vec<String>,
     failing: bool,
     failing_once: bool,
     refusing: bool,
@@ -103,7 +105,7 @@ pub struct Gateway {
 type GatewayShare = (Arc<Mutex<GatewayState>>, Arc<Notify>);
 
 impl Gateway {
-    pub async fn start(_: &World) -> Self {
+    pub async fn start() -> Self {
         let state = Arc::new(Mutex::new(GatewayState::default()));
         let came = Arc::new(Notify::new());
         let app = Router::new()
@@ -117,6 +119,11 @@ impl Gateway {
     pub fn peer(&self, world: &World) -> Peer {
         let ids = Ids::new(world.clock.clone(), Arc::new(SeededRandomness::new(97)));
         peer(self.base.clone(), Arc::new(ids), Duration::from_secs(5))
+    }
+
+    /// Ids as they came, also those that came before.
+    pub fn came(&self) -> Vec<String> {
+        self.state.lock().came.clone()
     }
 
     pub fn fail(&self, failing: bool) {
@@ -180,6 +187,7 @@ async fn take(
     let body: Value = serde_json::from_slice(&body).unwrap();
     let text = |field: &str| body[field].as_str().unwrap().to_owned();
     let id = text("id");
+    state.came.push(id.clone());
     if !state.messages.iter().any(|(known, ..)| *known == id) {
         let (to, text) = (text("to"), text("text"));
         state.messages.push((id, to, text, false));
@@ -464,13 +472,18 @@ impl MailServer {
         Self { child, port, mails }
     }
 
-    /// What it has taken so far. The server writes a mail down before it says that it took it.
+    /// What it has taken so far, at least one. The server writes a mail down before it says that it
+    /// took it.
     pub fn received(&self) -> Vec<Value> {
+        self.received_all(1)
+    }
+
+    /// The same, at least so many.
+    pub fn received_all(&self, count: usize) -> Vec<Value> {
         for _ in 0..1000 {
-            if !self.mails.lock().is_empty() {
+            if self.mails.lock().len() >= count {
                 break;
             }
-            std::thread::yield_now();
             std::thread::park_timeout(Duration::from_millis(10));
         }
         self.mails.lock().clone()

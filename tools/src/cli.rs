@@ -3,8 +3,8 @@
 //! Owns nothing but the words. What a command does stands in the module of its name.
 
 use crate::commands::{
-    account, bench, demo, doctor, export, import, init, keys, law, log, projections, registry,
-    replay, serve, show, stats, verify,
+    account, bench, demo, doctor, export, import, init, keys, law, log, notices, projections,
+    registry, replay, serve, show, stats, verify,
 };
 use crate::exit::EXIT_CODES;
 use crate::output::{Format, When};
@@ -140,6 +140,8 @@ pub enum Command {
     Import(import::ImportArgs),
     /// The embedded registries: people, foreigners
     Registry(registry::RegistryArgs),
+    /// What holders were told, by which channel, and what became of it
+    Notices(notices::NoticesArgs),
     /// Keys and principals: list, generate, enrol, revoke, tokens
     Keys(keys::KeysArgs),
     /// The law: policy, catalogue and tables by version; propose and approve new ones

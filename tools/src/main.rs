@@ -55,6 +55,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Export(args) => commands::export::run(&global, &args, &mut out),
         Command::Import(args) => commands::import::run(&global, &args, &mut out),
         Command::Registry(args) => commands::registry::run(&global, &args, &mut out),
+        Command::Notices(args) => commands::notices::run(&global, &args, &mut out),
         Command::Keys(args) => commands::keys::run(&global, &args, &mut out),
         Command::Law(args) => commands::law::run(&global, &args, &mut out),
         Command::Bench(args) => commands::bench::run(&global, &args, &mut out),

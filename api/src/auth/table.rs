@@ -75,6 +75,7 @@ pub const fn callers(command: CommandKind) -> &'static [Sort] {
         C::RecordNoticeDelivered => &[Session, Device],
         C::RecordNoticeSent
         | C::RecordNoticeFailed
+        | C::AskRegistry
         | C::ExpireActivationWindow
         | C::ExpireProcessingDeadline
         | C::ExpireLockDeadline

@@ -33,6 +33,9 @@ impl From<LedgerError> for Problem {
                 .retry_after(RETRY_AFTER_S)
                 .because(internal),
             LedgerError::Busy => Self::new(Code::Overloaded).retry_after(1),
+            LedgerError::RegistrySilent => Self::new(Code::Refused(
+                domain::vocabulary::RefusalCode::RegistryUnavailable,
+            )),
             LedgerError::CommandIdReused => Self::new(Code::IdempotencyKeyReused),
             // A submission that the writer cannot take apart is this crate's bug.
             _ => Self::new(Code::Internal).because(internal),

@@ -35,6 +35,8 @@ pub struct NoticeBody {
     /// `pending`, `sent`, `received`, `failed` or `withdrawn`; with channel and time in µs.
     #[schema(value_type = Object)]
     state: NoticeState,
+    /// How often it was tried, on all channels.
+    attempts: u16,
     /// Channels that were given up, and why.
     #[schema(value_type = Vec<Object>)]
     failures: Vec<Failure>,
@@ -77,6 +79,7 @@ pub async fn list(
                 text_en: message_text(notice.message, Lang::En),
                 case: notice.case.map(|case| case.to_string()),
                 state: notice.state,
+                attempts: notice.attempts,
                 failures: notice.failures,
             })
             .collect(),

@@ -193,4 +193,9 @@ const TERMS: &[(&str, &str, &str)] = &[
     ("guardian", "người giám hộ", "guardian"),
     ("by_guardian", "người giám hộ yêu cầu", "by the guardian"),
     ("majority", "đủ 14 tuổi", "fourteen years"),
+    ("no_address", "không có địa chỉ", "no address"),
+    ("unreachable", "không liên lạc được", "unreachable"),
+    ("unconfirmed", "không có xác nhận", "no receipt"),
+    ("answered", "đã trả lời", "answered"),
+    ("not_needed", "không còn cần", "no longer needed"),
 ];

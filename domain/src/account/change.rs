@@ -234,6 +234,7 @@ impl Case {
             notified: false,
             matches: Vec::new(),
             ruled: None,
+            not_confirmed: None,
         }
     }
 

@@ -30,7 +30,8 @@ impl Account {
             || self.evolve_standing(recorded)
             || self.evolve_requests(recorded)
             || self.evolve_shares(recorded)
-            || self.evolve_dependants(recorded);
+            || self.evolve_dependants(recorded)
+            || self.evolve_waiting(recorded);
         // Events of other streams (claims, principals, the ledger's own) say nothing about an
         // account; in an account's stream they change nothing.
         let _ = known;
@@ -55,6 +56,7 @@ impl Account {
                 self.registry_answered(RegistrationStep::Confirmed);
             }
             Event::RegistryCheckFailed(facts) => {
+                self.not_confirmed(facts);
                 self.registry_answered(RegistrationStep::Failed(facts.outcome));
             }
             Event::OtpChallengeIssued(facts) => self.challenge_issued(facts),
@@ -306,6 +308,7 @@ impl Account {
                 self.activation.attempt = None;
                 self.challenges.clear();
                 self.shares.clear();
+                self.waiting.clear();
                 self.lock_requests.retain(|request| !request.is_open());
             }
             Event::CommandRejected(facts) => self.rejected(facts, recorded.recorded_at),

@@ -8,13 +8,14 @@ mod evolve;
 mod state;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 pub(crate) use evolve::HOUR;
 pub use state::{
     Activation, ActivationPhase, Attempt, BoundDevice, Case, CaseState, Challenge, Credentials,
     Dependant, Document, EventRef, Forfeited, Guardian, Identification, Lifecycle, Lock,
     LockRequest, LockRequestState, Match, PendingDevice, PendingPhone, Refusals, Registration,
-    RegistrationStep, Ruled, Share, Stage, ValidUntil,
+    RegistrationStep, Ruled, Share, Stage, ValidUntil, Waiting,
 };
 
 use crate::event::Event;
@@ -46,6 +47,9 @@ pub const LOCK_REQUESTS_MAX: usize = 6;
 
 /// Most dependants of an account.
 pub const DEPENDANTS_MAX: usize = 8;
+
+/// Answers that registries owe at once.
+pub const WAITING_MAX: usize = 16;
 
 /// One recorded event, as [`Account::evolve`] is given it.
 #[derive(Debug, Clone, Copy)]
@@ -126,6 +130,8 @@ pub struct Account {
     pub dependants: Vec<Dependant>,
     /// The guardian, of a dependant's own account.
     pub guardian: Option<Guardian>,
+    /// Answers that registries owe.
+    pub waiting: Vec<Waiting>,
 }
 
 impl Account {

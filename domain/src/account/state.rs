@@ -8,9 +8,9 @@ use crate::ids::{
     Micros, Position, PrincipalId, PublicKey, RequestId, Revision, ShareId, StreamId,
 };
 use crate::vocabulary::{
-    CloseReason, Database, DependantKind, DocumentKind, Level, LockAction, LockGround, LockRefusal,
-    MatchResult, Modality, OtpPurpose, RefusalReason, RegistryOutcome, Relation, Role, ShareField,
-    ShareMode, StepUpMethod, Validity, WithdrawReason,
+    Awaited, CloseReason, Database, DependantKind, DocumentKind, Level, LockAction, LockGround,
+    LockRefusal, MatchResult, Modality, OtpPurpose, RefusalReason, RegistryOutcome, Relation, Role,
+    ShareField, ShareMode, StepUpMethod, Validity, WithdrawReason,
 };
 use serde::{Deserialize, Serialize};
 use wincode::{SchemaRead, SchemaWrite};
@@ -267,6 +267,19 @@ regions! {
         matches: Vec<Match>,
         /// The decision, and the policy version it was taken under.
         ruled: Option<Ruled>,
+        /// What a registry said of the person after it had not answered at first, if not "Đạt".
+        not_confirmed: Option<RegistryOutcome>,
+    }
+    /// An answer that a registry owes.
+    Waiting {
+        /// The question.
+        request: RequestId,
+        /// What waits.
+        what: Awaited,
+        /// Who is asked.
+        database: Database,
+        /// The event since which it waits.
+        by: EventRef,
     }
     /// An activation somebody has begun (P7).
     Attempt {

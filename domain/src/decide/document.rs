@@ -3,6 +3,7 @@
 use super::dependant::{consented, guardian_acts};
 use super::judge::{Judge, Verdict};
 use super::level2::staff_active;
+use super::waiting;
 use crate::account::DOCUMENTS_MAX;
 use crate::command::DocumentAnswer;
 use crate::event::{
@@ -10,9 +11,11 @@ use crate::event::{
     DocumentRefreshed, DocumentUnlinked,
 };
 use crate::identity::DocumentNumber;
-use crate::ids::{DocumentId, Micros};
+use crate::ids::{DocumentId, Micros, RequestId};
 use crate::personal::Personal;
-use crate::vocabulary::{Database, DocumentKind, Guard, LinkOutcome, RefusalCode, RetentionClass};
+use crate::vocabulary::{
+    Awaited, Database, DocumentKind, Guard, LinkOutcome, RefusalCode, RetentionClass, WaitEnd,
+};
 
 /// The registry that owns a kind of document.
 pub const fn database_of(kind: DocumentKind) -> Database {
@@ -68,6 +71,13 @@ pub(super) fn link(judge: &mut Judge<'_, '_>, kind: DocumentKind, number: &str) 
         kind,
         outcome,
     });
+    if outcome == LinkOutcome::RegistryUnavailable {
+        // Nobody said no: it waits, and is linked when the registry says so.
+        let request = RequestId(judge.new_id());
+        let what = Awaited::Document(document, kind);
+        waiting::begin(judge, request, what, database_of(kind));
+        return Ok(());
+    }
     if outcome == LinkOutcome::OwnerMismatch {
         judge.guard(Guard::RegistryVerified, true, RefusalCode::RegistryMismatch)?;
         return judge.refuse(Guard::OwnerMatch, RefusalCode::OwnerMismatch);
@@ -88,8 +98,11 @@ const fn code_of(outcome: LinkOutcome) -> RefusalCode {
 fn new_link(judge: &mut Judge<'_, '_>, kind: DocumentKind) -> Verdict {
     let documents = &judge.account.documents;
     let one = kind != DocumentKind::VehicleRegistration;
-    let there = one && documents.iter().any(|document| document.kind == kind);
-    let room = documents.len() < DOCUMENTS_MAX;
+    let linked = documents.iter().any(|document| document.kind == kind);
+    let there = one && (linked || judge.account.waits_for_document(kind));
+    let waiting = judge.account.waiting.iter();
+    let waiting = waiting.filter(|known| matches!(known.what, Awaited::Document(..)));
+    let room = documents.len() + waiting.count() < DOCUMENTS_MAX;
     judge.guard(
         Guard::DocumentNew,
         !there,
@@ -116,10 +129,19 @@ pub(super) fn refresh(
     Ok(())
 }
 
-/// The citizen takes it out.
+/// The citizen takes it out, or no longer waits for it.
 pub(super) fn unlink(judge: &mut Judge<'_, '_>, document: DocumentId) -> Verdict {
     guardian_acts(judge)?;
     judge.unlocked()?;
+    let account = judge.account;
+    let waiting = account
+        .waiting
+        .iter()
+        .find(|known| matches!(known.what, Awaited::Document(declared, _) if declared == document));
+    if let Some(known) = waiting {
+        waiting::end(judge, known.request, WaitEnd::NotNeeded);
+        return judge.guard(Guard::DocumentLinked, true, RefusalCode::DocumentNotLinked);
+    }
     linked(judge, document)?;
     judge.record(DocumentUnlinked { document });
     Ok(())

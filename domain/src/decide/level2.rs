@@ -3,6 +3,7 @@
 use super::judge::{Judge, No, Verdict};
 use super::level1::{already, has_chip_card, of_age};
 use super::registration::{code_of, phone_free};
+use super::waiting;
 use crate::account::{Case, CaseState};
 use crate::command::{Claim, Holder, RegistryAnswer};
 use crate::event::{
@@ -15,7 +16,7 @@ use crate::ids::{CaseId, RequestId};
 use crate::personal::{Person, Personal};
 use crate::policy::BiometricRule;
 use crate::vocabulary::{
-    Capture, Database, Guard, Level, MatchResult, Modality, RefusalCode, RegistryOutcome,
+    Awaited, Capture, Database, Guard, Level, MatchResult, Modality, RefusalCode, RegistryOutcome,
     RetentionClass, Role, WithdrawReason,
 };
 
@@ -106,7 +107,7 @@ fn begin(judge: &mut Judge<'_, '_>, person: Option<&Person>, intake: Intake) -> 
     if !intake.with_card {
         has_chip_card(judge, true)?;
     }
-    check_registry(judge, intake)?;
+    let silent = check_registry(judge, intake)?;
     let (case, officer) = (CaseId(judge.new_id()), judge.context.actor.principal);
     let (site, with_card_issue) = (intake.site, intake.with_card);
     let opened = Level2IntakeOpened {
@@ -115,15 +116,20 @@ fn begin(judge: &mut Judge<'_, '_>, person: Option<&Person>, intake: Intake) -> 
         site,
         with_card_issue,
     };
+    match person {
+        None => judge.record(opened),
+        Some(person) => {
+            let sealed = Personal::Person(person.clone());
+            judge.record_with(opened, RetentionClass::Permanent, sealed);
+        }
+    }
+    if let Some(request) = silent {
+        let database = database(with_card_issue);
+        waiting::begin(judge, request, Awaited::Identity(case), database);
+    }
     let Some(person) = person else {
-        judge.record(opened);
         return Ok(());
     };
-    judge.record_with(
-        opened,
-        RetentionClass::Permanent,
-        Personal::Person(person.clone()),
-    );
     let holder = judge.context.personal_id_holder;
     judge.take(Claim::PersonalId, holder);
     if !person.phone.is_empty() {
@@ -144,11 +150,12 @@ fn take_phone(judge: &mut Judge<'_, '_>) {
 }
 
 /// The registry's answer about the person, where it was asked: recorded, and refused if it differs.
-/// That it could not be asked holds nothing up; the area must then be known when it is decided.
-fn check_registry(judge: &mut Judge<'_, '_>, intake: Intake) -> Verdict {
+/// That it did not answer does not hold the desk up: the dossier waits for it (this question), and is
+/// not approved before.
+fn check_registry(judge: &mut Judge<'_, '_>, intake: Intake) -> Result<Option<RequestId>, No> {
     let database = database(intake.with_card);
     let Some(answer) = judge.context.registry.clone() else {
-        return Ok(());
+        return Ok(None);
     };
     let request = RequestId(judge.new_id());
     judge.record(RegistryCheckRequested { request, database });
@@ -159,7 +166,8 @@ fn check_registry(judge: &mut Judge<'_, '_>, intake: Intake) -> Verdict {
                 database,
                 area,
             });
-            judge.guard(Guard::RegistryMatch, true, RefusalCode::DataMismatch)
+            judge.guard(Guard::RegistryMatch, true, RefusalCode::DataMismatch)?;
+            Ok(None)
         }
         RegistryAnswer::Not(outcome) => {
             judge.record(RegistryCheckFailed {
@@ -167,12 +175,11 @@ fn check_registry(judge: &mut Judge<'_, '_>, intake: Intake) -> Verdict {
                 database,
                 outcome,
             });
-            let silent = outcome == RegistryOutcome::Unavailable;
-            if silent {
-                Ok(())
-            } else {
-                judge.refuse(Guard::RegistryMatch, code_of(outcome))
+            if outcome == RegistryOutcome::Unavailable {
+                return Ok(Some(request));
             }
+            judge.refuse(Guard::RegistryMatch, code_of(outcome))?;
+            Ok(None)
         }
     }
 }
@@ -224,6 +231,7 @@ pub(super) fn record_consent(
             case,
             reason: WithdrawReason::ConsentRefused,
         });
+        waiting::end_of_case(judge, case);
     }
     judge.guard(Guard::Consent, given, RefusalCode::ConsentRefused)?;
     let witness = judge.context.actor.principal;
@@ -261,7 +269,28 @@ pub(super) fn submit(judge: &mut Judge<'_, '_>, case: CaseId) -> Verdict {
     };
     let decide_by = judge.working_days_after(judge.today(), days);
     judge.record(Level2Applied { case, decide_by });
+    compared(judge, case);
     Ok(())
+}
+
+/// What the card registry said of the captures, where it compares them itself; what it did not answer
+/// is waited for.
+fn compared(judge: &mut Judge<'_, '_>, case: CaseId) {
+    let database = Database::CitizenCard;
+    let results = judge.context.biometrics;
+    for (modality, result) in results {
+        judge.record(BiometricMatchRecorded {
+            case,
+            modality: *modality,
+            database,
+            result: *result,
+        });
+        if *result == MatchResult::Unavailable {
+            let request = RequestId(judge.new_id());
+            let what = Awaited::Biometric(case, *modality);
+            waiting::begin(judge, request, what, database);
+        }
+    }
 }
 
 /// A registry's answer about a biometric that was taken (spec 0.5: each with its database).
@@ -296,6 +325,8 @@ pub(super) fn record_result(
         database,
         result,
     });
+    let what = Awaited::Biometric(case, modality);
+    waiting::answered_elsewhere(judge, what, database, result);
     Ok(())
 }
 
@@ -316,6 +347,7 @@ pub(super) fn withdraw(judge: &mut Judge<'_, '_>, case: CaseId, reason: Withdraw
         .is_some_and(|dossier| dossier.state.is_open());
     judge.guard(Guard::CaseState, open, RefusalCode::CaseNotOpen)?;
     judge.record(Level2Withdrawn { case, reason });
+    waiting::end_of_case(judge, case);
     Ok(())
 }
 

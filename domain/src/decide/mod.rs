@@ -27,6 +27,7 @@ mod share;
 mod status;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 pub use document::database_of;
 pub use lock::{may_lock, may_unlock};
@@ -225,7 +226,8 @@ fn route_requests(judge: &mut Judge<'_, '_>, command: &Command) -> Verdict {
             notice,
             message,
             channel,
-        } => notice::sent(judge, *notice, *message, *channel),
+            attempts,
+        } => notice::sent(judge, *notice, *message, (*channel, *attempts)),
         Command::RecordNoticeDelivered {
             notice,
             case,
@@ -239,6 +241,7 @@ fn route_requests(judge: &mut Judge<'_, '_>, command: &Command) -> Verdict {
             attempts,
             last,
         } => notice::failed(judge, *notice, *channel, *fault, (*attempts, *last)),
+        Command::AskRegistry { request } => waiting::ask(judge, *request),
         // Every other command was routed above; a new one without a rule is refused, not let in.
         _ => judge.refuse(Guard::RoleAllowed, RefusalCode::RoleNotAllowed),
     }

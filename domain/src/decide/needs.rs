@@ -1,10 +1,10 @@
 //! What the writer must look up or open before a command can be decided. No more than that: what is
 //! not opened cannot leak.
 
-use crate::account::Account;
+use crate::account::{Account, Waiting};
 use crate::command::{Command, Needs, PhoneNeed};
-use crate::ids::DeviceRef;
-use crate::vocabulary::Database;
+use crate::ids::{CaseId, DeviceRef};
+use crate::vocabulary::{Awaited, Database};
 
 /// What [`super::decide`] will read of the context for this command.
 // One row a command: a table reads best whole.
@@ -45,15 +45,14 @@ pub fn needs(account: &Account, command: &Command) -> Needs {
             officer: true,
             ..none
         },
-        Command::DecideApplication { refuse: None, .. }
-            if account.identification.area.is_none() =>
-        {
-            Needs {
-                registry: Some(Database::Population),
+        Command::DecideApplication { case, refuse: None } => match owed(account, *case) {
+            Some(database) => Needs {
+                registry: Some(database),
                 person: true,
                 ..none
-            }
-        }
+            },
+            None => none,
+        },
         Command::DecideApplication {
             refuse: Some(_), ..
         } => Needs {
@@ -129,9 +128,21 @@ pub fn needs(account: &Account, command: &Command) -> Needs {
             guardian: Some((*guardian, *hash)),
             ..none
         },
+        Command::SubmitLevel2 { case } => Needs {
+            officer: true,
+            person: true,
+            biometrics: account
+                .case(*case)
+                .filter(|dossier| !dossier.with_card_issue)
+                .map(|dossier| (dossier.id, None)),
+            ..none
+        },
+        Command::AskRegistry { request } => match account.awaited(*request) {
+            Some(known) => again(known, none),
+            None => none,
+        },
         Command::RecordBiometrics { .. }
         | Command::RecordConsent { .. }
-        | Command::SubmitLevel2 { .. }
         | Command::AssistActivation { .. }
         | Command::UnlinkDevice { .. }
         | Command::LockAccount { .. }
@@ -141,6 +152,42 @@ pub fn needs(account: &Account, command: &Command) -> Needs {
             ..none
         },
         _ => none,
+    }
+}
+
+/// Who must say that the person is who they say, before a dossier is approved: the registry that did
+/// not answer at the desk, or, where nobody knows where the person resides, the population's.
+fn owed(account: &Account, case: CaseId) -> Option<Database> {
+    let identity = account
+        .waiting
+        .iter()
+        .find(|known| known.what == Awaited::Identity(case));
+    let unknown = account.identification.area.is_none();
+    identity
+        .map(|known| known.database)
+        .or(unknown.then_some(Database::Population))
+}
+
+/// What a registry is asked again.
+fn again(known: &Waiting, none: Needs) -> Needs {
+    let needs = Needs {
+        person: true,
+        ..none
+    };
+    match known.what {
+        Awaited::Identity(_) => Needs {
+            registry: Some(known.database),
+            ..needs
+        },
+        Awaited::Biometric(case, modality) => Needs {
+            biometrics: Some((case, Some(modality))),
+            ..needs
+        },
+        Awaited::Document(document, kind) => Needs {
+            document: true,
+            declared: Some((document, kind)),
+            ..needs
+        },
     }
 }
 

@@ -11,12 +11,13 @@ pub(super) fn sent(
     judge: &mut Judge<'_, '_>,
     notice: EventId,
     message: Message,
-    channel: Channel,
+    (channel, attempts): (Channel, u16),
 ) -> Verdict {
     judge.record(NoticeSent {
         notice,
         message,
         channel,
+        attempts,
     });
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! P6: the authority decides, the citizen is told, the seven days begin.
 
 use super::activation;
-use super::judge::{Judge, Verdict};
+use super::judge::{Judge, No, Verdict};
+use super::registration::code_of;
+use super::waiting;
 use crate::account::{Case, CaseState};
 use crate::command::{Claim, RegistryAnswer};
 use crate::event::{
@@ -10,7 +12,9 @@ use crate::event::{
 };
 use crate::ids::{AreaCode, CaseId, Micros};
 use crate::policy::BiometricRule;
-use crate::vocabulary::{Channel, Guard, Level, Message, Modality, RefusalCode, RefusalReason};
+use crate::vocabulary::{
+    Awaited, Channel, Guard, Level, Message, Modality, RefusalCode, RefusalReason, RegistryOutcome,
+};
 
 /// Handed in; all checks there, where it is approved (spec A.8). A late decision counts, and that it
 /// was late is recorded.
@@ -30,6 +34,7 @@ pub(super) fn decide(
     if let Some(reason) = refuse {
         late(judge, dossier);
         judge.record(ApplicationRefused { case, reason });
+        waiting::end_of_case(judge, case);
         if !account.exists() && account.registration.is_none() {
             // Nobody has an account here: the number is free for whoever has it.
             judge.release(Claim::Phone);
@@ -41,9 +46,9 @@ pub(super) fn decide(
             complete,
             RefusalCode::ChecksIncomplete,
         )?;
-        let area = area(judge);
-        let area = judge.require(Guard::RegistryMatch, area, RefusalCode::ChecksIncomplete)?;
+        let area = confirmed(judge, dossier)?;
         late(judge, dossier);
+        waiting::end_of_case(judge, case);
         judge.record(AccountIssued {
             case,
             level: dossier.level,
@@ -66,12 +71,26 @@ fn checks_complete(judge: &Judge<'_, '_>, dossier: &Case) -> bool {
     }
 }
 
-/// Where the registry says the person resides, now or when it was first asked.
-fn area(judge: &Judge<'_, '_>) -> Option<AreaCode> {
-    match &judge.context.registry {
-        Some(RegistryAnswer::Confirmed { area, .. }) => Some(*area),
-        _ => judge.account.identification.area,
+/// The person is who they say: no registry said otherwise when it answered late, and none still owes
+/// its answer. Gives where the registry says the person resides, now or when it was first asked.
+fn confirmed(judge: &mut Judge<'_, '_>, dossier: &Case) -> Result<AreaCode, No> {
+    if let Some(outcome) = dossier.not_confirmed {
+        judge.guard(Guard::RegistryMatch, false, code_of(outcome))?;
     }
+    let owed = judge
+        .account
+        .waits_of(dossier.id)
+        .any(|known| known.what == Awaited::Identity(dossier.id));
+    let known = judge.account.identification.area.filter(|_| !owed);
+    let area = match (known, &judge.context.registry) {
+        (_, Some(RegistryAnswer::Confirmed { area, .. })) => Some(*area),
+        (None, Some(RegistryAnswer::Not(outcome))) if *outcome != RegistryOutcome::Unavailable => {
+            let code = code_of(*outcome);
+            return judge.require(Guard::RegistryMatch, None, code);
+        }
+        (known, _) => known,
+    };
+    judge.require(Guard::RegistryMatch, area, RefusalCode::ChecksIncomplete)
 }
 
 /// Records that the last day passed, once.

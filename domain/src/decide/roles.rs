@@ -67,7 +67,7 @@ pub const fn roles(command: CommandKind) -> &'static [Role] {
         ],
         C::CloseAccount => &[Role::EidAuthority, Role::RegistryAdapter],
         C::RequestErasure => &[Role::Citizen, Role::IntakeOfficer, Role::EidAuthority],
-        C::RecordNoticeSent | C::RecordNoticeFailed => &[Role::Ledger],
+        C::RecordNoticeSent | C::RecordNoticeFailed | C::AskRegistry => &[Role::Ledger],
         C::RecordNoticeDelivered => &[Role::Ledger, Role::Citizen],
         C::EnrolPrincipal
         | C::RevokePrincipal

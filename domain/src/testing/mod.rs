@@ -33,7 +33,7 @@ use crate::law::{
 };
 use crate::personal::Person;
 use crate::policy::Policy;
-use crate::vocabulary::{Guard, Level, RefusalCode, Role};
+use crate::vocabulary::{Guard, Level, MatchResult, Modality, RefusalCode, Role};
 use std::sync::{Arc, LazyLock};
 
 /// 2024-03-05 09:00 in Viet Nam, a Tuesday: the day of letter S004's figures.
@@ -83,6 +83,10 @@ pub struct Surroundings {
     pub registry: Option<RegistryAnswer>,
     /// The sector registry's answer.
     pub document: Option<DocumentAnswer>,
+    /// The number of a document that waits.
+    pub declared: Option<String>,
+    /// What the card registry said of captures.
+    pub biometrics: Vec<(Modality, MatchResult)>,
     /// Who holds the personal number.
     pub personal_id_holder: Holder,
     /// Who holds the phone number.
@@ -126,6 +130,8 @@ impl Default for Surroundings {
                 has_chip_card: true,
             }),
             document: Some(DocumentAnswer::Verified { data_as_of: NOON }),
+            declared: Some("030012345678".into()),
+            biometrics: Vec::new(),
             personal_id_holder: Holder::Free,
             phone_holder: Holder::Free,
             device_holder: Holder::Free,
@@ -295,6 +301,8 @@ pub fn decide_under(
         person: s.person.as_ref(),
         registry: s.registry.clone(),
         document: s.document,
+        declared: s.declared.as_deref(),
+        biometrics: &s.biometrics,
         personal_id_holder: s.personal_id_holder,
         phone_holder: s.phone_holder,
         device_holder: s.device_holder,

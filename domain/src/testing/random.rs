@@ -82,7 +82,7 @@ impl Dice<'_> {
 pub fn any_event() -> impl Strategy<Value = Event> {
     proptest::collection::vec(any::<u8>(), 12).prop_map(|bytes| {
         let mut dice = Dice(&bytes);
-        let kind = dice.roll(77);
+        let kind = dice.roll(79);
         application(kind, &mut dice)
             .or_else(|| usage(kind, &mut dice))
             .unwrap_or_else(|| standing(kind, &mut dice))
@@ -441,6 +441,24 @@ fn people(kind: usize, d: &mut Dice<'_>) -> Event {
             on: LocalDay(19_790),
         }
         .into(),
+        77 => e::RegistryAnswerAwaited {
+            request: RequestId([d.roll(24) as u8; 16]),
+            what: match d.roll(3) {
+                0 => v::Awaited::Identity(CaseId(d.id())),
+                1 => v::Awaited::Biometric(CaseId(d.id()), d.pick(Modality::ALL)),
+                _ => v::Awaited::Document(
+                    DocumentId([d.roll(24) as u8; 16]),
+                    d.pick(DocumentKind::ALL),
+                ),
+            },
+            database: d.pick(Database::ALL),
+        }
+        .into(),
+        78 => e::RegistryWaitEnded {
+            request: RequestId(d.id()),
+            end: d.pick(v::WaitEnd::ALL),
+        }
+        .into(),
         75 => e::DependantAccountOpened {
             guardian: AccountId(d.id()),
             dependant: LookupHash(d.id()),
@@ -478,8 +496,14 @@ pub fn build_command(drawn: &(u8, Vec<u8>), account: &crate::account::Account) -
         Some(last) if d.roll(8) != 0 => last.id,
         _ => DocumentId(d.id()),
     };
-    let command = match usize::from(drawn.0) % 48 {
+    let command = match usize::from(drawn.0) % 49 {
         kind @ 33..=44 => build_people(kind, d, account),
+        48 => Command::AskRegistry {
+            request: match account.waiting.last() {
+                Some(last) if d.roll(8) != 0 => last.request,
+                _ => RequestId(d.id()),
+            },
+        },
         kind => build(kind, d, case, challenge, document),
     };
     let roles = crate::decide::roles(command.kind());
@@ -626,6 +650,7 @@ fn build(
             notice: EventId(d.id()),
             message: Message::LockChanged,
             channel: d.pick(Channel::ALL),
+            attempts: 1,
         },
         _ => Command::RequestErasure {
             class: d.pick(RetentionClass::ALL),
@@ -744,6 +769,12 @@ fn surroundings(d: &mut Dice<'_>) -> Surroundings {
             0 => DocumentAnswer::Not(d.pick(LinkOutcome::ALL)),
             _ => DocumentAnswer::Verified { data_as_of: NOON },
         }),
+        declared: d.maybe(|_| "030012345678".into()),
+        biometrics: if d.yes() {
+            vec![(d.pick(Modality::ALL), d.pick(MatchResult::ALL))]
+        } else {
+            Vec::new()
+        },
         personal_id_holder: d.holder(),
         phone_holder: d.holder(),
         device_holder: d.holder(),

@@ -113,7 +113,7 @@ async fn declarations_are_compared_with_the_record() {
             not(RegistryOutcome::NotFound),
         ),
     ] {
-        let answer = population.confirm(&person(id, name, birth, sex)).await;
+        let answer = PopulationRegistry::confirm(&population, &person(id, name, birth, sex)).await;
         assert!(answer == expected, "{name} {birth} {sex}");
     }
 }
@@ -441,7 +441,7 @@ fn nothing_of_a_record_is_stored_plain() {
 #[tokio::test]
 async fn an_unreachable_registry_says_so() {
     let somebody = person("030199012345", "An", "1999", "");
-    let answer = Unreachable.confirm(&somebody).await;
+    let answer = PopulationRegistry::confirm(&Unreachable, &somebody).await;
     assert!(answer == RegistryAnswer::Not(RegistryOutcome::Unavailable));
     let answer = Unreachable
         .check("030199012345", DocumentKind::TaxCode, "1")

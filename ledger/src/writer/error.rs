@@ -65,6 +65,9 @@ pub enum LedgerError {
     /// The first law of a new ledger was refused.
     #[error("the first law was refused: {:?}", .0.code)]
     Founding(Refused),
+    /// A registry that was asked again did not answer again; nothing was recorded.
+    #[error("the registry still does not answer")]
+    RegistrySilent,
     /// The same command id was used for something else.
     #[error("this command id was used for another command")]
     CommandIdReused,

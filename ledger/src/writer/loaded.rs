@@ -11,11 +11,11 @@ use crate::vault::{KeyState, Vault};
 use domain::account::{Account, Recorded};
 use domain::envelope::{Envelope, Refused};
 use domain::event::Event;
-use domain::ids::{AccountId, CommandId, Digest, EventId, Revision, StreamId, VerifierId};
+use domain::ids::{AccountId, CaseId, CommandId, Digest, EventId, Revision, StreamId, VerifierId};
 use domain::personal::{Person, Personal};
 use domain::record::{RecordRef, open_event};
 use domain::seal::{self, PartPlace};
-use domain::vocabulary::CommandKind;
+use domain::vocabulary::{Capture, CommandKind, Modality};
 use std::collections::HashMap;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -49,6 +49,8 @@ pub struct Loaded {
     pub password: Option<VerifierId>,
     /// Where the passcode's verifier is.
     pub passcode: Option<VerifierId>,
+    /// The last capture of each biometric, of the open dossier.
+    pub captures: Vec<(CaseId, Modality, Capture)>,
 }
 
 impl Loaded {
@@ -116,6 +118,12 @@ impl Loaded {
         match &event {
             Event::PasswordSet(facts) => self.password = Some(facts.verifier),
             Event::PasscodeSet(facts) => self.passcode = Some(facts.verifier),
+            Event::PortraitCaptured(facts) => {
+                self.captured(facts.case, Modality::Portrait, facts.capture);
+            }
+            Event::FingerprintsCaptured(facts) => {
+                self.captured(facts.case, Modality::Fingerprints, facts.capture);
+            }
             _ => {}
         }
         let (revision, position, link) = (record.revision, record.position, parsed.link());
@@ -125,6 +133,13 @@ impl Loaded {
             link,
         });
         Ok(())
+    }
+
+    /// Keeps the captures of one dossier: there is at most one open.
+    fn captured(&mut self, case: CaseId, modality: Modality, capture: Capture) {
+        self.captures
+            .retain(|(of, known, _)| *of == case && *known != modality);
+        self.captures.push((case, modality, capture));
     }
 
     fn learn_command(&mut self, record: &StoredRecord, envelope: &Envelope) {

@@ -1,10 +1,10 @@
 //! What a decision needs to know besides the account's own history: who holds a number, what a
 //! registry says, whether a code or password is right. Observed before deciding, told as facts.
 
-use super::LedgerError;
 use super::claims::{self, ClaimState};
 use super::loaded::Loaded;
 use super::submit::Job;
+use super::{LedgerError, shared};
 use crate::credentials::{
     About, CredentialError, Kind, NotAllowed, answer_form, passcode_allowed, password_allowed,
 };
@@ -14,9 +14,12 @@ use domain::command::{
     Needs, OfficerFacts, PhoneNeed, RegistryAnswer, RelationAnswer,
 };
 use domain::ids::Category;
-use domain::ids::{AccountId, ChallengeId, LookupHash, PrincipalId, StreamId, VerifierId};
+use domain::ids::{AccountId, CaseId, ChallengeId, LookupHash, PrincipalId, StreamId, VerifierId};
 use domain::personal::Person;
-use domain::vocabulary::{Database, Level, Role};
+use domain::vocabulary::{
+    Database, Level, LinkOutcome, MatchResult, Modality, RegistryOutcome, Role,
+};
+use zeroize::Zeroizing;
 
 /// Everything observed for one attempt.
 #[derive(Default)]
@@ -24,6 +27,8 @@ pub(super) struct Observed {
     claims: Vec<(Claim, StreamId, Holder, ClaimState)>,
     registry: Option<RegistryAnswer>,
     document: Option<DocumentAnswer>,
+    declared: Option<Zeroizing<String>>,
+    biometrics: Vec<(Modality, MatchResult)>,
     relation: Option<RelationAnswer>,
     guardian: Option<GuardianFacts>,
     otp_right: Option<bool>,
@@ -127,14 +132,23 @@ impl Observed {
                 _ => ledger.people().confirm(person).await,
             });
         }
-        if let (true, Command::LinkDocument { kind, number }, Some(person)) =
-            (needs.document, &job.command, person)
-        {
-            let answer = ledger
-                .documents()
-                .check(&person.personal_id, *kind, number)
-                .await;
+        if let Some((document, _)) = needs.declared {
+            let numbers = shared::numbers(ledger, job.account, &[document]).await?;
+            let number = numbers.into_iter().next();
+            observed.declared = number.map(|(_, number)| Zeroizing::new(number));
+        }
+        let asked = match (&job.command, needs.declared, &observed.declared) {
+            (Command::LinkDocument { kind, number }, ..) => Some((*kind, number.as_str())),
+            (_, Some((_, kind)), Some(number)) => Some((kind, number.as_str())),
+            _ => None,
+        };
+        if let (true, Some((kind, number)), Some(person)) = (needs.document, asked, person) {
+            let documents = ledger.documents();
+            let answer = documents.check(&person.personal_id, kind, number).await;
             observed.document = Some(answer);
+        }
+        if let (Some((case, only)), Some(person)) = (needs.biometrics, person) {
+            observed.biometrics = compare(ledger, loaded, person, (case, only)).await;
         }
         if let (true, Some(dependant), Some(holder)) =
             (needs.relation, person_of(&job.command), &loaded.person)
@@ -147,6 +161,23 @@ impl Observed {
         }
         observed.secrets(job, loaded, needs.otp).await?;
         Ok(observed)
+    }
+
+    /// Whether a registry that was asked again said nothing again.
+    pub fn is_silent(&self, job: &Job<'_>, needs: &Needs) -> bool {
+        let asked_again = matches!(job.command, Command::AskRegistry { .. });
+        let registry = match &self.registry {
+            Some(RegistryAnswer::Not(outcome)) => *outcome == RegistryOutcome::Unavailable,
+            Some(_) => false,
+            None => needs.registry.is_some(),
+        };
+        let document = match self.document {
+            Some(DocumentAnswer::Not(outcome)) => outcome == LinkOutcome::RegistryUnavailable,
+            _ => false,
+        };
+        let answered = |(_, result): &(Modality, MatchResult)| *result != MatchResult::Unavailable;
+        let biometric = needs.biometrics.is_some() && !self.biometrics.iter().any(answered);
+        asked_again && (registry || document || biometric)
     }
 
     /// Codes, passwords, passcodes: only verdicts go on from here.
@@ -229,6 +260,8 @@ impl Observed {
             person: loaded.person.as_ref(),
             registry: self.registry.clone(),
             document: self.document,
+            declared: self.declared.as_deref().map(String::as_str),
+            biometrics: &self.biometrics,
             personal_id_holder: holder(|claim| matches!(claim, Claim::PersonalId)),
             phone_holder: holder(|claim| matches!(claim, Claim::Phone | Claim::PhoneHash(_))),
             device_holder: holder(|claim| matches!(claim, Claim::Device(_))),
@@ -290,6 +323,27 @@ impl Observed {
             kept => Ok(kept?),
         }
     }
+}
+
+/// What the card registry says of a dossier's captures, if it compares any.
+async fn compare(
+    ledger: &Ledger,
+    loaded: &Loaded,
+    person: &Person,
+    (case, only): (CaseId, Option<Modality>),
+) -> Vec<(Modality, MatchResult)> {
+    let mut results = Vec::new();
+    for (of, modality, capture) in &loaded.captures {
+        if *of != case || only.is_some_and(|only| only != *modality) {
+            continue;
+        }
+        let cards = ledger.cards();
+        let Some(answer) = cards.compare(&person.personal_id, *modality, *capture) else {
+            continue;
+        };
+        results.push((*modality, answer.await));
+    }
+    results
 }
 
 /// What a guardian's own account lets them do for a dependant.

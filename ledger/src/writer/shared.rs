@@ -49,7 +49,7 @@ pub(super) async fn open(
     let Some(share) = loaded.account.share(share) else {
         return Ok(SharedValues::default());
     };
-    let wanted: Vec<(DocumentId, ShareField)> = loaded
+    let fields: Vec<(DocumentId, ShareField)> = loaded
         .account
         .documents
         .iter()
@@ -58,6 +58,7 @@ pub(super) async fn open(
             Some((document.id, *share.fields.iter().find(of)?))
         })
         .collect();
+    let wanted: Vec<DocumentId> = fields.iter().map(|(id, _)| *id).collect();
     let documents = numbers(ledger, account, &wanted).await?;
     let values = |field: ShareField| -> Vec<String> {
         if field == ShareField::Phone {
@@ -71,23 +72,25 @@ pub(super) async fn open(
             .person
             .as_ref()
             .and_then(|person| value_of(person, field));
-        let linked = documents.iter().filter(|(of, _)| *of == field);
+        let of_field = |document: &DocumentId| fields.contains(&(*document, field));
+        let linked = documents.iter().filter(|(id, _)| of_field(id));
         own.map(str::to_owned)
             .into_iter()
             .chain(linked.map(|(_, number)| number.clone()))
             .collect()
     };
-    let fields = share.fields.iter().map(|field| (*field, values(*field)));
-    Ok(SharedValues(fields.collect()))
+    let shown = share.fields.iter().map(|field| (*field, values(*field)));
+    Ok(SharedValues(shown.collect()))
 }
 
-/// The numbers of linked documents, from the events they were declared with.
-async fn numbers(
+/// The numbers of documents, from the events they were declared with; of one that waited for its
+/// registry, from the event that linked it.
+pub(super) async fn numbers(
     ledger: &Ledger,
     account: AccountId,
-    wanted: &[(DocumentId, ShareField)],
-) -> Result<Vec<(ShareField, String)>, LedgerError> {
-    let mut found = Vec::new();
+    wanted: &[DocumentId],
+) -> Result<Vec<(DocumentId, String)>, LedgerError> {
+    let mut found: Vec<(DocumentId, String)> = Vec::new();
     if wanted.is_empty() {
         return Ok(found);
     }
@@ -102,19 +105,19 @@ async fn numbers(
         for record in &page {
             let parsed = RecordRef::parse(&record.bytes)?;
             let envelope = parsed.open_envelope()?;
-            let Event::DocumentLinkRequested(facts) = open_event(&envelope)? else {
-                continue;
+            let document = match open_event(&envelope)? {
+                Event::DocumentLinkRequested(facts) => facts.document,
+                Event::DocumentLinked(facts) => facts.document,
+                _ => continue,
             };
-            let field = wanted.iter().find(|(id, _)| *id == facts.document);
-            let Some((_, field)) = field else {
+            let known = found.iter().any(|(id, _)| *id == document);
+            if known || !wanted.contains(&document) {
                 continue;
-            };
-            for part in open_parts(&parsed, &envelope, ledger.vault())?
-                .into_iter()
-                .flatten()
-            {
+            }
+            let opened = open_parts(&parsed, &envelope, ledger.vault())?;
+            for part in opened.into_iter().flatten() {
                 if let Personal::Document(number) = &part {
-                    found.push((*field, number.clone()));
+                    found.push((document, number.clone()));
                 }
             }
         }

@@ -218,6 +218,9 @@ impl Job<'_> {
         let all: Vec<_> = streams.iter().map(|(_, stream)| *stream).collect();
         let _claims = ledger.claim_locks().lock(&all).await;
         let observed = Observed::gather(self, loaded, &needs, &streams).await?;
+        if observed.is_silent(self, &needs) {
+            return Err(LedgerError::RegistrySilent);
+        }
         let decision = observed.decide(self, loaded);
         if let (Some(refused), true) = (decision.refused(), decision.events.is_empty()) {
             return Err(LedgerError::Flood { refused });

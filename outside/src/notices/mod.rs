@@ -7,10 +7,12 @@
 
 pub mod codes;
 pub mod mail;
+mod patience;
 mod sender;
 pub mod sms;
 
-pub use sender::{Round, Sender, SenderError, Settings};
+pub use patience::Settings;
+pub use sender::{Round, Sender, SenderError};
 
 use domain::ids::EventId;
 use domain::vocabulary::Channel;

@@ -1,7 +1,7 @@
 //! The sender: takes notices from the outbox, brings each to a carrier, and records the outcome.
 
+use super::patience::{Settings, Tried};
 use super::{Carried, Carrier, CarryError, Letter};
-use crate::retry::Backoff;
 use domain::command::Command;
 use domain::envelope::Actor;
 use domain::ids::{AccountId, CommandId, EventId, Micros, Position, PrincipalId};
@@ -11,10 +11,8 @@ use futures_util::StreamExt as _;
 use ledger::evidence::Proven;
 use ledger::ledger::Ledger;
 use ledger::writer::{Contact, LedgerError, Secrets, Submission, Target};
-use parking_lot::Mutex;
 use projections::outbox::{NAME, Notice, NoticeState, Open};
 use projections::{ViewError, Views};
-use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,33 +26,6 @@ const AT_ONCE: usize = 16;
 const SEEN_WITHIN: Duration = Duration::from_secs(10);
 /// How often a running sender looks.
 pub const PERIOD: Duration = Duration::from_secs(2);
-
-/// How patient a sender is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settings {
-    /// Tries on one channel before it is given up. Counted since the last start.
-    pub attempts_max: u16,
-    /// Waiting between tries.
-    pub backoff: Backoff,
-    /// How often a receipt is asked for.
-    pub receipt_every: Duration,
-    /// A receipt that has not come after this long will not: given up.
-    pub receipt_within: Duration,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            attempts_max: 10,
-            backoff: Backoff {
-                first: Duration::from_secs(5),
-                most: Duration::from_mins(30),
-            },
-            receipt_every: Duration::from_mins(1),
-            receipt_within: Duration::from_hours(24),
-        }
-    }
-}
 
 /// Why a round ended early. The next one goes on.
 #[derive(Debug, thiserror::Error)]
@@ -92,20 +63,13 @@ impl Round {
     }
 }
 
-/// What was tried since the start.
-#[derive(Debug, Clone, Copy, Default)]
-struct Tries {
-    failed: u16,
-    not_before: Option<Micros>,
-}
-
 /// Sends notices.
 pub struct Sender {
     ledger: Ledger,
     views: Views,
     carriers: Vec<Arc<dyn Carrier>>,
     settings: Settings,
-    tries: Mutex<HashMap<(EventId, Channel), Tries>>,
+    tries: Tried,
 }
 
 impl Sender {
@@ -121,7 +85,7 @@ impl Sender {
             views,
             carriers,
             settings,
-            tries: Mutex::default(),
+            tries: Tried::default(),
         }
     }
 
@@ -236,12 +200,12 @@ impl Sender {
                 Ok(left.and(self.received(account, notice, channel).await?))
             }
             Ok(Carried::Failed) | Err(CarryError::Refused) => {
-                let failed = self.failure(notice, channel);
+                let failed = self.tries.failed_again(notice.notice, channel);
                 let why = (NoticeFault::Refused, failed, last);
                 self.give_up(account, notice, channel, why).await
             }
             Err(CarryError::Temporary) => {
-                let failed = self.failure(notice, channel);
+                let failed = self.tries.failed_again(notice.notice, channel);
                 if failed < self.settings.attempts_max {
                     self.put_off(notice, channel, failed);
                     return Ok(Round {
@@ -285,11 +249,7 @@ impl Sender {
             }
             _ => {
                 let until = after(self.ledger.now(), self.settings.receipt_every);
-                let mut tries = self.tries.lock();
-                tries
-                    .entry((notice.notice, channel))
-                    .or_default()
-                    .not_before = Some(until);
+                self.tries.rest(notice.notice, channel, until);
                 Ok(Round::default())
             }
         }
@@ -308,37 +268,16 @@ impl Sender {
         Ok(!others.any(|carrier| carrier.channel() != channel))
     }
 
-    // ---- what was tried ----------------------------------------------------------------------------
-
     fn rests(&self, notice: &Notice, channel: Channel) -> bool {
-        let tries = self.tries.lock();
-        let until = tries
-            .get(&(notice.notice, channel))
-            .and_then(|tries| tries.not_before);
-        until.is_some_and(|until| self.ledger.now() < until)
+        self.tries.rests(notice.notice, channel, self.ledger.now())
     }
 
-    /// Counts a failure; how many there were.
-    fn failure(&self, notice: &Notice, channel: Channel) -> u16 {
-        let mut tries = self.tries.lock();
-        let tries = tries.entry((notice.notice, channel)).or_default();
-        tries.failed = tries.failed.saturating_add(1);
-        tries.failed
-    }
-
+    /// Not before a while, which grows with the failures.
     fn put_off(&self, notice: &Notice, channel: Channel, failed: u16) {
         let random = u64::from_le_bytes(self.ledger.assembler().ids().array());
         let wait = self.settings.backoff.wait(failed, random);
         let until = after(self.ledger.now(), wait);
-        let mut tries = self.tries.lock();
-        tries
-            .entry((notice.notice, channel))
-            .or_default()
-            .not_before = Some(until);
-    }
-
-    fn forget(&self, notice: &Notice, channel: Channel) {
-        self.tries.lock().remove(&(notice.notice, channel));
+        self.tries.rest(notice.notice, channel, until);
     }
 
     // ---- what is recorded --------------------------------------------------------------------------
@@ -349,12 +288,16 @@ impl Sender {
         notice: &Notice,
         channel: Channel,
     ) -> Result<Round, SenderError> {
-        self.forget(notice, channel);
         let command = Command::RecordNoticeSent {
             notice: notice.notice,
             message: notice.message,
             channel,
+            attempts: self
+                .tries
+                .failures(notice.notice, channel)
+                .saturating_add(1),
         };
+        self.tries.forget(notice.notice, channel);
         self.record(account, notice, channel, command).await?;
         Ok(Round {
             sent: 1,
@@ -368,7 +311,7 @@ impl Sender {
         notice: &Notice,
         channel: Channel,
     ) -> Result<Round, SenderError> {
-        self.forget(notice, channel);
+        self.tries.forget(notice.notice, channel);
         let command = Command::RecordNoticeDelivered {
             notice: notice.notice,
             case: notice.case,
@@ -389,7 +332,7 @@ impl Sender {
         channel: Channel,
         (fault, attempts, last): (NoticeFault, u16, bool),
     ) -> Result<Round, SenderError> {
-        self.forget(notice, channel);
+        self.tries.forget(notice.notice, channel);
         let command = Command::RecordNoticeFailed {
             notice: notice.notice,
             channel,

@@ -187,6 +187,14 @@ fn people(w: &mut impl Write, account: &Account, global: &Global) -> io::Result<
         };
         writeln!(w, "request      {action} ({ground}), {answered}, due {day}")?;
     }
+    for known in &account.waiting {
+        let database = words::code(&known.database);
+        writeln!(
+            w,
+            "waits        for {database} (question {})",
+            known.request
+        )?;
+    }
     for known in &account.validity {
         let day = domain::calendar::day_text(known.until);
         writeln!(w, "valid        {} until {day}", words::code(&known.of))?;

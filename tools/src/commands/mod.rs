@@ -10,6 +10,7 @@ pub mod init;
 pub mod keys;
 pub mod law;
 pub mod log;
+pub mod notices;
 pub mod opening;
 pub mod projections;
 pub mod reading;

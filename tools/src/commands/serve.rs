@@ -14,6 +14,7 @@ use domain::ids::Micros;
 use ledger::ledger::Ledger;
 use ledger::messenger::Mailbox;
 use ledger::wiring::{Ids, ManualClock, SystemRandomness};
+use outside::asking::{self, Asker};
 use outside::clock::Clock;
 use outside::erasure::ErasureError;
 use outside::notices::codes::{Codes, Ways};
@@ -158,6 +159,8 @@ pub async fn serve(
     let clock = Clock::new(ledger.clone(), views.clone());
     let mut by_itself = tokio::task::JoinSet::new();
     by_itself.spawn(clock.run(stopped(&stop)));
+    let asker = Asker::new(ledger.clone(), views.clone(), asking::BACKOFF);
+    by_itself.spawn(asker.run(stopped(&stop)));
     if !reach.carriers.is_empty() {
         // Without any, notices wait in the outbox and in the app.
         let patience = Settings::default();

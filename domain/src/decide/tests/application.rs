@@ -445,7 +445,7 @@ fn who_withdraws_says_so() {
 }
 
 #[test]
-fn the_registry_s_silence_holds_no_intake_up_but_the_area_is_needed() {
+fn the_registry_s_silence_holds_no_intake_up_but_its_answer_is_needed() {
     let mut s = Scenario::new();
     s.world.registry = Some(RegistryAnswer::Not(
         crate::vocabulary::RegistryOutcome::Unavailable,
@@ -461,7 +461,7 @@ fn the_registry_s_silence_holds_no_intake_up_but_the_area_is_needed() {
         .refused(G::RegistryMatch, C::ChecksIncomplete, &[]);
     s.world.registry = confirmed("1990-02-01", true);
     s.when(Role::EidAuthority, &issue)
-        .accepted(&["AccountIssued"]);
+        .accepted(&["RegistryWaitEnded", "AccountIssued"]);
     let mut s = Scenario::new();
     s.world.registry = Some(RegistryAnswer::Not(
         crate::vocabulary::RegistryOutcome::Mismatch,

@@ -238,20 +238,12 @@ fn a_document_is_linked_when_its_registry_says_so() {
             G::RegistryVerified,
             C::RegistryMismatch,
         ),
-        (
-            LinkOutcome::RegistryUnavailable,
-            G::RegistryVerified,
-            C::RegistryUnavailable,
-        ),
         (LinkOutcome::OwnerMismatch, G::OwnerMatch, C::OwnerMismatch),
     ] {
         s.world.document = Some(DocumentAnswer::Not(outcome));
         s.when(Role::Citizen, &licence)
             .refused(guard, code, &failed);
     }
-    s.world.document = None;
-    s.when(Role::Citizen, &licence)
-        .refused(G::RegistryVerified, C::RegistryUnavailable, &failed);
     s.world.document = Some(DocumentAnswer::Verified { data_as_of: NOON });
     s.when(Role::IntakeOfficer, &licence)
         .accepted(&["DocumentLinkRequested", "DocumentLinked"]);

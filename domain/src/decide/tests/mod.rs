@@ -16,6 +16,7 @@ mod properties;
 mod registration;
 mod sharing;
 mod standing;
+mod waiting;
 
 use crate::command::{Command, Holder};
 use crate::ids::{CaseId, ChallengeId, Digest, VerifierId};

@@ -1,0 +1,209 @@
+//! Asks registries again that did not answer, until they do.
+//!
+//! What waits stands in the read model `waiting`, so a server that was started anew goes on where the
+//! last one stopped; only how long to wait before the next try is kept in memory. A registry that is
+//! still silent is asked about one thing a round: there is no use in asking it about the rest. The
+//! answer, and what follows from it, is decided by the rules of the ledger.
+
+use crate::retry::Backoff;
+use domain::command::Command;
+use domain::envelope::Actor;
+use domain::ids::{CommandId, Micros, PrincipalId, RequestId};
+use domain::vocabulary::{Database, Role};
+use ledger::evidence::Proven;
+use ledger::ledger::Ledger;
+use ledger::writer::{LedgerError, Secrets, Submission, Target};
+use projections::waiting::{NAME, Owed};
+use projections::{ViewError, Views};
+use std::collections::{HashMap, HashSet};
+use std::future::Future;
+use std::time::Duration;
+
+/// Owed answers taken up at a time.
+const PAGE: usize = 256;
+/// How long the read model may take to show what is recorded before a round gives up.
+const SEEN_WITHIN: Duration = Duration::from_secs(10);
+/// How often a running asker looks.
+pub const PERIOD: Duration = Duration::from_secs(2);
+/// Waiting between two questions about the same thing.
+pub const BACKOFF: Backoff = Backoff {
+    first: Duration::from_secs(10),
+    most: Duration::from_mins(10),
+};
+
+/// Why a round ended early. The next one goes on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AskError {
+    /// The read model cannot be used.
+    #[error(transparent)]
+    View(#[from] ViewError),
+    /// A question could not be put.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// What a round came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Round {
+    /// Answers that came, and waits that were over.
+    pub answered: u64,
+    /// Registries that were silent again.
+    pub silent: u64,
+    /// Questions that the rules no longer let through: somebody was faster.
+    pub refused: u64,
+}
+
+/// When a question may be put again.
+#[derive(Debug, Clone, Copy)]
+struct Rest {
+    tries: u16,
+    until: Micros,
+}
+
+/// Asks again.
+pub struct Asker {
+    ledger: Ledger,
+    views: Views,
+    backoff: Backoff,
+    resting: HashMap<RequestId, Rest>,
+}
+
+impl Asker {
+    /// An asker for a ledger; `views` must follow it.
+    pub fn new(ledger: Ledger, views: Views, backoff: Backoff) -> Self {
+        Self {
+            ledger,
+            views,
+            backoff,
+            resting: HashMap::new(),
+        }
+    }
+
+    /// Puts every question once that may be put now, the oldest first.
+    pub async fn round(&mut self) -> Result<Round, AskError> {
+        self.catch_up().await?;
+        let (mut round, mut after) = (Round::default(), None);
+        let (mut silent, mut owed_still) = (HashSet::<Database>::new(), HashSet::new());
+        loop {
+            let page = self.views.owed_answers(after, PAGE)?;
+            let Some(last) = page.last() else {
+                // What is no longer owed needs no memory.
+                self.resting
+                    .retain(|request, _| owed_still.contains(request));
+                return Ok(round);
+            };
+            after = Some(last.position);
+            for owed in &page {
+                owed_still.insert(owed.request);
+                let rest = self.resting.get(&owed.request);
+                let rests = rest.is_some_and(|rest| self.ledger.now() < rest.until);
+                if !rests && !silent.contains(&owed.database) {
+                    self.ask(owed, &mut round, &mut silent).await?;
+                }
+            }
+        }
+    }
+
+    /// Looks every [`PERIOD`] until `shutdown` resolves.
+    pub async fn run(mut self, shutdown: impl Future<Output = ()>) {
+        let mut period = tokio::time::interval(PERIOD);
+        period.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        tokio::pin!(shutdown);
+        loop {
+            tokio::select! {
+                () = &mut shutdown => return,
+                _ = period.tick() => {}
+            }
+            // A question that is under way when the shutdown comes is put again by the next server.
+            let round = tokio::select! {
+                () = &mut shutdown => return,
+                round = self.round() => round,
+            };
+            match round {
+                Ok(round) if round.answered > 0 => {
+                    tracing::info!(answered = round.answered, "registries answered late");
+                }
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "registries could not be asked again"),
+            }
+        }
+    }
+
+    async fn catch_up(&self) -> Result<(), AskError> {
+        let length = self.ledger.store().length().await;
+        let length = length.map_err(LedgerError::from)?;
+        if let Some(last) = length.checked_sub(1) {
+            let position = domain::ids::Position(last);
+            let wait = self.views.wait_for(&[NAME], position, SEEN_WITHIN);
+            wait.await?;
+        }
+        Ok(())
+    }
+
+    async fn ask(
+        &mut self,
+        owed: &Owed,
+        round: &mut Round,
+        silent: &mut HashSet<Database>,
+    ) -> Result<(), AskError> {
+        match self.ledger.submit(submission(owed)).await {
+            Ok(outcome) if outcome.refused.is_none() => {
+                round.answered += 1;
+                self.resting.remove(&owed.request);
+            }
+            Ok(_) | Err(LedgerError::Flood { .. }) => {
+                round.refused += 1;
+                self.rest(owed.request);
+            }
+            Err(LedgerError::RegistrySilent) => {
+                round.silent += 1;
+                silent.insert(owed.database);
+                self.rest(owed.request);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    fn rest(&mut self, request: RequestId) {
+        let before = self.resting.get(&request).map_or(0, |rest| rest.tries);
+        let tries = before.saturating_add(1);
+        let random = u64::from_le_bytes(self.ledger.assembler().ids().array());
+        let wait = self.backoff.wait(tries, random);
+        let wait = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
+        let until = self.ledger.now().plus(wait);
+        self.resting.insert(request, Rest { tries, until });
+    }
+}
+
+fn submission(owed: &Owed) -> Submission {
+    Submission {
+        command: Command::AskRegistry {
+            request: owed.request,
+        },
+        target: Target::Account(owed.account),
+        command_id: command_id(owed),
+        correlation: None,
+        actor: Actor {
+            role: Role::Ledger,
+            principal: PrincipalId::ZERO,
+            key: None,
+        },
+        proven: Proven::none(),
+        expected: None,
+        occurred_at: None,
+        secrets: Secrets::default(),
+    }
+}
+
+/// The id of a question's command: a question has one answer, whoever brings it.
+fn command_id(owed: &Owed) -> CommandId {
+    let mut hasher =
+        blake3::Hasher::new_derive_key("idledger 2026 command id of an owed answer v1");
+    hasher.update(&owed.account.0);
+    hasher.update(&owed.request.0);
+    let mut id = [0; 16];
+    hasher.finalize_xof().fill(&mut id);
+    CommandId(id)
+}
