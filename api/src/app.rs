@@ -1,11 +1,14 @@
 //! Every route and every layer, on one screen.
 
 use crate::commands::{
-    activation, dependant, desk, device, document, law as making, level, lock, lock_request,
-    notice, phone, registration, share,
+    activation, dependant, desk, device, document, foreigner, law as making, level, lock,
+    lock_request, notice, organisation, phone, registration, share,
 };
 use crate::openapi;
-use crate::queries::{account, event, feed, law, ledger, notices, operations, personal, sharing};
+use crate::queries::{
+    account, event, feed, law, ledger, notices, operations, organisation as organisation_read,
+    personal, sharing,
+};
 use crate::state::Api;
 use crate::telemetry;
 use axum::Router;
@@ -68,6 +71,14 @@ fn contract() -> OpenApiRouter<Api> {
         .routes(routes!(dependant::unlink))
         .routes(routes!(dependant::open))
         .routes(routes!(dependant::consent))
+        // Foreigners, organisations
+        .routes(routes!(foreigner::register))
+        .routes(routes!(foreigner::open))
+        .routes(routes!(organisation::register))
+        .routes(routes!(organisation::open))
+        .routes(routes!(organisation::answer))
+        .routes(routes!(organisation::change))
+        .routes(routes!(organisation::act))
         // Law
         .routes(routes!(making::propose))
         .routes(routes!(making::approve))
@@ -82,6 +93,7 @@ fn contract() -> OpenApiRouter<Api> {
         .routes(routes!(account::get))
         .routes(routes!(account::entitlements))
         .routes(routes!(personal::get))
+        .routes(routes!(organisation_read::get))
         .routes(routes!(event::of_account))
         .routes(routes!(event::list))
         .routes(routes!(feed::feed))

@@ -20,6 +20,7 @@ pub fn sentence(event: &Event, lang: Lang, zone: Zone) -> String {
         .procedure(event)
         .or_else(|| words.usage(event))
         .or_else(|| words.sharing(event))
+        .or_else(|| words.holders(event))
         .or_else(|| words.ledger(event))
         .unwrap_or_else(|| event.name().to_owned())
 }
@@ -430,6 +431,92 @@ impl Words {
             Event::LockDeadlineMissed(f) => self.say(
                 format!("Quá hạn quyết định khóa, mở khóa ({})", show_day(f.due)),
                 format!("Answer to a lock request overdue (due {})", show_day(f.due)),
+            ),
+            _ => None,
+        }
+    }
+
+    /// Foreigners, organisations, the past.
+    #[allow(clippy::too_many_lines)] // as above
+    fn holders(&self, event: &Event) -> Option<String> {
+        match event {
+            Event::ForeignerRegistrationSubmitted(f) => self.say(
+                format!("Người nước ngoài đăng ký tài khoản ({})", self.t(&f.document)),
+                format!("A foreigner asked for an account ({})", self.t(&f.document)),
+            ),
+            Event::ForeignerIntakeOpened(f) => self.say(
+                format!(
+                    "Cơ quan quản lý xuất nhập cảnh mở hồ sơ mức độ 2 tại địa bàn {}",
+                    f.area.0
+                ),
+                format!(
+                    "Level-2 intake opened at the immigration authority, area {}",
+                    f.area.0
+                ),
+            ),
+            Event::OrganisationApplied(f) => self.say(
+                format!(
+                    "Người đại diện đăng ký tài khoản cho tổ chức, chờ {} người đại diện khác đồng ý",
+                    f.others.len()
+                ),
+                format!(
+                    "A representative applied for an organisation, {} others to agree",
+                    f.others.len()
+                ),
+            ),
+            Event::RepresentativeAnswered(f) if f.agreed => self.say(
+                "Người đại diện khác đồng ý",
+                "Another legal representative agreed",
+            ),
+            Event::RepresentativeAnswered(_) => self.say(
+                "Người đại diện khác không đồng ý",
+                "Another legal representative did not agree",
+            ),
+            Event::OrganisationIntakeRecorded(f) => self.say(
+                format!("Tiếp nhận phiếu TK02 của tổ chức tại điểm {}", f.site),
+                format!("Form TK02 of an organisation taken at site {}", f.site),
+            ),
+            Event::OrganisationDossierCompleted(f) => self.say(
+                format!(
+                    "Hồ sơ của tổ chức đầy đủ, hạn giải quyết {}",
+                    show_day(f.decide_by)
+                ),
+                format!(
+                    "The organisation's dossier is complete, to be decided by {}",
+                    show_day(f.decide_by)
+                ),
+            ),
+            Event::OrganisationAccountIssued(_) => self.say(
+                "Cấp tài khoản định danh điện tử cho tổ chức",
+                "Organisation's account issued",
+            ),
+            Event::RepresentativeChanged(_) => self.say(
+                "Thay đổi người đại diện của tổ chức",
+                "The organisation's representative changed",
+            ),
+            Event::RepresentativeActed(_) => self.say(
+                "Người đại diện thực hiện giao dịch cho tổ chức",
+                "The representative acted for the organisation",
+            ),
+            Event::OrganisationApplicationEnded(f) => self.say(
+                format!("Hồ sơ của tổ chức kết thúc ({})", self.t(&f.reason)),
+                format!("The organisation's application ended ({})", self.t(&f.reason)),
+            ),
+            Event::AccountImported(f) => self.say(
+                format!(
+                    "Nhập tài khoản {} đã cấp trước đây (nguồn: {})",
+                    level(f.level, self.lang),
+                    f.source
+                ),
+                format!(
+                    "Account issued earlier at {} brought in (source: {})",
+                    level(f.level, self.lang),
+                    f.source
+                ),
+            ),
+            Event::ActivationImported(f) => self.say(
+                format!("Nhập việc kích hoạt trước đây (nguồn: {})", f.source),
+                format!("Earlier activation brought in (source: {})", f.source),
             ),
             _ => None,
         }

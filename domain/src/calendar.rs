@@ -64,3 +64,13 @@ pub fn parse_day(text: &str) -> Option<LocalDay> {
     let date: Date = text.parse().ok()?;
     local_day(date.year(), date.month(), date.day())
 }
+
+/// An instant as people write it: a civil day (its first instant in Viet Nam), or RFC 3339.
+pub fn parse_instant(text: &str) -> Option<Micros> {
+    let text = text.trim();
+    if let Some(day) = parse_day(text) {
+        return Some(start_of(day));
+    }
+    let timestamp: jiff::Timestamp = text.parse().ok()?;
+    Some(Micros(timestamp.as_microsecond()))
+}

@@ -12,11 +12,11 @@ use crate::ids::{
     LookupHash, Micros, PrincipalId, PublicKey, RequestId, ShareId, VerifierId,
 };
 use crate::law::Edition;
-use crate::personal::{Person, Personal};
+use crate::personal::{Organisation, Person, Personal, TravelDocument};
 use crate::vocabulary::{
     Capture, Channel, ChipEvidence, CloseReason, CommandKind, Database, DependantKind,
-    DocumentKind, LawKind, LinkOutcome, LockAction, LockGround, LockRefusal, MatchResult, Message,
-    Modality, NoticeFault, OtpPurpose, QuestionId, RefusalReason, RegistrationMethod,
+    DocumentKind, LawKind, Level, LinkOutcome, LockAction, LockGround, LockRefusal, MatchResult,
+    Message, Modality, NoticeFault, OtpPurpose, QuestionId, RefusalReason, RegistrationMethod,
     RegistryOutcome, Relation, ResidenceStatus, RetentionClass, ShareField, ShareMode, Status,
     StepUpMethod, UnbindReason, Validity, WithdrawReason,
 };
@@ -207,12 +207,14 @@ pub enum Command {
     /// The clock: the last day of a card, passport or residence passed.
     ExpireValidity { of: Validity },
     /// A guardian has a child or ward registered under their account; `hash`: keyed, of the
-    /// dependant's number; `consent`: whether they agreed to the text of that version.
+    /// dependant's number; `consent`: whether they agreed to the text of that version; `document`: of a
+    /// foreign child or ward.
     LinkDependant {
         person: Person,
         hash: LookupHash,
         consent: bool,
         text_version: u16,
+        document: Option<TravelDocument>,
     },
     /// The guardian takes a dependant out.
     UnlinkDependant { dependant: LookupHash },
@@ -223,6 +225,7 @@ pub enum Command {
         person: Person,
         hash: LookupHash,
         guardian: AccountId,
+        document: Option<TravelDocument>,
     },
     /// In a dependant's own account: the guardian lets them act for a while.
     GiveConsent,
@@ -250,6 +253,82 @@ pub enum Command {
     },
     /// A registry that did not answer is asked again.
     AskRegistry { request: RequestId },
+    /// A foreigner registers in the app; the immigration database confirms.
+    RegisterForeigner {
+        person: Person,
+        document: TravelDocument,
+    },
+    /// Level 2 at the immigration authority. `person`: entered by the officer, with their document,
+    /// where there is no account yet.
+    OpenForeignerIntake {
+        person: Option<Person>,
+        document: Option<TravelDocument>,
+        person_present: bool,
+    },
+    /// A legal representative applies for an organisation. `others`: keyed hashes of the other
+    /// representatives' personal numbers, as declared; what the registry knows goes before.
+    RegisterOrganisation {
+        organisation: Organisation,
+        representative: AccountId,
+        others: Vec<LookupHash>,
+    },
+    /// Another legal representative agrees, or does not, with their own account.
+    AnswerForOrganisation {
+        case: CaseId,
+        representative: AccountId,
+        agree: bool,
+    },
+    /// Form TK02, in person. `agreements`: how many other representatives agreed on paper; `None`: not
+    /// all of them did.
+    OpenOrganisationIntake {
+        organisation: Organisation,
+        representative: AccountId,
+        site: u32,
+        person_present: bool,
+        agreements: Option<u8>,
+    },
+    /// Somebody else represents the organisation: they say so themselves and the registry confirms
+    /// it, or the eID authority does from documents.
+    ChangeRepresentative { representative: AccountId },
+    /// The representative acts for the organisation; `matter` in words.
+    ActForOrganisation {
+        relying_party: PrincipalId,
+        matter: String,
+    },
+    /// An account that exists elsewhere is brought in, with its source.
+    ImportAccount {
+        person: Person,
+        level: Level,
+        issued_at: Micros,
+        activated_at: Option<Micros>,
+        area: AreaCode,
+        site: u32,
+        source: String,
+    },
+}
+
+/// The answer of the databases of organisations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "a variant's text says what its fields are")]
+pub enum OrganisationAnswer {
+    /// Confirmed. Where its seat is, and keyed hashes of its legal representatives' personal numbers.
+    Confirmed {
+        area: AreaCode,
+        representatives: Vec<LookupHash>,
+    },
+    /// Not confirmed.
+    Not(RegistryOutcome),
+}
+
+/// A legal representative's own account, as far as their acts for an organisation depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RepresentativeFacts {
+    /// The account.
+    pub account: AccountId,
+    /// Keyed hash of their personal number.
+    pub person: Option<LookupHash>,
+    /// Activated at level 2, open and unlocked, and a person's.
+    pub may_act: bool,
 }
 
 /// A registry's answer to declared data, asked before deciding.
@@ -399,6 +478,13 @@ pub struct Context<'a> {
     pub relation: Option<RelationAnswer>,
     /// The guardian who acts, where one does.
     pub guardian: Option<GuardianFacts>,
+    /// The immigration database's answer, where the command needs one. Its area and birth date stand in
+    /// `registry` besides.
+    pub immigration: Option<ImmigrationAnswer>,
+    /// The answer of the databases of organisations, where the command needs one.
+    pub organisation: Option<OrganisationAnswer>,
+    /// The legal representative whom the command names, or who acts.
+    pub representative: Option<RepresentativeFacts>,
 }
 
 /// Whose phone number's holder is looked up.
@@ -446,6 +532,10 @@ pub struct Needs {
     pub relation: bool,
     /// `guardian`: this account, and the dependant with this hash.
     pub guardian: Option<(AccountId, LookupHash)>,
+    /// `organisation`: of the organisation in the command, or else the holder.
+    pub organisation: bool,
+    /// `representative`: this account.
+    pub representative: Option<AccountId>,
 }
 
 /// One event to be recorded, and what is sealed beside it.
@@ -455,6 +545,8 @@ pub struct NewEvent {
     pub event: Event,
     /// Sealed parts in order, each under the account's key of its class.
     pub sealed: Vec<(RetentionClass, Personal)>,
+    /// When it happened, where that is another time than the command's: what is imported.
+    pub happened: Option<Micros>,
 }
 
 /// A number or device that the events make the account's, or no longer.
@@ -469,8 +561,8 @@ pub struct ClaimChange {
 /// What a claim is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claim {
-    /// The personal number of the person in the command; of the account's holder, where the
-    /// command carries none.
+    /// The personal number of the person in the command, or the number of the organisation; of the
+    /// account's holder, where the command carries none.
     PersonalId,
     /// The phone number of the person in the command; of the account's holder (as registered before
     /// the command), where the command carries none.
@@ -578,6 +670,14 @@ impl Command {
             Self::RecordNoticeDelivered { .. } => CommandKind::RecordNoticeDelivered,
             Self::RecordNoticeFailed { .. } => CommandKind::RecordNoticeFailed,
             Self::AskRegistry { .. } => CommandKind::AskRegistry,
+            Self::RegisterForeigner { .. } => CommandKind::RegisterForeigner,
+            Self::OpenForeignerIntake { .. } => CommandKind::OpenForeignerIntake,
+            Self::RegisterOrganisation { .. } => CommandKind::RegisterOrganisation,
+            Self::AnswerForOrganisation { .. } => CommandKind::AnswerForOrganisation,
+            Self::OpenOrganisationIntake { .. } => CommandKind::OpenOrganisationIntake,
+            Self::ChangeRepresentative { .. } => CommandKind::ChangeRepresentative,
+            Self::ActForOrganisation { .. } => CommandKind::ActForOrganisation,
+            Self::ImportAccount { .. } => CommandKind::ImportAccount,
         }
     }
 }

@@ -4,7 +4,7 @@
 //! force at the instant asked about ([`crate::law`]). Owns what a catalogue is; which services there are is
 //! published law.
 
-use crate::account::{Account, ActivationPhase, EventRef, Lifecycle};
+use crate::account::{Account, ActivationPhase, EventRef, HolderKind, Lifecycle};
 use crate::ids::{LocalDay, Micros};
 use crate::messages::Lang;
 use crate::vocabulary::Level;
@@ -59,6 +59,8 @@ pub struct CatalogueService {
     pub en: String,
     /// Parts worth their own id. They do not count as services.
     pub features: Vec<Feature>,
+    /// Organisations may use it, whose accounts have no levels.
+    pub organisations: bool,
 }
 
 impl CatalogueService {
@@ -120,6 +122,8 @@ pub enum EntitlementReason {
     NarrativeOnly,
     /// It was withdrawn.
     Withdrawn,
+    /// An organisation's account has no levels, and the catalogue does not name organisations.
+    NotForOrganisations,
 }
 
 /// The answer for one service.
@@ -143,6 +147,7 @@ pub struct Entitlement {
 /// none of the ledger's and have no answer.
 pub fn entitlements(account: &Account, catalogue: &Catalogue, now: Micros) -> Vec<Entitlement> {
     let barrier = barrier(account, now);
+    let organisation = account.holder == HolderKind::Organisation;
     let answer = |service: &CatalogueService| {
         let (reason, blocked_by) = match barrier {
             _ if service
@@ -152,6 +157,12 @@ pub fn entitlements(account: &Account, catalogue: &Catalogue, now: Micros) -> Ve
                 (EntitlementReason::Withdrawn, None)
             }
             Some(barrier) => barrier,
+            None if organisation && !service.organisations => {
+                (EntitlementReason::NotForOrganisations, None)
+            }
+            None if organisation && service.standing == Standing::Entitlement => {
+                (EntitlementReason::Granted, None)
+            }
             None if service.standing == Standing::Narrative => {
                 (EntitlementReason::NarrativeOnly, None)
             }
@@ -182,6 +193,9 @@ fn barrier(account: &Account, now: Micros) -> Option<(EntitlementReason, Option<
     if let Some(lock) = account.locks.first() {
         return Some((EntitlementReason::Locked, Some(lock.by)));
     }
+    if account.organisation_issued().is_some() {
+        return None;
+    }
     if account.level().is_none() {
         return Some((EntitlementReason::NotIdentified, None));
     }
@@ -196,6 +210,9 @@ fn barrier(account: &Account, now: Micros) -> Option<(EntitlementReason, Option<
 
 /// The event from which on a level's services are granted.
 fn grant(account: &Account, level: Level) -> Option<EventRef> {
+    if let Some(issued) = account.organisation_issued() {
+        return Some(issued);
+    }
     let identification = &account.identification;
     let issued = match level {
         // Level 2 carries level 1's services, whichever was issued first.

@@ -16,7 +16,7 @@ use crate::vocabulary::{
     LinkOutcome, LockAction, LockGround, LockRefusal, LoginOutcome, MatchResult, Message, Modality,
     NoticeFault, OtpPurpose, QuestionId, RefusalCode, RefusalReason, RegistrationMethod,
     RegistryOutcome, Relation, RetentionClass, Role, ShareField, ShareMode, StepUpMethod,
-    UnbindReason, Validity, WaitEnd, WithdrawReason,
+    TravelDocumentKind, UnbindReason, Validity, WaitEnd, WithdrawReason,
 };
 use serde::{Deserialize, Serialize};
 use wincode::{SchemaRead, SchemaWrite};
@@ -831,6 +831,105 @@ events! {
         until: Micros,
     }
 
+    // ---- Foreigners -------------------------------------------------------------------------------
+    /// A foreigner asked for an account in the app (Decree 59 art. 15). Sealed: `Person` and
+    /// `TravelDocument`, as the immigration database confirmed them.
+    170 ForeignerRegistrationSubmitted {
+        /// What was shown.
+        document: TravelDocumentKind,
+    }
+    /// The immigration authority opened a level-2 intake with the person present. Sealed, on an account's
+    /// first event: `Person` and `TravelDocument`.
+    171 ForeignerIntakeOpened {
+        /// The dossier.
+        case: CaseId,
+        /// The officer.
+        officer: PrincipalId,
+        /// Where the immigration database says the foreigner stays: the officer's area covers it.
+        area: AreaCode,
+        /// Whether portrait and fingerprints are in the immigration database already.
+        biometrics_held: bool,
+    }
+
+    // ---- Organisations (Decree 69 art. 12) ----------------------------------------------------------
+    /// A legal representative applied for an organisation's account. Sealed: `Organisation`.
+    172 OrganisationApplied {
+        /// The dossier.
+        case: CaseId,
+        /// The representative's own account.
+        representative: AccountId,
+        /// Keyed hashes of the personal numbers of all other legal representatives, who must agree.
+        others: Vec<crate::ids::LookupHash>,
+        /// Whether the organisation's data are in the databases.
+        known: bool,
+    }
+    /// Another legal representative answered, with their own account.
+    173 RepresentativeAnswered {
+        /// The dossier.
+        case: CaseId,
+        /// Their own account.
+        representative: AccountId,
+        /// Keyed hash of their personal number.
+        person: crate::ids::LookupHash,
+        /// Whether they agree.
+        agreed: bool,
+    }
+    /// The same application was taken in person, with form TK02. Sealed: `Organisation`.
+    174 OrganisationIntakeRecorded {
+        /// The dossier.
+        case: CaseId,
+        /// The officer.
+        officer: PrincipalId,
+        /// Where.
+        site: u32,
+        /// The account of the representative who came.
+        representative: AccountId,
+        /// How many other legal representatives agreed on paper.
+        agreements: u8,
+        /// Whether the organisation's data are in the databases.
+        known: bool,
+    }
+    /// The dossier is complete: everybody agreed. The days to decide are counted once, here.
+    175 OrganisationDossierCompleted {
+        /// The dossier.
+        case: CaseId,
+        /// The last day on which the authority may decide.
+        decide_by: LocalDay,
+    }
+    /// The organisation has an account, without levels.
+    176 OrganisationAccountIssued {
+        /// The dossier.
+        case: CaseId,
+        /// Who acts for it.
+        representative: AccountId,
+        /// Where it is counted; 0: not known.
+        area: AreaCode,
+    }
+    /// Somebody else acts for it from now on.
+    177 RepresentativeChanged {
+        /// Who did.
+        old: AccountId,
+        /// Who does.
+        new: AccountId,
+        /// Who confirmed it; `None`: the eID authority, from documents.
+        database: Option<Database>,
+    }
+    /// The representative acted for the organisation towards a relying party. Sealed: `Note`, in what
+    /// matter.
+    178 RepresentativeActed {
+        /// The representative's own account.
+        representative: AccountId,
+        /// Towards whom.
+        relying_party: PrincipalId,
+    }
+    /// The application ended before a decision.
+    179 OrganisationApplicationEnded {
+        /// The dossier.
+        case: CaseId,
+        /// Why.
+        reason: WithdrawReason,
+    }
+
     // ---- Notices (P6) --------------------------------------------------------------------------------
     /// A notice left.
     180 NoticeSent {
@@ -882,5 +981,29 @@ events! {
         request: RequestId,
         /// Why.
         end: WaitEnd,
+    }
+
+    // ---- Import of the past ------------------------------------------------------------------------
+    /// An account that was issued elsewhere is brought in; it happened when it was issued. Sealed:
+    /// `Person`.
+    190 AccountImported {
+        /// At this level.
+        level: Level,
+        /// Where it is counted.
+        area: AreaCode,
+        /// The intake site; 0: none.
+        site: u32,
+        /// First instant at which its activation is overdue, where it is not activated.
+        activate_by: Option<Micros>,
+        /// The document it was taken from (C-16: free text, never a key).
+        source: String,
+    }
+    /// It was activated elsewhere; it happened when it was activated. Password, passcode, questions and
+    /// device are still to be set here.
+    191 ActivationImported {
+        /// At this level.
+        level: Level,
+        /// The document it was taken from.
+        source: String,
     }
 }

@@ -3,6 +3,7 @@
 //! A part is encoded by [`crate::bytes`] and encrypted under the key of its subject and retention
 //! class; the envelope commits to the ciphertext (design, INV-4).
 
+use crate::vocabulary::TravelDocumentKind;
 use serde::{Deserialize, Serialize};
 use wincode::{SchemaRead, SchemaWrite};
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -33,6 +34,41 @@ pub struct Person {
     pub card_issued: String,
 }
 
+/// A foreigner's passport or other travel document (spec B.2).
+#[derive(
+    Clone, PartialEq, Eq, SchemaRead, SchemaWrite, Serialize, Deserialize, Zeroize, ZeroizeOnDrop,
+)]
+pub struct TravelDocument {
+    /// Three capital letters (ISO 3166-1 alpha-3, ICAO 9303 part 3).
+    pub nationality: String,
+    /// What it is.
+    #[zeroize(skip)]
+    pub kind: TravelDocumentKind,
+    /// Its number: capital letters and digits.
+    pub number: String,
+    /// Issue date, ISO 8601.
+    pub issued: String,
+    /// Place of issue.
+    pub place: String,
+}
+
+/// An organisation as declared or entered.
+#[derive(
+    Clone, PartialEq, Eq, SchemaRead, SchemaWrite, Serialize, Deserialize, Zeroize, ZeroizeOnDrop,
+)]
+pub struct Organisation {
+    /// Its identification number; of an enterprise, its tax code.
+    pub number: String,
+    /// Its name.
+    pub name: String,
+    /// Its seat as text.
+    pub address: String,
+    /// E.164, or empty.
+    pub phone: String,
+    /// E-mail, or empty.
+    pub email: String,
+}
+
 /// One sealed part. Order is format.
 #[derive(
     Clone, PartialEq, Eq, SchemaRead, SchemaWrite, Serialize, Deserialize, Zeroize, ZeroizeOnDrop,
@@ -59,11 +95,27 @@ pub enum Personal {
     RequestBody(Vec<u8>),
     /// A name or remark.
     Note(String),
+    /// A foreigner's travel document.
+    TravelDocument(TravelDocument),
+    /// An organisation.
+    Organisation(Organisation),
 }
 
 impl core::fmt::Debug for Person {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("Person(sealed)")
+    }
+}
+
+impl core::fmt::Debug for TravelDocument {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("TravelDocument(sealed)")
+    }
+}
+
+impl core::fmt::Debug for Organisation {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Organisation(sealed)")
     }
 }
 

@@ -54,6 +54,10 @@ pub enum ChildrenAccounts {
 /// The values. Durations in seconds unless the name says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, SchemaRead, SchemaWrite, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a rule of its own that one decree has and another has not"
+)]
 pub struct Policy {
     /// C-09.
     pub bound_device_activation: BoundDeviceActivation,
@@ -93,7 +97,8 @@ pub struct Policy {
     pub share_other_s: u32,
     /// Working days to decide an authority's request to lock or unlock.
     pub lock_decision_working_days: u8,
-    /// Working days for the local police to forward it (Decree 69).
+    /// Working days for the local police to forward it (Decree 69); 0: it does not take that way
+    /// (Decree 59).
     pub lock_forward_working_days: u8,
     /// Whether children and wards may have accounts of their own (Decree 69 art. 7).
     pub children_accounts: ChildrenAccounts,
@@ -101,6 +106,22 @@ pub struct Policy {
     pub child_level_2_age_years: u8,
     /// How long a guardian's consent to a dependant's acts is good.
     pub guardian_consent_s: u32,
+    /// Whether an expired card locks the account (Decree 69 art. 15).
+    pub expired_card_locks: bool,
+    /// Whether a relying party may ask for a lock (Decree 59 art. 19).
+    pub relying_party_asks_for_locks: bool,
+    /// Working days to decide a foreigner's level 1.
+    pub decide_foreigner_level_1_working_days: u8,
+    /// Working days to decide a foreigner's level 2, the biometrics being in the immigration database.
+    pub decide_foreigner_level_2_working_days: u8,
+    /// The same, the biometrics not being there.
+    pub decide_foreigner_level_2_no_biometrics_working_days: u8,
+    /// Whether a foreigner needs a permanent or temporary residence card (Decree 69 art. 7).
+    pub foreigner_needs_residence: bool,
+    /// Working days to decide an organisation's account, its data being in the databases.
+    pub decide_organisation_working_days: u8,
+    /// Calendar days to decide it where they are not.
+    pub decide_organisation_unknown_days: u8,
 }
 
 impl Default for Policy {
@@ -126,10 +147,18 @@ impl Default for Policy {
             share_identification_qr_s: 60,
             share_other_s: 300,
             lock_decision_working_days: 2,
-            lock_forward_working_days: 1,
+            lock_forward_working_days: 0,
             children_accounts: ChildrenAccounts::UnderGuardian,
             child_level_2_age_years: 6,
             guardian_consent_s: 600,
+            expired_card_locks: false,
+            relying_party_asks_for_locks: true,
+            decide_foreigner_level_1_working_days: 1,
+            decide_foreigner_level_2_working_days: 3,
+            decide_foreigner_level_2_no_biometrics_working_days: 7,
+            foreigner_needs_residence: false,
+            decide_organisation_working_days: 1,
+            decide_organisation_unknown_days: 15,
         }
     }
 }
@@ -153,6 +182,26 @@ impl Policy {
             (
                 "decide_level_2_no_card_working_days",
                 u32::from(self.decide_level_2_no_card_working_days),
+            ),
+            (
+                "decide_foreigner_level_1_working_days",
+                u32::from(self.decide_foreigner_level_1_working_days),
+            ),
+            (
+                "decide_foreigner_level_2_working_days",
+                u32::from(self.decide_foreigner_level_2_working_days),
+            ),
+            (
+                "decide_foreigner_level_2_no_biometrics_working_days",
+                u32::from(self.decide_foreigner_level_2_no_biometrics_working_days),
+            ),
+            (
+                "decide_organisation_working_days",
+                u32::from(self.decide_organisation_working_days),
+            ),
+            (
+                "decide_organisation_unknown_days",
+                u32::from(self.decide_organisation_unknown_days),
             ),
             ("share_identification_qr_s", self.share_identification_qr_s),
             ("share_other_s", self.share_other_s),

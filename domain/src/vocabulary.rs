@@ -50,6 +50,12 @@ list! {
         Reader,
         /// cha, mẹ, người giám hộ
         Guardian,
+        /// cán bộ quản lý xuất nhập cảnh: level 2 of foreigners (Decree 59 art. 15).
+        ImmigrationOfficer,
+        /// người đại diện theo pháp luật: acts for an organisation with their own account.
+        Representative,
+        /// Whoever brings existing accounts in.
+        Importer,
     }
     /// How an app account was filled in (P1 step 2).
     RegistrationMethod {
@@ -78,6 +84,8 @@ list! {
         Tax,
         /// Sổ sức khỏe điện tử
         HealthRecord,
+        /// CSDL đăng ký doanh nghiệp và các CSDL khác về tổ chức
+        Organisations,
     }
     /// A registry's answer that was not "Đạt".
     RegistryOutcome {
@@ -120,6 +128,8 @@ list! {
         ChipActiveAuth,
         /// In person, biometric.
         InPersonBiometric,
+        /// A travel document as declared, confirmed by the immigration database.
+        TravelDocument,
     }
     /// A biometric.
     Modality {
@@ -167,6 +177,10 @@ list! {
         ByCitizen,
         /// The officer ended the intake.
         ByOfficer,
+        /// Another legal representative does not agree.
+        RepresentativeDisagrees,
+        /// The legal representative withdrew it.
+        ByRepresentative,
     }
     /// A channel of notices.
     Channel {
@@ -438,6 +452,22 @@ list! {
         RecordNoticeFailed,
         /// A registry that did not answer is asked again.
         AskRegistry,
+        /// A foreigner registers in the app.
+        RegisterForeigner,
+        /// Level 2 at the immigration authority.
+        OpenForeignerIntake,
+        /// A legal representative applies for an organisation (Decree 69 art. 12).
+        RegisterOrganisation,
+        /// Another legal representative agrees or does not.
+        AnswerForOrganisation,
+        /// The same application in person (form TK02).
+        OpenOrganisationIntake,
+        /// Somebody else represents the organisation.
+        ChangeRepresentative,
+        /// The representative acts for the organisation towards a relying party.
+        ActForOrganisation,
+        /// An account that exists elsewhere is brought in.
+        ImportAccount,
     }
     /// A kind of published law (spec A.9). Its order is that of the streams' fold.
     LawKind {
@@ -632,6 +662,26 @@ list! {
         GuardianConsent,
         /// Old enough for level 2 at all (Decree 69 art. 7).
         LevelForAge,
+        /// The account is of the sort that the procedure is for.
+        HolderSort,
+        /// The travel document is valid.
+        TravelDocumentValid,
+        /// A residence card is there, where policy asks for one.
+        ResidencePermit,
+        /// The organisation's number and name have a valid form.
+        OrganisationForm,
+        /// The representative may act: an activated level-2 account, unlocked.
+        RepresentativeEntitled,
+        /// A legal representative of this organisation.
+        IsRepresentative,
+        /// All other legal representatives agree.
+        Agreement,
+        /// Issued before activated, and both before now.
+        TimesInOrder,
+        /// Some policy was in force then.
+        LawInForce,
+        /// A source document is named.
+        SourceNamed,
     }
     /// A stable code of a refusal; its text form is the API's `code`.
     RefusalCode {
@@ -821,6 +871,28 @@ list! {
         OwnAccountNotAllowed,
         /// The guardian has not agreed.
         GuardianConsentMissing,
+        /// The procedure is for another sort of holder.
+        WrongHolderSort,
+        /// The travel document expired.
+        TravelDocumentExpired,
+        /// No residence card.
+        ResidenceMissing,
+        /// The organisation's number or name is malformed.
+        OrganisationFormat,
+        /// Not a legal representative of this organisation.
+        NotRepresentative,
+        /// Another legal representative has not agreed.
+        AgreementMissing,
+        /// As many legal representatives as can be.
+        RepresentativeLimit,
+        /// Represents the organisation already.
+        RepresentativeUnchanged,
+        /// Activated before issued, or in the future.
+        TimesOutOfOrder,
+        /// No policy was in force then.
+        NoLawInForce,
+        /// No source document, or one that gives a person away.
+        SourceMissing,
     }
     /// A message of the catalogue (spec A.7). Events hold the id, never the text.
     Message {
@@ -981,6 +1053,15 @@ list! {
         Answered,
         /// What it was for is over.
         NotNeeded,
+    }
+    /// A foreigner's paper (spec B.2).
+    TravelDocumentKind {
+        /// hộ chiếu
+        Passport,
+        /// giấy tờ có giá trị đi lại quốc tế
+        LaissezPasser,
+        /// Another that the immigration authority accepts.
+        Other,
     }
     /// Why a dependant is no longer under a guardian's account.
     DependantEnd {

@@ -221,6 +221,7 @@ impl Ledger {
         let events = vec![NewEvent {
             event: decision.event.clone(),
             sealed: Vec::new(),
+            happened: None,
         }];
         let keys = self.assembler().prepare_keys(&draft, &events).await?;
         let expected = head.map_or(Expected::NoStream, |(revision, _)| {

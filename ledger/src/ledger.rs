@@ -6,7 +6,8 @@ use crate::law::Statutes;
 use crate::messenger::{Messenger, OutgoingMessage};
 use crate::principals::Principals;
 use crate::registry::{
-    CitizenCardRegistry, DocumentRegistry, ImmigrationRegistry, PopulationRegistry,
+    CitizenCardRegistry, DocumentRegistry, ImmigrationRegistry, OrganisationRegistry,
+    PopulationRegistry,
 };
 use crate::secrets::Keys;
 use crate::store::{EventStore, StoredRecord};
@@ -49,6 +50,8 @@ pub struct Parts {
     pub immigration: Arc<dyn ImmigrationRegistry>,
     /// Confirms documents.
     pub documents: Arc<dyn DocumentRegistry>,
+    /// Confirms organisations.
+    pub organisations: Arc<dyn OrganisationRegistry>,
     /// Where notices go.
     pub messenger: Arc<dyn Messenger>,
     /// Signs.
@@ -146,6 +149,7 @@ impl Ledger {
             let events = vec![NewEvent {
                 event: event.clone(),
                 sealed,
+                happened: None,
             }];
             let keys = self.assembler().prepare_keys(&draft, &events).await?;
             let expected = head.map_or(crate::store::Expected::NoStream, |head| {
@@ -331,6 +335,11 @@ impl Ledger {
         &self.inner.parts.documents
     }
 
+    /// Confirms organisations.
+    pub fn organisations(&self) -> &Arc<dyn OrganisationRegistry> {
+        &self.inner.parts.organisations
+    }
+
     /// The signer.
     pub fn assembler(&self) -> &Assembler {
         &self.inner.parts.assembler
@@ -359,6 +368,20 @@ impl Ledger {
     /// The claim stream of a personal datum.
     pub fn claim(&self, category: Category, text: &str) -> StreamId {
         StreamId::claim(category, self.lookup(category, text))
+    }
+
+    /// The claim stream of an organisation's number: apart from people's, whatever both look like.
+    pub fn organisation_claim(&self, number: &str) -> StreamId {
+        self.claim(Category::PersonalIdClaim, &format!("organisation:{number}"))
+    }
+
+    /// The id of the command that brings an account in: the same for the same line, and unlinkable to it
+    /// without the key. Beside it the salt of what is signed, so that the same line is the same body.
+    pub fn import_ids(&self, line: &[u8]) -> (domain::ids::CommandId, [u8; 16]) {
+        (
+            domain::ids::CommandId(self.derive_id("import", line)),
+            self.derive_id("import salt", line),
+        )
     }
 
     /// An id that follows from another, unlinkable without the key.

@@ -16,6 +16,7 @@ pub mod ledger;
 pub mod memory;
 pub mod messenger;
 pub mod open;
+pub mod past;
 pub mod principals;
 pub mod registry;
 pub mod secrets;

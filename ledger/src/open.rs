@@ -17,8 +17,8 @@ use crate::evidence::Proven;
 use crate::ledger::{Ledger, Parts};
 use crate::messenger::{Discard, Messenger};
 use crate::registry::{
-    BySector, CitizenCardRegistry, DocumentRegistry, Immigration, ImmigrationRegistry, Population,
-    PopulationRegistry, RegistryError,
+    BySector, CitizenCardRegistry, DocumentRegistry, Immigration, ImmigrationRegistry,
+    Organisations, Population, PopulationRegistry, RegistryError,
 };
 use crate::secrets::{KeySource, Keys, SecretError};
 use crate::segments::{self, OpenReport, Segments};
@@ -328,6 +328,7 @@ async fn assemble(
     )?;
     let registry = options.dir.join("registry");
     let foreigners = Immigration::open(&registry, &keys, Arc::clone(randomness))?;
+    let organisations = Organisations::open(&registry, &keys, Arc::clone(randomness))?;
     let registry = Arc::new(Population::open(&registry, &keys, Arc::clone(randomness))?);
     let ledger = Ledger::start(Parts {
         store: Arc::new(store) as Arc<dyn EventStore>,
@@ -344,6 +345,7 @@ async fn assemble(
             sectors: options.documents.clone(),
             others: registry,
         }),
+        organisations: Arc::new(organisations),
         messenger: Arc::clone(&options.messenger),
         assembler: Assembler::new(key, vault, Arc::clone(&options.ids)),
     })

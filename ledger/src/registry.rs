@@ -8,12 +8,16 @@
 
 mod immigration;
 mod import;
+mod organisations;
 mod port;
 mod record;
 mod sealed_file;
 
 pub use immigration::{Immigration, ImmigrationRecord};
 pub use import::{Format, ImportReport, ROW_BYTES_MAX, RowError};
+pub use organisations::{
+    OrganisationRecord, OrganisationRegistry, OrganisationReply, Organisations,
+};
 pub use port::{
     BySector, CitizenCardRegistry, DocumentRegistry, Foreigner, ImmigrationRegistry,
     PopulationRegistry, Unreachable,

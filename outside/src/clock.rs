@@ -4,12 +4,14 @@
 //! as [`Role::Clock`]. Owns no deadline: they were computed when they were set and stand in events,
 //! so a calendar changed later moves nothing. A command's id follows from the deadline, so that a
 //! deadline given twice (a restart, a read model that lags, two servers) is one command. What time it
-//! is, is the ledger's clock; when it happened, is the deadline itself, however late it is noticed.
+//! is, is the ledger's clock; when it happened, is the deadline itself, however late it is noticed. Only
+//! a card's last day waits for a law under which it is a ground (Decree 69 art. 15).
 
 use domain::bytes;
 use domain::envelope::Actor;
 use domain::ids::{CommandId, Micros, Position, PrincipalId};
-use domain::vocabulary::Role;
+use domain::law::Known;
+use domain::vocabulary::{LawKind, Role};
 use ledger::evidence::Proven;
 use ledger::ledger::Ledger;
 use ledger::writer::{LedgerError, Secrets, Submission, Target};
@@ -78,16 +80,23 @@ impl Clock {
             self.catch_up().await?;
             let limit = PAGE + self.resting.len();
             let due = self.views.deadlines(now, limit)?;
+            let mut due: Vec<_> = due.into_iter().map(|due| (due, due.due)).collect();
+            let cards = Cards::of(&self.ledger, now);
+            if cards.lock_at(now) {
+                let over = self.views.card_deadlines(now, limit)?;
+                due.extend(over.into_iter().map(|due| (due, cards.since(due.due, now))));
+                due.sort_by_key(|(_, at)| *at);
+            }
             let due: Vec<_> = due
                 .into_iter()
-                .map(|deadline| (command_id(&deadline), deadline))
-                .filter(|(id, _)| !self.resting.contains_key(id))
+                .map(|(deadline, at)| (command_id(&deadline), deadline, at))
+                .filter(|(id, ..)| !self.resting.contains_key(id))
                 .collect();
             if due.is_empty() {
                 return Ok(round);
             }
-            for (id, deadline) in due {
-                self.pass(id, &deadline, now, &mut round).await?;
+            for (id, deadline, at) in due {
+                self.pass((id, at), &deadline, now, &mut round).await?;
             }
         }
     }
@@ -129,12 +138,12 @@ impl Clock {
 
     async fn pass(
         &mut self,
-        id: CommandId,
+        (id, at): (CommandId, Micros),
         deadline: &Deadline,
         now: Micros,
         round: &mut Round,
     ) -> Result<(), ClockError> {
-        let outcome = match self.ledger.submit(submission(id, deadline)).await {
+        let outcome = match self.ledger.submit(submission(id, deadline, at)).await {
             Ok(outcome) => outcome,
             Err(LedgerError::Flood { .. }) => {
                 self.resting.insert(id, now.plus(REST));
@@ -159,7 +168,48 @@ impl Clock {
     }
 }
 
-fn submission(id: CommandId, deadline: &Deadline) -> Submission {
+/// Since when a card's last day means something: by the policies published so far. A card that had
+/// expired before an expired card became a ground is locked from the day it became one.
+struct Cards(Vec<(Micros, bool)>);
+
+impl Cards {
+    /// The instants at which a policy began, and whether expired cards lock from there on.
+    fn of(ledger: &Ledger, now: Micros) -> Self {
+        let book = ledger.law_book();
+        let policies = book
+            .published()
+            .filter(|version| version.law == LawKind::Policy);
+        let mut begins: Vec<Micros> = policies
+            .flat_map(|version| {
+                let terms = &version.draft.terms;
+                core::iter::once(terms.effective_from).chain(terms.effective_to)
+            })
+            .filter(|at| *at <= now)
+            .collect();
+        begins.sort_unstable();
+        let locks = |at| {
+            let edition = book.edition(at, Known::Now);
+            edition.policy().expired_card_locks
+        };
+        Self(begins.into_iter().map(|at| (at, locks(at))).collect())
+    }
+
+    fn lock_at(&self, at: Micros) -> bool {
+        let last = self.0.iter().rev().find(|(from, _)| *from <= at);
+        last.is_some_and(|(_, locks)| *locks)
+    }
+
+    /// The first instant from `due` on at which they lock.
+    fn since(&self, due: Micros, now: Micros) -> Micros {
+        if self.lock_at(due) {
+            return due;
+        }
+        let later = self.0.iter().find(|(from, locks)| *from > due && *locks);
+        later.map_or(now, |(from, _)| *from)
+    }
+}
+
+fn submission(id: CommandId, deadline: &Deadline, at: Micros) -> Submission {
     Submission {
         command: deadline.what.command(),
         target: Target::Account(deadline.account),
@@ -172,7 +222,7 @@ fn submission(id: CommandId, deadline: &Deadline) -> Submission {
         },
         proven: Proven::none(),
         expected: None,
-        occurred_at: Some(deadline.due),
+        occurred_at: Some(at),
         secrets: Secrets::default(),
     }
 }

@@ -66,7 +66,8 @@ pub struct SealedDevice {
 /// Where an account's personal data are sealed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, SchemaRead, SchemaWrite, serde::Serialize)]
 pub struct Sealed {
-    /// The holder as first declared or entered: `Person`.
+    /// The holder as first declared or entered: `Person`, of a foreigner with `TravelDocument`; of an
+    /// organisation `Organisation`.
     pub person: Option<SealedAt>,
     /// The phone number, where it was changed since: `Phone`.
     pub phone: Option<SealedAt>,
@@ -186,10 +187,20 @@ impl Sealed {
         };
         let sealed = !record.envelope.sealed.is_empty();
         match &record.event {
-            Event::AppRegistrationSubmitted(_) | Event::DependantAccountOpened(_) if sealed => {
+            Event::AppRegistrationSubmitted(_)
+            | Event::DependantAccountOpened(_)
+            | Event::ForeignerRegistrationSubmitted(_)
+            | Event::OrganisationApplied(_)
+            | Event::OrganisationIntakeRecorded(_)
+            | Event::AccountImported(_)
+                if sealed =>
+            {
                 self.person = Some(here());
             }
-            Event::Level2IntakeOpened(_) if sealed && self.person.is_none() => {
+            // A command's first event carries its signed body: that alone says nothing of the person.
+            Event::Level2IntakeOpened(_) | Event::ForeignerIntakeOpened(_)
+                if sealed && (self.person.is_none() || record.envelope.receipt.is_none()) =>
+            {
                 self.person = Some(here());
             }
             Event::PhoneChanged(_) if sealed => self.phone = Some(here()),

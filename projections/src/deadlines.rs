@@ -2,7 +2,9 @@
 //! activation windows.
 //!
 //! Rows: one per open deadline, ordered by the instant at which it becomes overdue, and one per
-//! account with any open, so that they can be closed. A closed deadline leaves no row.
+//! account with any open, so that they can be closed. A closed deadline leaves no row. Last days of
+//! cards stand apart: whether their passing means anything is for the law in force (Decree 69 art. 15),
+//! and while it means nothing they must not be in the way of the others.
 
 use crate::changes::Changes;
 use crate::error::{ApplyError, ViewError};
@@ -11,7 +13,6 @@ use crate::view::{Order, ViewStore};
 use domain::bytes;
 use domain::calendar::start_of;
 use domain::command::Command;
-use domain::decide::last_day;
 use domain::event::Event;
 use domain::ids::{AccountId, CaseId, LocalDay, LookupHash, Micros, Position, RequestId};
 use domain::vocabulary::{LockGround, Validity};
@@ -20,10 +21,11 @@ use wincode::{SchemaRead, SchemaWrite};
 /// Its name.
 pub const NAME: &str = "deadlines";
 /// Version of its rows.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 const ACCOUNT: u8 = b'a';
 const DUE: u8 = b'd';
+const CARD_DUE: u8 = b'c';
 
 /// What is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, SchemaRead, SchemaWrite, serde::Serialize)]
@@ -136,6 +138,12 @@ fn effect(event: &Event) -> Option<Effect> {
         Event::Level2Applied(facts) => {
             Effect::Opens(Due::Decision(facts.case), end_of(facts.decide_by))
         }
+        Event::OrganisationDossierCompleted(facts) => {
+            Effect::Opens(Due::Decision(facts.case), end_of(facts.decide_by))
+        }
+        Event::OrganisationAccountIssued(facts) => Effect::Closes(Due::Decision(facts.case)),
+        Event::OrganisationApplicationEnded(facts) => Effect::Closes(Due::Decision(facts.case)),
+        Event::AccountImported(facts) => Effect::Opens(Due::Activation, facts.activate_by?),
         Event::AccountIssued(facts) => Effect::Closes(Due::Decision(facts.case)),
         Event::ApplicationRefused(facts) => Effect::Closes(Due::Decision(facts.case)),
         Event::Level2Withdrawn(facts) => Effect::Closes(Due::Decision(facts.case)),
@@ -152,8 +160,7 @@ fn effect(event: &Event) -> Option<Effect> {
         Event::LockRequestRefused(facts) => Effect::Closes(Due::LockRequest(facts.request)),
         Event::LockDeadlineMissed(facts) => Effect::Closes(Due::LockRequest(facts.request)),
         Event::ValidityRecorded(facts) => {
-            let last = last_day(facts.of, facts.until);
-            Effect::Opens(Due::Validity(facts.of), end_of(last))
+            Effect::Opens(Due::Validity(facts.of), end_of(facts.until))
         }
         Event::AccountLocked(facts) => match facts.ground {
             LockGround::CardExpired => Effect::Closes(Due::Validity(Validity::Card)),
@@ -185,15 +192,19 @@ fn account_key(account: AccountId) -> Vec<u8> {
     key
 }
 
-fn due_prefix(due: Micros) -> Vec<u8> {
-    let mut key = vec![DUE];
+fn due_prefix(range: u8, due: Micros) -> Vec<u8> {
+    let mut key = vec![range];
     // Moved into the unsigned range, so that bytes sort like instants.
     key.extend((due.0.cast_unsigned() ^ (1 << 63)).to_be_bytes());
     key
 }
 
 fn due_key(deadline: &Deadline) -> Vec<u8> {
-    let mut key = due_prefix(deadline.due);
+    let range = match deadline.what {
+        Due::Validity(Validity::Card) => CARD_DUE,
+        _ => DUE,
+    };
+    let mut key = due_prefix(range, deadline.due);
     key.extend(deadline.account.0);
     match deadline.what {
         Due::Decision(case) => key.extend(case.0),
@@ -208,14 +219,32 @@ fn due_key(deadline: &Deadline) -> Vec<u8> {
     key
 }
 
-/// Open deadlines that are overdue at `until`, the earliest first.
+/// Open deadlines that are overdue at `until`, the earliest first; without those of cards.
 pub(crate) fn until(
     view: &dyn ViewStore,
     until: Micros,
     limit: usize,
 ) -> Result<Vec<Deadline>, ViewError> {
-    let end = due_prefix(until.plus(1));
-    view.scan(&[DUE], &end, Order::Ascending, limit)?
+    scan(view, DUE, until, limit)
+}
+
+/// The same of cards alone.
+pub(crate) fn cards_until(
+    view: &dyn ViewStore,
+    until: Micros,
+    limit: usize,
+) -> Result<Vec<Deadline>, ViewError> {
+    scan(view, CARD_DUE, until, limit)
+}
+
+fn scan(
+    view: &dyn ViewStore,
+    range: u8,
+    until: Micros,
+    limit: usize,
+) -> Result<Vec<Deadline>, ViewError> {
+    let end = due_prefix(range, until.plus(1));
+    view.scan(&[range], &end, Order::Ascending, limit)?
         .into_iter()
         .map(|(_, row)| bytes::decode(&row).map_err(|error| ViewError::damaged(NAME, &error)))
         .collect()

@@ -23,7 +23,7 @@ use wincode::{SchemaRead, SchemaWrite};
 /// Its name.
 pub const NAME: &str = "statistics";
 /// Version of its rows.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 const ACCOUNT: u8 = b'a';
 const DAYS: u8 = b'd';
@@ -49,6 +49,8 @@ pub struct Counts {
     pub level2_activated: i64,
     /// Closed; not among the issued ones.
     pub closed: i64,
+    /// Of agencies and organisations: without levels, and so not among the issued ones.
+    pub organisations: i64,
 }
 
 impl Counts {
@@ -60,6 +62,7 @@ impl Counts {
             Class::Issued(Level::Two, false) => &mut self.level2_inactive,
             Class::Issued(Level::Two, true) => &mut self.level2_activated,
             Class::Closed => &mut self.closed,
+            Class::Organisation => &mut self.organisations,
         }
     }
 
@@ -70,6 +73,7 @@ impl Counts {
         self.level2_inactive += other.level2_inactive;
         self.level2_activated += other.level2_activated;
         self.closed += other.closed;
+        self.organisations += other.organisations;
     }
 }
 
@@ -115,6 +119,7 @@ enum Class {
     AppOnly,
     Issued(Level, bool),
     Closed,
+    Organisation,
 }
 
 /// Since when, and where.
@@ -134,6 +139,7 @@ struct Facts {
     level2: Option<Since>,
     activated: Option<LocalDay>,
     closed: Option<LocalDay>,
+    organisation: Option<Since>,
 }
 
 impl Facts {
@@ -144,6 +150,7 @@ impl Facts {
         let counted = by(&self.level2)
             .map(level(Level::Two))
             .or_else(|| by(&self.level1).map(level(Level::One)))
+            .or_else(|| by(&self.organisation).map(|since| (since.area, Class::Organisation)))
             .or_else(|| by(&self.app).map(|since| (since.area, Class::AppOnly)));
         let closed = self.closed.is_some_and(|closed| closed <= day);
         counted.map(|(area, class)| (area, if closed { Class::Closed } else { class }))
@@ -158,6 +165,7 @@ impl Facts {
             since(self.level2),
             self.activated,
             self.closed,
+            since(self.organisation),
         ]
         .into_iter()
         .flatten()
@@ -183,7 +191,9 @@ impl Facts {
         let before = *self;
         let earlier = |known: Option<LocalDay>| Some(known.map_or(day, |known| known.min(day)));
         match event {
-            Event::RegistryCheckSucceeded(facts) if facts.database == Database::Population => {
+            Event::RegistryCheckSucceeded(facts)
+                if matches!(facts.database, Database::Population | Database::Immigration) =>
+            {
                 self.area = Some(facts.area);
             }
             Event::AppAccountCreated(_) if self.app.is_none() => {
@@ -202,7 +212,25 @@ impl Facts {
                     area: Some(facts.area),
                 }));
             }
-            Event::AccountActivated(_) => self.activated = earlier(self.activated),
+            Event::AccountImported(facts) => {
+                let since = match facts.level {
+                    Level::One => &mut self.level1,
+                    Level::Two => &mut self.level2,
+                };
+                *since = since.or(Some(Since {
+                    day,
+                    area: Some(facts.area),
+                }));
+            }
+            Event::OrganisationAccountIssued(facts) => {
+                self.organisation = self.organisation.or(Some(Since {
+                    day,
+                    area: Some(facts.area).filter(|area| *area != COUNTRY),
+                }));
+            }
+            Event::AccountActivated(_) | Event::ActivationImported(_) => {
+                self.activated = earlier(self.activated);
+            }
             Event::AccountClosed(_) => self.closed = earlier(self.closed),
             _ => {}
         }
@@ -308,6 +336,9 @@ fn counts(event: &Event) -> bool {
             | Event::AccountIssued(_)
             | Event::AccountActivated(_)
             | Event::AccountClosed(_)
+            | Event::AccountImported(_)
+            | Event::ActivationImported(_)
+            | Event::OrganisationAccountIssued(_)
     )
 }
 

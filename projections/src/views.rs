@@ -207,7 +207,14 @@ impl Views {
         statistics::areas(&*self.view(statistics::NAME)?)
     }
 
-    /// Open deadlines that are overdue at an instant, the earliest first.
+    /// Last days of cards that have passed at an instant, the earliest first. Whether that locks is
+    /// for the law in force.
+    pub fn card_deadlines(&self, until: Micros, limit: usize) -> Result<Vec<Deadline>, ViewError> {
+        deadlines::cards_until(&*self.view(deadlines::NAME)?, until, limit)
+    }
+
+    /// Open deadlines that are overdue at an instant, the earliest first; without those of cards
+    /// ([`Views::card_deadlines`]).
     pub fn deadlines(&self, until: Micros, limit: usize) -> Result<Vec<Deadline>, ViewError> {
         deadlines::until(&*self.view(deadlines::NAME)?, until, limit)
     }

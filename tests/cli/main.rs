@@ -12,6 +12,7 @@ mod crash;
 mod damage;
 mod demo;
 mod errors;
+mod import;
 mod law;
 mod outside;
 mod privacy;

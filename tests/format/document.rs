@@ -10,8 +10,8 @@ use domain::vocabulary::{
     DependantKind, DocumentKind, EvidenceStrength, Guard, KeyPurpose, LawKind, Level, LinkOutcome,
     LockAction, LockGround, LockRefusal, LoginOutcome, MatchResult, Message, Modality, NoticeFault,
     OtpPurpose, QuestionId, RefusalCode, RefusalReason, RegistrationMethod, RegistryOutcome,
-    Relation, RetentionClass, Role, ShareField, ShareMode, Status, StepUpMethod, UnbindReason,
-    Validity, WaitEnd, WithdrawReason,
+    Relation, RetentionClass, Role, ShareField, ShareMode, Status, StepUpMethod,
+    TravelDocumentKind, UnbindReason, Validity, WaitEnd, WithdrawReason,
 };
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -49,7 +49,7 @@ fn lists() -> Vec<(&'static str, Vec<String>)> {
         Modality MatchResult Level RefusalReason WithdrawReason Channel StepUpMethod UnbindReason
         DocumentKind LinkOutcome LockGround CloseReason ClaimEnd RetentionClass KeyPurpose
         QuestionId CommandKind LawKind Guard RefusalCode Message ShareMode ShareField Validity LockAction
-        LockRefusal Status Relation DependantKind DependantEnd NoticeFault WaitEnd
+        LockRefusal Status Relation DependantKind DependantEnd NoticeFault WaitEnd TravelDocumentKind
     };
     lists.push(("Category", category));
     let names =

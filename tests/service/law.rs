@@ -4,7 +4,7 @@ use super::procedures::{NUMBER, PHONE, activated};
 use super::world::{World, capture, key, person, public};
 use axum::http::StatusCode;
 use domain::ids::{Micros, Position};
-use domain::law::{FILES, shipped};
+use domain::law::{FILES, LATER, shipped};
 use domain::record::RecordRef;
 use domain::vocabulary::Role;
 use ed25519_dalek::SigningKey;
@@ -15,7 +15,11 @@ const DAY_S: i64 = 86_400;
 
 /// A shipped file with other terms and whatever else is replaced.
 pub fn file(name: &str, from: &str, changes: &[(&str, &str)]) -> String {
-    let (_, text) = FILES.iter().find(|(known, _)| *known == name).unwrap();
+    let (_, text) = FILES
+        .iter()
+        .chain(LATER)
+        .find(|(known, _)| *known == name)
+        .unwrap();
     let start = text.find("effective_from = ").unwrap();
     let end = start + text[start..].find('\n').unwrap();
     let mut text = text.to_string();

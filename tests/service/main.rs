@@ -13,6 +13,7 @@
 mod bad_input;
 mod deadlines;
 mod golden;
+mod holders;
 mod idempotency;
 mod law;
 mod live;

@@ -10,18 +10,21 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use domain::command::{DocumentAnswer, RegistryAnswer, RelationAnswer};
+use domain::command::{DocumentAnswer, ImmigrationAnswer, RegistryAnswer, RelationAnswer};
 use domain::event::LedgerCreated;
-use domain::ids::{AreaCode, Category, Digest, LedgerId, Micros, PublicKey};
-use domain::personal::Person;
-use domain::vocabulary::{DocumentKind, RegistryOutcome, Relation, Role};
+use domain::ids::{AreaCode, Category, Digest, LedgerId, LocalDay, Micros, PublicKey};
+use domain::personal::{Organisation, Person};
+use domain::vocabulary::{DocumentKind, RegistryOutcome, Relation, ResidenceStatus, Role};
 use ed25519_dalek::SigningKey;
 use ledger::credentials::{Concurrency, Cost, Credentials};
 use ledger::evidence::Proven;
 use ledger::ledger::{Ledger, Parts};
 use ledger::memory::Memory;
 use ledger::messenger::Mailbox;
-use ledger::registry::{CitizenCardRegistry, DocumentRegistry, PopulationRegistry, Unreachable};
+use ledger::registry::{
+    CitizenCardRegistry, DocumentRegistry, Foreigner, ImmigrationRegistry, OrganisationRegistry,
+    OrganisationReply, PopulationRegistry,
+};
 use ledger::secrets::{Keys, Secret32};
 use ledger::store::{BoxFuture, EventStore};
 use ledger::vault::Vault;
@@ -89,6 +92,55 @@ impl DocumentRegistry for Registry {
     }
 }
 
+/// Foreigners whose number ends in `R` have no residence card; everybody's biometrics are held.
+impl ImmigrationRegistry for Registry {
+    fn confirm<'a>(&'a self, foreigner: Foreigner<'a>) -> BoxFuture<'a, ImmigrationAnswer> {
+        Box::pin(async move {
+            let person = foreigner.person;
+            if foreigner.document_number.ends_with("404") {
+                return ImmigrationAnswer::Not(RegistryOutcome::Mismatch);
+            }
+            let day = START.local_day().0;
+            let stays = !person.personal_id.ends_with('R');
+            ImmigrationAnswer::Confirmed {
+                area: AreaCode(30288),
+                birth_date: person.birth_date.clone(),
+                document_until: Some(LocalDay(day + 30)),
+                residence: if stays {
+                    ResidenceStatus::Temporary
+                } else {
+                    ResidenceStatus::None
+                },
+                residence_until: stays.then_some(LocalDay(day + 60)),
+                biometrics_held: true,
+            }
+        })
+    }
+}
+
+/// Knows one enterprise and its two legal representatives.
+impl OrganisationRegistry for Registry {
+    fn confirm_organisation<'a>(
+        &'a self,
+        organisation: &'a Organisation,
+    ) -> BoxFuture<'a, OrganisationReply> {
+        Box::pin(async move {
+            if organisation.number != ENTERPRISE {
+                return OrganisationReply::Not(RegistryOutcome::NotFound);
+            }
+            OrganisationReply::Confirmed {
+                area: AreaCode(30288),
+                representatives: REPRESENTATIVES.map(str::to_owned).to_vec(),
+            }
+        })
+    }
+}
+
+/// The enterprise that the databases know.
+pub const ENTERPRISE: &str = "0100109106";
+/// Its legal representatives.
+pub const REPRESENTATIVES: [&str; 2] = ["030184000001", "030184000002"];
+
 /// Somebody with a key.
 pub fn key(number: u8) -> SigningKey {
     SigningKey::from_bytes(&[number; 32])
@@ -112,6 +164,7 @@ pub struct World {
     pub hotline: SigningKey,
     pub competent: SigningKey,
     pub relying: SigningKey,
+    pub immigration: SigningKey,
     nonce: AtomicU64,
     pub directory: tempfile::TempDir,
 }
@@ -200,13 +253,14 @@ impl World {
         let mailbox = Arc::new(Mailbox::default());
         let ledger = ledger(directory.path(), store, clock.clone(), mailbox.clone()).await;
         let (officer, authority, adapter, hotline) = (key(11), key(12), key(13), key(14));
-        let (competent, relying) = (key(25), key(26));
+        let (competent, relying, immigration) = (key(25), key(26), key(27));
         for (role, key, sites) in [
             (Role::IntakeOfficer, &officer, vec![1]),
             (Role::EidAuthority, &authority, vec![]),
             (Role::RegistryAdapter, &adapter, vec![]),
             (Role::HotlineAgent, &hotline, vec![]),
             (Role::CompetentAuthority, &competent, vec![]),
+            (Role::ImmigrationOfficer, &immigration, vec![30_000]),
         ] {
             ledger
                 .enrol(role, Some(public(key)), None, sites, None)
@@ -246,6 +300,7 @@ impl World {
             hotline,
             competent,
             relying,
+            immigration,
             nonce: AtomicU64::new(0),
             directory,
         }
@@ -465,8 +520,9 @@ pub async fn start(
         keys,
         people: Arc::new(Registry),
         cards: Arc::new(Registry),
-        immigration: Arc::new(Unreachable),
+        immigration: Arc::new(Registry),
         documents: Arc::new(Registry),
+        organisations: Arc::new(Registry),
         messenger: mailbox,
         assembler: Assembler::new(signing, vault, ids),
     })

@@ -136,7 +136,7 @@ pub enum Command {
     Projections(projections::ProjectionsArgs),
     /// Write events out as JSON lines, CSV or an archive that verifies on its own
     Export(export::ExportArgs),
-    /// Make a new directory from an archive: a copy to read, verify and replay
+    /// Make a new directory from an archive; or bring in accounts that exist elsewhere
     Import(import::ImportArgs),
     /// The embedded registries: people, foreigners
     Registry(registry::RegistryArgs),

@@ -63,6 +63,15 @@ pub enum Caller {
         /// The signature of the device bound to it.
         signed: Box<Signed>,
     },
+    /// The legal representative of an organisation.
+    Representative {
+        /// The representative's own account.
+        representative: AccountId,
+        /// The organisation's account, where it is theirs.
+        organisation: Option<AccountId>,
+        /// The signature of the device bound to their own account.
+        signed: Box<Signed>,
+    },
     /// A principal.
     Principal {
         /// Who.
@@ -100,6 +109,7 @@ impl Caller {
             | (Self::Session { .. }, Sort::Session)
             | (Self::Device { .. }, Sort::Device)
             | (Self::Guardian { .. }, Sort::Guardian)
+            | (Self::Representative { .. }, Sort::Representative)
             | (Self::NewDevice { .. }, Sort::NewDevice) => true,
             (Self::Principal { role, .. }, Sort::Signed(wanted)) => *role == wanted,
             _ => false,
@@ -112,6 +122,19 @@ impl Caller {
         match self {
             Self::Device { account, signed } => Self::Guardian {
                 guardian: account,
+                signed,
+            },
+            other => other,
+        }
+    }
+
+    /// The holder of an account, by its device, in the role of a legal representative.
+    #[must_use]
+    pub fn as_representative(self) -> Self {
+        match self {
+            Self::Device { account, signed } => Self::Representative {
+                representative: account,
+                organisation: None,
                 signed,
             },
             other => other,
@@ -133,6 +156,7 @@ impl Caller {
             Self::Device { signed, .. }
             | Self::NewDevice { signed, .. }
             | Self::Guardian { signed, .. }
+            | Self::Representative { signed, .. }
             | Self::Principal { signed, .. } => Some(signed),
             _ => None,
         }
@@ -143,6 +167,7 @@ impl Caller {
         match self {
             Self::Token { role, .. } | Self::Principal { role, .. } => *role,
             Self::Guardian { .. } => Role::Guardian,
+            Self::Representative { .. } => Role::Representative,
             _ => Role::Citizen,
         }
     }
@@ -155,6 +180,7 @@ impl Caller {
                 Some(PrincipalId(account.0))
             }
             Self::Guardian { guardian, .. } => Some(PrincipalId(guardian.0)),
+            Self::Representative { representative, .. } => Some(PrincipalId(representative.0)),
             Self::NewDevice { signed, .. } => Some(PrincipalId(signed.key.id().0)),
             Self::Anyone => None,
         }
@@ -165,6 +191,7 @@ impl Caller {
         let principal = match self {
             Self::Token { principal, .. } | Self::Principal { principal, .. } => *principal,
             Self::Guardian { guardian, .. } => PrincipalId(guardian.0),
+            Self::Representative { representative, .. } => PrincipalId(representative.0),
             _ => self
                 .holder()
                 .map_or(PrincipalId::ZERO, |account| PrincipalId(account.0)),
@@ -219,6 +246,11 @@ impl Caller {
             Self::Session { account: own, .. } | Self::Device { account: own, .. } => {
                 matches!(read, Read::Account | Read::Personal | Read::LockRequests)
                     && account == Some(*own)
+            }
+            Self::Representative { organisation, .. } => {
+                matches!(read, Read::Account | Read::Personal | Read::LockRequests)
+                    && organisation.is_some()
+                    && account == *organisation
             }
             Self::NewDevice { .. } | Self::Guardian { .. } => false,
         };
@@ -282,7 +314,8 @@ async fn by_signature(api: &Api, call: &Call, hints: Hints) -> Result<Caller, Pr
         Owner::Principal(_, _, key)
         | Owner::Device(_, key)
         | Owner::NewDevice(_, key)
-        | Owner::Guardian(_, key) => *key,
+        | Owner::Guardian(_, key)
+        | Owner::Representative(_, _, key) => *key,
     };
     presented.verify(&key)?;
     presented.consume(api.nonces(), seconds)?;
@@ -296,6 +329,11 @@ async fn by_signature(api: &Api, call: &Call, hints: Hints) -> Result<Caller, Pr
         Owner::Device(account, _) => Caller::Device { account, signed },
         Owner::NewDevice(account, _) => Caller::NewDevice { account, signed },
         Owner::Guardian(guardian, _) => Caller::Guardian { guardian, signed },
+        Owner::Representative(representative, organisation, _) => Caller::Representative {
+            representative,
+            organisation: Some(organisation),
+            signed,
+        },
     })
 }
 
@@ -305,6 +343,7 @@ enum Owner {
     Device(AccountId, PublicKey),
     NewDevice(Option<AccountId>, PublicKey),
     Guardian(AccountId, PublicKey),
+    Representative(AccountId, AccountId, PublicKey),
 }
 
 async fn owner(api: &Api, key_id: KeyId, hints: Hints) -> Result<Owner, Problem> {
@@ -321,6 +360,11 @@ async fn owner(api: &Api, key_id: KeyId, hints: Hints) -> Result<Owner, Problem>
     }
     if let Some(account) = hints.account
         && let Some(owner) = guardian_of(api, account, key_id).await?
+    {
+        return Ok(owner);
+    }
+    if let Some(account) = hints.account
+        && let Some(owner) = representative_of(api, account, key_id).await?
     {
         return Ok(owner);
     }
@@ -364,6 +408,23 @@ async fn guardian_of(
     };
     Ok(match owner_in_account(api, guardian, key_id).await? {
         Some(Owner::Device(_, key)) => Some(Owner::Guardian(guardian, key)),
+        _ => None,
+    })
+}
+
+/// The key of the device bound to the account of an organisation's legal representative.
+async fn representative_of(
+    api: &Api,
+    account: AccountId,
+    key_id: KeyId,
+) -> Result<Option<Owner>, Problem> {
+    let view = api.views().account(account)?;
+    let organisation = view.and_then(|view| view.account.organisation);
+    let Some(representative) = organisation.map(|known| known.representative) else {
+        return Ok(None);
+    };
+    Ok(match owner_in_account(api, representative, key_id).await? {
+        Some(Owner::Device(_, key)) => Some(Owner::Representative(representative, account, key)),
         _ => None,
     })
 }

@@ -19,11 +19,14 @@ pub enum Sort {
     NewDevice,
     /// The guardian of a dependant's own account, by the signature of the device bound to theirs.
     Guardian,
+    /// The legal representative of an organisation, by the signature of the device bound to their own
+    /// account.
+    Representative,
     /// An enrolled principal of this role, by its signature.
     Signed(Role),
 }
 
-use Sort::{Anyone, Device, Guardian, NewDevice, Session, Signed};
+use Sort::{Anyone, Device, Guardian, NewDevice, Representative, Session, Signed};
 
 const OFFICER: Sort = Signed(Role::IntakeOfficer);
 const AUTHORITY: Sort = Signed(Role::EidAuthority);
@@ -31,24 +34,29 @@ const HOTLINE: Sort = Signed(Role::HotlineAgent);
 const ADAPTER: Sort = Signed(Role::RegistryAdapter);
 const COMPETENT: Sort = Signed(Role::CompetentAuthority);
 const RELYING: Sort = Signed(Role::RelyingParty);
+const IMMIGRATION: Sort = Signed(Role::ImmigrationOfficer);
 
 /// Who may ask for a command. Empty: nobody over HTTP (the clock, the operator at the machine).
 #[allow(clippy::match_same_arms)] // one arm a procedure: a table is read line by line
 pub const fn callers(command: CommandKind) -> &'static [Sort] {
     use CommandKind as C;
     match command {
-        C::RegisterAppAccount | C::ConfirmRegistrationOtp | C::ResendOtp => {
+        C::RegisterAppAccount | C::RegisterForeigner | C::ConfirmRegistrationOtp | C::ResendOtp => {
             &[Anyone, Session, Device, NewDevice]
         }
         C::SetPassword => &[Session, NewDevice],
         C::LogIn => &[Anyone, Device, NewDevice],
         C::ApplyLevel1 => &[Session, Device, Guardian],
-        C::OpenLevel2Intake | C::RecordBiometrics | C::RecordConsent | C::SubmitLevel2 => {
-            &[OFFICER]
+        C::OpenLevel2Intake | C::OpenOrganisationIntake => &[OFFICER],
+        C::OpenForeignerIntake => &[IMMIGRATION],
+        C::RecordBiometrics | C::RecordConsent | C::SubmitLevel2 => &[OFFICER, IMMIGRATION],
+        C::RegisterOrganisation | C::AnswerForOrganisation | C::ActForOrganisation => {
+            &[Representative]
         }
+        C::ChangeRepresentative => &[Representative, AUTHORITY],
         C::RecordRegistryResult => &[ADAPTER],
         C::DecideApplication => &[AUTHORITY],
-        C::NotifyResult => &[AUTHORITY, ADAPTER, OFFICER],
+        C::NotifyResult => &[AUTHORITY, ADAPTER, OFFICER, IMMIGRATION],
         C::RequestActivation => &[NewDevice],
         C::ConfirmActivationOtp | C::SetPasscode | C::SetSecurityQuestions => &[Session, NewDevice],
         C::AssistActivation => &[HOTLINE],
@@ -62,7 +70,14 @@ pub const fn callers(command: CommandKind) -> &'static [Sort] {
         C::RefreshDocument => &[ADAPTER],
         C::UnlinkDocument => &[Device, Guardian],
         C::LockAccount | C::UnlockAccount => &[
-            Session, Device, Guardian, OFFICER, HOTLINE, ADAPTER, AUTHORITY,
+            Session,
+            Device,
+            Guardian,
+            Representative,
+            OFFICER,
+            HOTLINE,
+            ADAPTER,
+            AUTHORITY,
         ],
         C::RequestLock => &[COMPETENT, RELYING],
         C::DecideLockRequest => &[AUTHORITY],
@@ -70,7 +85,14 @@ pub const fn callers(command: CommandKind) -> &'static [Sort] {
         C::ShareData => &[Device],
         C::ConsumeShare => &[RELYING],
         C::CloseAccount => &[AUTHORITY, ADAPTER],
-        C::WithdrawApplication => &[Session, Device, Guardian, OFFICER],
+        C::WithdrawApplication => &[
+            Session,
+            Device,
+            Guardian,
+            Representative,
+            OFFICER,
+            IMMIGRATION,
+        ],
         C::RequestErasure => &[Device, OFFICER, AUTHORITY],
         C::RecordNoticeDelivered => &[Session, Device],
         C::RecordNoticeSent
@@ -81,6 +103,7 @@ pub const fn callers(command: CommandKind) -> &'static [Sort] {
         | C::ExpireLockDeadline
         | C::ExpireValidity
         | C::ReachMajority
+        | C::ImportAccount
         | C::EnrolPrincipal
         | C::RevokePrincipal
         | C::SettleClaim => &[],
@@ -116,10 +139,17 @@ pub const fn readers(read: Read) -> &'static [Role] {
             Role::EidAuthority,
             Role::HotlineAgent,
             Role::CompetentAuthority,
+            Role::ImmigrationOfficer,
         ],
-        Read::Personal => &[Role::IntakeOfficer, Role::EidAuthority, Role::HotlineAgent],
+        Read::Personal => &[
+            Role::IntakeOfficer,
+            Role::ImmigrationOfficer,
+            Role::EidAuthority,
+            Role::HotlineAgent,
+        ],
         Read::Lookup => &[
             Role::IntakeOfficer,
+            Role::ImmigrationOfficer,
             Role::EidAuthority,
             Role::HotlineAgent,
             Role::RegistryAdapter,

@@ -45,6 +45,7 @@ fn whoever_the_table_lets_in_is_of_a_role_that_the_rules_know() {
             let role = match sort {
                 Sort::Signed(role) => *role,
                 Sort::Guardian => Role::Guardian,
+                Sort::Representative => Role::Representative,
                 _ => Role::Citizen,
             };
             // Law is made in its own streams, by its own rules (`domain::law`).

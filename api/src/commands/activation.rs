@@ -64,8 +64,7 @@ bodies! {
 pub async fn request(State(api): State<Api>, call: Call) -> Result<Response, Problem> {
     let body: ActivationBody = call.json()?;
     let mut faults = input::Faults::default();
-    let personal_id =
-        faults.read::<domain::identity::PersonalId>("/personal_id", &body.personal_id);
+    let personal_id = faults.read::<domain::identity::LoginName>("/personal_id", &body.personal_id);
     let phone = faults.read_given::<domain::identity::Phone>("/phone", body.phone.as_deref());
     let email = faults.read_given::<domain::identity::Email>("/email", body.email.as_deref());
     faults.check()?;

@@ -1,7 +1,7 @@
 //! Children and wards: registered under a guardian's account, or in one of their own that the guardian
 //! opens (Decree 69 arts. 7, 10, 14).
 
-use super::input::{Body as _, PersonBody, bodies};
+use super::input::{Body as _, PersonBody, TravelDocumentBody, bodies};
 use super::receipt::CommandResponses;
 use super::{Order, carry_out};
 use crate::call::{self, Call};
@@ -11,7 +11,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use domain::command::Command;
 use domain::ids::{AccountId, Category, LookupHash};
-use domain::personal::Person;
+use domain::personal::{Person, TravelDocument};
 use ledger::writer::Target;
 
 bodies! {
@@ -24,6 +24,9 @@ bodies! {
         consent: bool,
         /// Version of the text that was shown.
         text_version: u16,
+        /// Of a foreign child or ward: the travel document.
+        #[serde(default, deserialize_with = "crate::json::object_if_given")]
+        travel_document: Option<TravelDocumentBody>,
     }
     /// Takes a dependant out.
     DependantUnlinkBody {}
@@ -32,9 +35,25 @@ bodies! {
         /// Who it is; the phone number is the guardian's own.
         #[serde(deserialize_with = "crate::json::object")]
         person: PersonBody,
+        /// Of a foreign child or ward: the travel document.
+        #[serde(default, deserialize_with = "crate::json::object_if_given")]
+        travel_document: Option<TravelDocumentBody>,
     }
     /// Lets a dependant act.
     GuardianConsentBody {}
+}
+
+/// A citizen, or a foreigner with a travel document.
+fn dependant(
+    person: &PersonBody,
+    document: Option<&TravelDocumentBody>,
+) -> Result<(Person, Option<TravelDocument>), Problem> {
+    let document = TravelDocumentBody::given(document, "/travel_document")?;
+    let person = match document {
+        Some(_) => person.foreigner("/person")?,
+        None => person.person("/person")?,
+    };
+    Ok((person, document))
 }
 
 fn hash(api: &Api, person: &Person) -> LookupHash {
@@ -60,7 +79,7 @@ pub async fn link(
 ) -> Result<Response, Problem> {
     let body: DependantBody = call.json()?;
     let account = call::id(&account)?;
-    let person = body.person.person("/person")?;
+    let (person, document) = dependant(&body.person, body.travel_document.as_ref())?;
     let (consent, text_version) = (body.consent, body.text_version);
     let hash = hash(&api, &person);
     let order = Order::for_account(account, body.salt());
@@ -70,6 +89,7 @@ pub async fn link(
             hash,
             consent,
             text_version,
+            document,
         })
     })
     .await
@@ -119,7 +139,7 @@ pub async fn open(
 ) -> Result<Response, Problem> {
     let body: DependantAccountBody = call.json()?;
     let guardian: AccountId = call::id(&account)?;
-    let person = body.person.person("/person")?;
+    let (person, document) = dependant(&body.person, body.travel_document.as_ref())?;
     let hash = hash(&api, &person);
     let mut order = Order::for_target(Target::New, body.salt());
     order.account = Some(guardian);
@@ -129,6 +149,7 @@ pub async fn open(
             person,
             hash,
             guardian,
+            document,
         })
     })
     .await

@@ -7,12 +7,12 @@ use crate::problem::{Code, FieldError, Problem};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use domain::identity::{
-    BirthDate, CardQr, CivilDate, Email, FullName, IdentityError, OldId, PersonalId, Phone,
-    Residence, Sex,
+    BirthDate, CardQr, CivilDate, Email, ForeignerId, FullName, IdentityError, LoginName, OldId,
+    OrganisationParts, PersonalId, Phone, Residence, Sex, TravelDocumentParts,
 };
 use domain::ids::{Category, DeviceRef, Digest, PublicKey};
-use domain::personal::Person;
-use domain::vocabulary::{Capture, ChipEvidence, EvidenceStrength};
+use domain::personal::{Organisation, Person, TravelDocument};
+use domain::vocabulary::{Capture, ChipEvidence, EvidenceStrength, TravelDocumentKind};
 use ledger::ledger::Ledger;
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
@@ -159,10 +159,29 @@ impl Faults {
 impl PersonBody {
     /// The person in normal form. `at`: pointer of the body that holds these fields.
     pub fn person(&self, at: &str) -> Result<Person, Problem> {
+        self.numbered(at, |faults, pointer, text| {
+            let number = faults.read::<PersonalId>(pointer, text)?;
+            Some(number.as_str().to_owned())
+        })
+    }
+
+    /// A foreigner in normal form: their number has a form of its own.
+    pub fn foreigner(&self, at: &str) -> Result<Person, Problem> {
+        self.numbered(at, |faults, pointer, text| {
+            let number = faults.read::<ForeignerId>(pointer, text)?;
+            Some(number.as_str().to_owned())
+        })
+    }
+
+    fn numbered(
+        &self,
+        at: &str,
+        number: impl FnOnce(&mut Faults, &str, &str) -> Option<String>,
+    ) -> Result<Person, Problem> {
         let mut faults = Faults::default();
         let place = |name: &str| format!("{at}/{name}");
         let residence = self.residence.as_deref().unwrap_or_default();
-        let personal_id = faults.read::<PersonalId>(&place("personal_id"), &self.personal_id);
+        let personal_id = number(&mut faults, &place("personal_id"), &self.personal_id);
         let full_name = faults.read::<FullName>(&place("full_name"), &self.full_name);
         let birth_date = faults.read::<BirthDate>(&place("birth_date"), &self.birth_date);
         let sex = faults.read_given::<Sex>(&place("sex"), self.sex.as_deref());
@@ -175,7 +194,7 @@ impl PersonBody {
         faults.check()?;
         let text = |part: Option<&str>| part.unwrap_or_default().to_owned();
         Ok(Person {
-            personal_id: text(personal_id.as_ref().map(PersonalId::as_str)),
+            personal_id: personal_id.unwrap_or_default(),
             full_name: text(full_name.as_ref().map(FullName::as_str)),
             birth_date: birth_date
                 .as_ref()
@@ -202,14 +221,94 @@ pub fn card_qr(pointer: &str, text: Option<&str>) -> Result<Option<CardQr>, Prob
     Ok(card)
 }
 
-/// A personal number alone.
+/// What an account is found by: a personal number, or a foreigner's.
 pub fn personal_id(pointer: &str, text: &str) -> Result<String, Problem> {
     let mut faults = Faults::default();
-    let number = faults.read::<PersonalId>(pointer, text);
+    let number = faults.read::<LoginName>(pointer, text);
     faults.check()?;
     Ok(number
         .map(|number| number.as_str().to_owned())
         .unwrap_or_default())
+}
+
+/// A foreigner's passport or other travel document.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TravelDocumentBody {
+    /// Three capital letters (ISO 3166-1 alpha-3).
+    pub nationality: String,
+    /// `passport`, `laissez_passer` or `other`.
+    #[schema(value_type = String)]
+    pub kind: TravelDocumentKind,
+    /// Its number: capital letters and digits.
+    pub number: String,
+    /// Issue date, `YYYY-MM-DD`.
+    pub issued: String,
+    /// Place of issue.
+    pub place: String,
+}
+
+impl TravelDocumentBody {
+    /// The document in normal form. `at`: pointer of the body that holds these fields.
+    pub fn document(&self, at: &str) -> Result<TravelDocument, Problem> {
+        let document = TravelDocument {
+            nationality: self.nationality.clone(),
+            kind: self.kind,
+            number: self.number.clone(),
+            issued: self.issued.clone(),
+            place: self.place.clone(),
+        };
+        let mut faults = Faults::default();
+        for (field, error) in TravelDocumentParts::faults(&document) {
+            faults.note(&format!("{at}/{field}"), error);
+        }
+        faults.check()?;
+        Ok(document)
+    }
+
+    /// One that may be absent.
+    pub fn given(body: Option<&Self>, at: &str) -> Result<Option<TravelDocument>, Problem> {
+        body.map(|body| body.document(at)).transpose()
+    }
+}
+
+/// An organisation as declared or entered.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OrganisationFields {
+    /// Its identification number; of an enterprise, its tax code.
+    pub number: String,
+    /// Its name, Unicode NFC.
+    pub name: String,
+    /// Its seat.
+    pub address: Option<String>,
+    /// Mobile number.
+    pub phone: Option<String>,
+    /// E-mail address.
+    pub email: Option<String>,
+}
+
+impl OrganisationFields {
+    /// The organisation in normal form. `at`: pointer of the body that holds these fields.
+    pub fn organisation(&self, at: &str) -> Result<Organisation, Problem> {
+        let mut faults = Faults::default();
+        let phone = faults.read_given::<Phone>(&format!("{at}/phone"), self.phone.as_deref());
+        let given = |text: &Option<String>| text.clone().unwrap_or_default();
+        let organisation = Organisation {
+            number: self.number.trim().to_owned(),
+            name: self.name.clone(),
+            address: given(&self.address),
+            phone: phone
+                .map(|phone| phone.as_str().to_owned())
+                .unwrap_or_default(),
+            email: given(&self.email),
+        };
+        for (field, error) in OrganisationParts::faults(&organisation) {
+            faults.note(&format!("{at}/{field}"), error);
+        }
+        faults.check()?;
+        Ok(organisation)
+    }
 }
 
 /// A phone number alone, in E.164.

@@ -80,6 +80,7 @@ pub async fn withdraw(
     carry_out(&api, &call, order, |caller, _| {
         let reason = match caller {
             Caller::Principal { .. } => WithdrawReason::ByOfficer,
+            Caller::Representative { .. } => WithdrawReason::ByRepresentative,
             _ => WithdrawReason::ByCitizen,
         };
         Ok(Command::WithdrawApplication { case, reason })

@@ -7,12 +7,14 @@ pub mod dependant;
 pub mod desk;
 pub mod device;
 pub mod document;
+pub mod foreigner;
 pub mod input;
 pub mod law;
 pub mod level;
 pub mod lock;
 pub mod lock_request;
 pub mod notice;
+pub mod organisation;
 pub mod phone;
 pub mod receipt;
 pub mod registration;
@@ -50,6 +52,8 @@ pub struct Order<'a> {
     pub neutral: Option<RefusalCode>,
     /// The holder asks as somebody's guardian.
     pub as_guardian: bool,
+    /// The holder asks as an organisation's legal representative.
+    pub as_representative: bool,
 }
 
 impl<'a> Order<'a> {
@@ -64,6 +68,7 @@ impl<'a> Order<'a> {
             need: None,
             neutral: None,
             as_guardian: false,
+            as_representative: false,
         }
     }
 
@@ -78,6 +83,7 @@ impl<'a> Order<'a> {
             need: None,
             neutral: None,
             as_guardian: false,
+            as_representative: false,
         }
     }
 
@@ -111,6 +117,9 @@ pub async fn carry_out(
     let mut caller = auth::caller(api, call, hints).await?;
     if order.as_guardian {
         caller = caller.as_guardian();
+    }
+    if order.as_representative {
+        caller = caller.as_representative();
     }
     let signed = caller.signed().is_some();
     if signed {

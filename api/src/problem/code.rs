@@ -270,6 +270,9 @@ const fn refusal_status(code: RefusalCode) -> StatusCode {
         | R::NotDependant
         | R::OwnAccountNotAllowed
         | R::GuardianConsentMissing
+        | R::TravelDocumentExpired
+        | R::ResidenceMissing
+        | R::NotRepresentative
         | R::RequestNotAccepted => StatusCode::FORBIDDEN,
         R::PersonalIdFormat
         | R::PhoneFormat
@@ -296,6 +299,11 @@ const fn refusal_status(code: RefusalCode) -> StatusCode {
         | R::RelyingPartyUnknown
         | R::ReasonMissing
         | R::ValidityUnknown
+        | R::OrganisationFormat
+        | R::RepresentativeLimit
+        | R::TimesOutOfOrder
+        | R::NoLawInForce
+        | R::SourceMissing
         | R::DocumentFormat => StatusCode::UNPROCESSABLE_ENTITY,
         R::PersonalIdAlreadyRegistered
         | R::PhoneInUse
@@ -332,6 +340,9 @@ const fn refusal_status(code: RefusalCode) -> StatusCode {
         | R::ShareAlreadyUsed
         | R::LockRequestNotOpen
         | R::LockRequestPending
+        | R::WrongHolderSort
+        | R::AgreementMissing
+        | R::RepresentativeUnchanged
         | R::DocumentAlreadyLinked => StatusCode::CONFLICT,
     }
 }

@@ -8,6 +8,7 @@ pub mod law;
 pub mod ledger;
 pub mod notices;
 pub mod operations;
+pub mod organisation;
 pub mod personal;
 pub mod sharing;
 

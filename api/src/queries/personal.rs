@@ -12,7 +12,7 @@ use axum::http::HeaderValue;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::Response;
 use domain::ids::{AccountId, Position};
-use domain::personal::{Person, Personal};
+use domain::personal::{Person, Personal, TravelDocument};
 use projections::accounts::SealedAt;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -45,6 +45,10 @@ pub struct PersonalBody {
     /// The holder.
     #[schema(value_type = Object)]
     person: Person,
+    /// Of a foreigner: the travel document.
+    #[schema(value_type = Option<Object>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    travel_document: Option<TravelDocument>,
     /// The registered number, where it was changed since.
     phone: Option<String>,
     /// Linked documents.
@@ -82,6 +86,15 @@ pub async fn get(
     let person = person
         .await?
         .ok_or(Problem::new(Code::PersonalDataErased))?;
+    let travel_document = open(
+        &api,
+        view.sealed.person.as_ref(),
+        |personal| match personal {
+            Personal::TravelDocument(document) => Some(document.clone()),
+            _ => None,
+        },
+    );
+    let travel_document = travel_document.await?;
     let phone = open(
         &api,
         view.sealed.phone.as_ref(),
@@ -119,6 +132,7 @@ pub async fn get(
         account: account.to_string(),
         revision: view.head.revision.0,
         person,
+        travel_document,
         phone,
         documents,
         devices,
@@ -131,7 +145,7 @@ pub async fn get(
 }
 
 /// Opens the parts at a place and takes the first that is wanted; `None`: erased or redacted.
-async fn open<T>(
+pub async fn open<T>(
     api: &Api,
     at: Option<&SealedAt>,
     wanted: impl Fn(&Personal) -> Option<T>,

@@ -198,4 +198,36 @@ const TERMS: &[(&str, &str, &str)] = &[
     ("unconfirmed", "không có xác nhận", "no receipt"),
     ("answered", "đã trả lời", "answered"),
     ("not_needed", "không còn cần", "no longer needed"),
+    (
+        "immigration_officer",
+        "cán bộ quản lý xuất nhập cảnh",
+        "immigration officer",
+    ),
+    (
+        "representative",
+        "người đại diện theo pháp luật",
+        "legal representative",
+    ),
+    ("importer", "người nhập dữ liệu", "importer"),
+    (
+        "organisations",
+        "CSDL về cơ quan, tổ chức",
+        "the databases of organisations",
+    ),
+    ("passport", "hộ chiếu", "passport"),
+    (
+        "laissez_passer",
+        "giấy tờ có giá trị đi lại quốc tế",
+        "laissez-passer",
+    ),
+    (
+        "representative_disagrees",
+        "người đại diện khác không đồng ý",
+        "another representative disagrees",
+    ),
+    (
+        "by_representative",
+        "người đại diện rút",
+        "withdrawn by the representative",
+    ),
 ];

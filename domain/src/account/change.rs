@@ -1,8 +1,9 @@
 //! The changes to an account's regions that events are made of.
 
 use super::state::{
-    ActivationPhase, Case, CaseState, Challenge, Document, EventRef, LockRequest, LockRequestState,
-    Match, RegistrationStep, Ruled, Share,
+    ActivationPhase, Agreement, Case, CaseState, Challenge, Document, EventRef, HolderKind,
+    LockRequest, LockRequestState, Match, OrganisationDossier, OrganisationState, RegistrationStep,
+    Ruled, Share,
 };
 use super::{
     Account, CLOSED_CASES_MAX, DOCUMENTS_MAX, HOUR, LOCK_REQUESTS_MAX, MATCHES_MAX, Recorded,
@@ -12,13 +13,48 @@ use crate::event::{
     AccountIssued, BiometricMatchRecorded, CommandRejected, DocumentLinked, LockRequested,
     OtpChallengeIssued, ShareGranted,
 };
-use crate::ids::{CaseId, ChallengeId, DeviceRef, LocalDay, Micros, RequestId, ShareId};
+use crate::ids::{AccountId, CaseId, ChallengeId, DeviceRef, LocalDay, Micros, RequestId, ShareId};
 use crate::vocabulary::{
     CommandKind, Guard, Level, MatchResult, Modality, OtpPurpose, RefusalCode, ShareField,
 };
 
 /// What more than one event does.
 impl Account {
+    /// What sort of holder the account is of, while nobody has it: whoever begins again may be another.
+    pub(super) fn begun_as(&mut self, holder: HolderKind) {
+        if !self.exists() {
+            self.holder = holder;
+        }
+    }
+
+    /// An organisation's application; its account, if it has one, is as before.
+    pub(super) fn organisation_begun(
+        &mut self,
+        representative: AccountId,
+        dossier: OrganisationDossier,
+    ) {
+        self.begun_as(HolderKind::Organisation);
+        let issued = self.organisation_issued();
+        let organisation = OrganisationState {
+            representative,
+            dossier,
+            issued,
+        };
+        self.organisation = Some(organisation);
+    }
+
+    pub(super) fn on_organisation_dossier(
+        &mut self,
+        id: CaseId,
+        change: impl FnOnce(&mut OrganisationDossier),
+    ) {
+        if let Some(organisation) = &mut self.organisation
+            && organisation.dossier.id == id
+        {
+            change(&mut organisation.dossier);
+        }
+    }
+
     pub(super) fn registration_step(&mut self, step: RegistrationStep) {
         if let Some(registration) = &mut self.registration {
             registration.step = step;
@@ -215,6 +251,26 @@ impl LockRequest {
     /// Whether nobody has answered yet.
     pub const fn is_open(&self) -> bool {
         matches!(self.state, LockRequestState::Open)
+    }
+}
+
+impl OrganisationDossier {
+    pub(super) const fn new(id: CaseId, others: Vec<Agreement>, known: bool, by: EventRef) -> Self {
+        Self {
+            id,
+            state: CaseState::Draft,
+            others,
+            known,
+            decide_by: None,
+            deadline_missed: false,
+            notified: false,
+            by,
+        }
+    }
+
+    /// Whether nobody's agreement is missing.
+    pub fn is_agreed(&self) -> bool {
+        self.others.iter().all(|other| other.account.is_some())
     }
 }
 

@@ -3,13 +3,13 @@
 
 use super::change::keep_last;
 use super::state::{
-    ActivationPhase, Attempt, BoundDevice, Case, CaseState, Dependant, Forfeited, Guardian,
-    Lifecycle, Lock, LockRequestState, PendingDevice, PendingPhone, Registration, RegistrationStep,
-    Stage, ValidUntil,
+    ActivationPhase, Agreement, Attempt, BoundDevice, Case, CaseState, Dependant, Foreigner,
+    Forfeited, Guardian, HolderKind, Lifecycle, Lock, LockRequestState, OrganisationDossier,
+    PendingDevice, PendingPhone, Registration, RegistrationStep, Stage, ValidUntil,
 };
-use super::{Account, DEPENDANTS_MAX, FORFEITED_MAX, Recorded};
+use super::{Account, DEPENDANTS_MAX, FORFEITED_MAX, REPRESENTATIVES_MAX, Recorded};
 use crate::event::Event;
-use crate::ids::Micros;
+use crate::ids::{LookupHash, Micros};
 use crate::vocabulary::{Level, LoginOutcome, OtpPurpose};
 
 /// One hour in microseconds.
@@ -31,7 +31,10 @@ impl Account {
             || self.evolve_requests(recorded)
             || self.evolve_shares(recorded)
             || self.evolve_dependants(recorded)
-            || self.evolve_waiting(recorded);
+            || self.evolve_waiting(recorded)
+            || self.evolve_foreigner(recorded)
+            || self.evolve_organisation(recorded)
+            || self.evolve_import(recorded);
         // Events of other streams (claims, principals, the ledger's own) say nothing about an
         // account; in an account's stream they change nothing.
         let _ = known;
@@ -43,6 +46,7 @@ impl Account {
         let by = recorded.as_ref();
         match recorded.event {
             Event::AppRegistrationSubmitted(_) => {
+                self.begun_as(HolderKind::Citizen);
                 self.registration = Some(Registration {
                     step: RegistrationStep::Submitted,
                     by,
@@ -105,6 +109,9 @@ impl Account {
             Event::ChipEvidenceRecorded(_) | Event::QrEvidenceRecorded(_) => {}
             Event::PortraitCaptured(facts) => self.on_case(facts.case, |case| case.portrait = true),
             Event::Level2IntakeOpened(facts) => {
+                if !self.exists() {
+                    self.begun_as(HolderKind::Citizen);
+                }
                 let mut case = Case::new(facts.case, Level::Two, recorded.as_ref());
                 case.with_card_issue = facts.with_card_issue;
                 self.case_opened(case);
@@ -131,13 +138,19 @@ impl Account {
             }
             Event::AccountIssued(facts) => self.issued(facts, recorded),
             Event::ApplicationRefused(facts) => {
+                let state = CaseState::Refused(facts.reason);
+                self.on_organisation_dossier(facts.case, |dossier| dossier.state = state);
                 self.case_closed(facts.case, CaseState::Refused(facts.reason));
                 self.case_ruled(facts.case, recorded);
             }
             Event::ProcessingDeadlineMissed(facts) => {
+                self.on_organisation_dossier(facts.case, |dossier| dossier.deadline_missed = true);
                 self.on_case(facts.case, |case| case.deadline_missed = true);
             }
-            Event::ResultNotified(facts) => self.on_case(facts.case, |case| case.notified = true),
+            Event::ResultNotified(facts) => {
+                self.on_organisation_dossier(facts.case, |dossier| dossier.notified = true);
+                self.on_case(facts.case, |case| case.notified = true);
+            }
             _ => return false,
         }
         true
@@ -414,6 +427,118 @@ impl Account {
                 if let Some(guardian) = &mut self.guardian {
                     guardian.consent_until = Some(facts.until);
                 }
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Foreigners.
+    fn evolve_foreigner(&mut self, recorded: &Recorded<'_>) -> bool {
+        let by = recorded.as_ref();
+        match recorded.event {
+            Event::ForeignerRegistrationSubmitted(_) => {
+                self.begun_as(HolderKind::Foreigner);
+                self.registration = Some(Registration {
+                    step: RegistrationStep::Submitted,
+                    by,
+                });
+            }
+            Event::ForeignerIntakeOpened(facts) => {
+                if !self.exists() {
+                    self.begun_as(HolderKind::Foreigner);
+                    // As at any desk: the officer's data take the place of what was left unfinished.
+                    self.registration = None;
+                    self.drop_challenge(OtpPurpose::Registration);
+                }
+                let biometrics_held = facts.biometrics_held;
+                self.foreigner = Some(Foreigner {
+                    biometrics_held,
+                    by,
+                });
+                self.case_opened(Case::new(facts.case, Level::Two, by));
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Organisations.
+    fn evolve_organisation(&mut self, recorded: &Recorded<'_>) -> bool {
+        let by = recorded.as_ref();
+        match recorded.event {
+            Event::OrganisationApplied(facts) => {
+                let agreement = |person: &LookupHash| Agreement {
+                    person: *person,
+                    account: None,
+                };
+                let others = facts.others.iter().take(REPRESENTATIVES_MAX);
+                let others = others.map(agreement).collect();
+                let dossier = OrganisationDossier::new(facts.case, others, facts.known, by);
+                self.organisation_begun(facts.representative, dossier);
+            }
+            Event::OrganisationIntakeRecorded(facts) => {
+                let dossier = OrganisationDossier::new(facts.case, Vec::new(), facts.known, by);
+                self.organisation_begun(facts.representative, dossier);
+            }
+            Event::RepresentativeAnswered(facts) => {
+                self.on_organisation_dossier(facts.case, |dossier| {
+                    let same = |known: &&mut Agreement| known.person == facts.person;
+                    for known in dossier.others.iter_mut().filter(same) {
+                        known.account = facts.agreed.then_some(facts.representative);
+                    }
+                });
+            }
+            Event::OrganisationDossierCompleted(facts) => {
+                self.on_organisation_dossier(facts.case, |dossier| {
+                    dossier.state = CaseState::AwaitingDecision;
+                    dossier.decide_by = Some(facts.decide_by);
+                });
+            }
+            Event::OrganisationAccountIssued(facts) => {
+                self.identification.area = Some(facts.area);
+                self.on_organisation_dossier(facts.case, |dossier| {
+                    dossier.state = CaseState::Approved;
+                });
+                if let Some(organisation) = &mut self.organisation {
+                    organisation.issued = organisation.issued.or(Some(by));
+                }
+            }
+            Event::OrganisationApplicationEnded(facts) => {
+                let state = CaseState::Withdrawn(facts.reason);
+                self.on_organisation_dossier(facts.case, |dossier| dossier.state = state);
+            }
+            Event::RepresentativeChanged(facts) => {
+                if let Some(organisation) = &mut self.organisation {
+                    organisation.representative = facts.new;
+                }
+            }
+            Event::RepresentativeActed(_) => self.last_used_at = Some(recorded.occurred_at),
+            _ => return false,
+        }
+        true
+    }
+
+    /// What was so before this ledger.
+    fn evolve_import(&mut self, recorded: &Recorded<'_>) -> bool {
+        let by = recorded.as_ref();
+        match recorded.event {
+            Event::AccountImported(facts) => {
+                self.imported = Some(by);
+                let identification = &mut self.identification;
+                identification.stage = identification.stage.max(facts.level.into());
+                identification.area = Some(facts.area);
+                match facts.level {
+                    Level::One => identification.level_1 = Some(by),
+                    Level::Two => identification.level_2 = Some(by),
+                }
+                if let Some(deadline) = facts.activate_by {
+                    self.phase(ActivationPhase::WindowOpen { deadline }, recorded);
+                }
+            }
+            Event::ActivationImported(_) => {
+                let at = recorded.occurred_at;
+                self.phase(ActivationPhase::Activated { at }, recorded);
             }
             _ => return false,
         }

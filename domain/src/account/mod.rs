@@ -12,10 +12,11 @@ mod waiting;
 
 pub(crate) use evolve::HOUR;
 pub use state::{
-    Activation, ActivationPhase, Attempt, BoundDevice, Case, CaseState, Challenge, Credentials,
-    Dependant, Document, EventRef, Forfeited, Guardian, Identification, Lifecycle, Lock,
-    LockRequest, LockRequestState, Match, PendingDevice, PendingPhone, Refusals, Registration,
-    RegistrationStep, Ruled, Share, Stage, ValidUntil, Waiting,
+    Activation, ActivationPhase, Agreement, Attempt, BoundDevice, Case, CaseState, Challenge,
+    Credentials, Dependant, Document, EventRef, Foreigner, Forfeited, Guardian, HolderKind,
+    Identification, Lifecycle, Lock, LockRequest, LockRequestState, Match, OrganisationDossier,
+    OrganisationState, PendingDevice, PendingPhone, Refusals, Registration, RegistrationStep,
+    Ruled, Share, Stage, ValidUntil, Waiting,
 };
 
 use crate::event::Event;
@@ -50,6 +51,9 @@ pub const DEPENDANTS_MAX: usize = 8;
 
 /// Answers that registries owe at once.
 pub const WAITING_MAX: usize = 16;
+
+/// Most other legal representatives of an organisation.
+pub const REPRESENTATIVES_MAX: usize = 8;
 
 /// One recorded event, as [`Account::evolve`] is given it.
 #[derive(Debug, Clone, Copy)]
@@ -132,6 +136,14 @@ pub struct Account {
     pub guardian: Option<Guardian>,
     /// Answers that registries owe.
     pub waiting: Vec<Waiting>,
+    /// Citizen, foreigner or organisation.
+    pub holder: HolderKind,
+    /// Of a foreigner.
+    pub foreigner: Option<Foreigner>,
+    /// Of an organisation.
+    pub organisation: Option<OrganisationState>,
+    /// The event that brought the account in from elsewhere.
+    pub imported: Option<EventRef>,
 }
 
 impl Account {
@@ -160,7 +172,21 @@ impl Account {
     /// Whether somebody has an account here: an app account or an issued one. A registration or an
     /// intake under way is none yet.
     pub const fn exists(&self) -> bool {
-        !matches!(self.identification.stage, Stage::None)
+        !matches!(self.identification.stage, Stage::None) || self.organisation_issued().is_some()
+    }
+
+    /// The event that issued an organisation's account: it has no levels.
+    pub const fn organisation_issued(&self) -> Option<EventRef> {
+        match &self.organisation {
+            Some(organisation) => organisation.issued,
+            None => None,
+        }
+    }
+
+    /// Whether it was activated elsewhere and has no credentials here yet: activation is gone through
+    /// once more to set them.
+    pub const fn awaits_credentials(&self) -> bool {
+        self.imported.is_some() && self.is_activated() && !self.credentials.complete()
     }
 
     /// The highest issued level.

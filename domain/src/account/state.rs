@@ -36,6 +36,22 @@ pub struct EventRef {
     pub position: Option<Position>,
 }
 
+/// What sort of holder an account has (spec A.1, A.2).
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, SchemaRead, SchemaWrite, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+#[wincode(tag_encoding = "u8")]
+pub enum HolderKind {
+    /// công dân
+    #[default]
+    Citizen,
+    /// người nước ngoài
+    Foreigner,
+    /// cơ quan, tổ chức
+    Organisation,
+}
+
 /// What the account is (spec A.8, identification).
 #[derive(
     Debug,
@@ -460,6 +476,48 @@ regions! {
         consent_until: Option<Micros>,
         /// The event that opened the account.
         by: EventRef,
+    }
+    /// What only a foreigner's account has.
+    Foreigner {
+        /// Portrait and fingerprints are in the immigration database already.
+        biometrics_held: bool,
+        /// The event that said so last.
+        by: EventRef,
+    }
+    /// Another legal representative's agreement.
+    Agreement {
+        /// Keyed hash of their personal number.
+        person: LookupHash,
+        /// The account they agreed with, once they did.
+        account: Option<AccountId>,
+    }
+    /// An organisation's application.
+    OrganisationDossier {
+        /// Which.
+        id: CaseId,
+        /// Where it stands.
+        state: CaseState,
+        /// All other legal representatives.
+        others: Vec<Agreement>,
+        /// The organisation's data are in the databases.
+        known: bool,
+        /// The last day to decide, once complete.
+        decide_by: Option<LocalDay>,
+        /// That day passed without a decision, and it was recorded.
+        deadline_missed: bool,
+        /// The result was notified.
+        notified: bool,
+        /// The event it began with.
+        by: EventRef,
+    }
+    /// What only an organisation's account has.
+    OrganisationState {
+        /// Who acts for it, or applies.
+        representative: AccountId,
+        /// The last application.
+        dossier: OrganisationDossier,
+        /// The event that issued the account.
+        issued: Option<EventRef>,
     }
     /// A claim that can no longer be confirmed.
     Forfeited {

@@ -191,11 +191,9 @@ fn after_code(judge: &mut Judge<'_, '_>) -> Verdict {
 
 fn not_activated(judge: &mut Judge<'_, '_>) -> Verdict {
     let account = judge.account;
-    judge.guard(
-        Guard::NotActivated,
-        !account.is_activated(),
-        RefusalCode::AlreadyActivated,
-    )
+    // What was activated elsewhere sets its credentials here by activating once more.
+    let open = !account.is_activated() || account.awaits_credentials();
+    judge.guard(Guard::NotActivated, open, RefusalCode::AlreadyActivated)
 }
 
 /// The window is open. That it ran out is recorded, if the clock did not yet.
@@ -264,7 +262,9 @@ pub(super) fn complete(judge: &mut Judge<'_, '_>, just: Just) {
                 key: attempt.key,
             },
         );
-        judge.record(AccountActivated { level });
+        if !account.is_activated() {
+            judge.record(AccountActivated { level });
+        }
     }
 }
 

@@ -2,26 +2,25 @@
 //! parent or guardian, whose relation the population registry confirms; where policy lets them, in an
 //! account of their own that the guardian opens; on their own from the day they are fourteen.
 
+use super::foreigner;
 use super::judge::{Judge, No, Verdict};
+use super::needs::home_of;
 use super::registration::code_of;
 use crate::account::DEPENDANTS_MAX;
 use crate::command::{Claim, Holder, RegistryAnswer, RelationAnswer};
 use crate::event::{
     AppAccountCreated, DependantAccountOpened, DependantLinked, DependantReachedMajority,
-    DependantUnlinked, GuardianConsentGiven, RegistryCheckFailed, RegistryCheckRequested,
-    RegistryCheckSucceeded,
+    DependantUnlinked, ForeignerRegistrationSubmitted, GuardianConsentGiven, RegistryCheckFailed,
+    RegistryCheckRequested, RegistryCheckSucceeded,
 };
-use crate::identity::{BirthDate, PersonalId};
+use crate::identity::{BirthDate, ForeignerId, PersonalId, TravelDocumentParts};
 use crate::ids::{AccountId, LocalDay, LookupHash, Micros, RequestId};
-use crate::personal::{Person, Personal};
+use crate::personal::{Person, Personal, TravelDocument};
 use crate::policy::ChildrenAccounts;
 use crate::vocabulary::{
-    Database, DependantEnd, DependantKind, Guard, Level, RefusalCode, RegistryOutcome, Relation,
+    DependantEnd, DependantKind, Guard, Level, RefusalCode, RegistryOutcome, Relation,
     RetentionClass, Role,
 };
-
-/// Where relations are known.
-const DATABASE: Database = Database::Population;
 
 /// What the guardian says they agreed to.
 #[derive(Clone, Copy)]
@@ -34,17 +33,12 @@ pub(super) struct Agreed {
 /// the relation (spec A.8).
 pub(super) fn link(
     judge: &mut Judge<'_, '_>,
-    person: &Person,
+    (person, document): (&Person, Option<&TravelDocument>),
     dependant: LookupHash,
     agreed: Agreed,
 ) -> Verdict {
     guardian_account(judge)?;
-    let number = PersonalId::try_from(person.personal_id.as_str()).is_ok();
-    judge.guard(
-        Guard::PersonalIdFormat,
-        number,
-        RefusalCode::PersonalIdFormat,
-    )?;
+    forms(judge, person, document)?;
     judge.guard(Guard::Consent, agreed.consent, RefusalCode::ConsentRefused)?;
     let linked = judge.account.dependant(dependant).is_some();
     judge.guard(
@@ -54,7 +48,8 @@ pub(super) fn link(
     )?;
     let room = judge.account.dependants.len() < DEPENDANTS_MAX;
     judge.guard(Guard::DependantNew, room, RefusalCode::DependantLimit)?;
-    let birth = confirmed(judge)?;
+    let database = home_of(document);
+    let birth = confirmed(judge, document)?;
     let ward = match judge.context.relation {
         Some(RelationAnswer::Confirmed { ward, .. } | RelationAnswer::NotRelated { ward }) => ward,
         Some(RelationAnswer::Unavailable) | None => false,
@@ -65,13 +60,40 @@ pub(super) fn link(
         dependant,
         kind,
         relation,
-        database: DATABASE,
+        database,
         majority_on,
         text_version: agreed.text_version,
     };
     let sealed = Personal::Person(person.clone());
     judge.record_with(event, RetentionClass::Permanent, sealed);
+    seal_document(judge, document);
     Ok(())
+}
+
+/// A citizen's number; or a foreigner's, with a travel document.
+fn forms(judge: &mut Judge<'_, '_>, person: &Person, document: Option<&TravelDocument>) -> Verdict {
+    let text = person.personal_id.as_str();
+    let number = match document {
+        None => PersonalId::try_from(text).is_ok(),
+        Some(_) => ForeignerId::try_from(text).is_ok(),
+    };
+    judge.guard(
+        Guard::PersonalIdFormat,
+        number,
+        RefusalCode::PersonalIdFormat,
+    )?;
+    let Some(document) = document else {
+        return Ok(());
+    };
+    let good = TravelDocumentParts::check(document).is_ok();
+    judge.guard(Guard::DocumentFormat, good, RefusalCode::DocumentFormat)
+}
+
+fn seal_document(judge: &mut Judge<'_, '_>, document: Option<&TravelDocument>) {
+    if let Some(document) = document {
+        let sealed = Personal::TravelDocument(document.clone());
+        judge.seal(RetentionClass::Permanent, sealed);
+    }
 }
 
 /// Only an activated level-2 account carries dependants (S004, service 12; Decree 69 art. 10).
@@ -88,9 +110,12 @@ fn guardian_account(judge: &mut Judge<'_, '_>) -> Verdict {
 }
 
 /// The registry knows the child under these data; recorded either way. Gives the birth date it knows.
-fn confirmed(judge: &mut Judge<'_, '_>) -> Result<BirthDate, No> {
+fn confirmed(
+    judge: &mut Judge<'_, '_>,
+    document: Option<&TravelDocument>,
+) -> Result<BirthDate, No> {
     let request = RequestId(judge.new_id());
-    let database = DATABASE;
+    let database = home_of(document);
     judge.record(RegistryCheckRequested { request, database });
     let outcome = match judge.context.registry.clone() {
         Some(RegistryAnswer::Confirmed {
@@ -181,7 +206,7 @@ pub(super) fn majority(judge: &mut Judge<'_, '_>, dependant: LookupHash) -> Verd
 /// own number, which stays the guardian's: no claim is taken on it.
 pub(super) fn open(
     judge: &mut Judge<'_, '_>,
-    person: &Person,
+    (person, document): (&Person, Option<&TravelDocument>),
     dependant: LookupHash,
     guardian: AccountId,
 ) -> Verdict {
@@ -208,7 +233,16 @@ pub(super) fn open(
         RefusalCode::PersonalIdAlreadyRegistered,
     )?;
     judge.contact(person)?;
-    confirmed(judge)?;
+    if let Some(document) = document {
+        forms(judge, person, Some(document))?;
+        judge.record(ForeignerRegistrationSubmitted {
+            document: document.kind,
+        });
+        let known = foreigner::confirmed(judge)?;
+        foreigner::in_order(judge, known)?;
+    } else {
+        confirmed(judge, None)?;
+    }
     let event = DependantAccountOpened {
         guardian,
         dependant,
@@ -217,6 +251,7 @@ pub(super) fn open(
     };
     let sealed = Personal::Person(person.clone());
     judge.record_with(event, RetentionClass::Permanent, sealed);
+    seal_document(judge, document);
     judge.record(AppAccountCreated {});
     let holder = judge.context.personal_id_holder;
     judge.take(Claim::PersonalId, holder);

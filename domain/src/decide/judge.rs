@@ -196,6 +196,16 @@ impl<'d, 'c> Judge<'d, 'c> {
         self.events.push(NewEvent {
             event: event.into(),
             sealed: Vec::new(),
+            happened: None,
+        });
+    }
+
+    /// An event of another time than the command's.
+    pub fn record_at(&mut self, happened: Micros, event: impl Into<Event>) {
+        self.events.push(NewEvent {
+            event: event.into(),
+            sealed: Vec::new(),
+            happened: Some(happened),
         });
     }
 
@@ -204,6 +214,7 @@ impl<'d, 'c> Judge<'d, 'c> {
         self.events.push(NewEvent {
             event: event.into(),
             sealed: vec![(class, part)],
+            happened: None,
         });
     }
 

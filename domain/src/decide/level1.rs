@@ -1,6 +1,7 @@
 //! P3: level 1, applied for in the app.
 
 use super::dependant::guardian_acts;
+use super::foreigner;
 use super::judge::{Judge, No, Verdict};
 use super::registration::is_card_of;
 use crate::account::Stage;
@@ -35,6 +36,9 @@ pub(super) fn apply(
         judge.account.open_case().is_none(),
         RefusalCode::CaseOpen,
     )?;
+    if foreigner::is_foreign_app_account(judge) {
+        return foreigner::apply_level1(judge, chip, portrait);
+    }
     of_age(judge, None)?;
     has_chip_card(judge, chip.is_some() || qr.is_some())?;
     let strength = evidence(judge, chip, qr)?;

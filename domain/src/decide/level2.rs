@@ -1,10 +1,12 @@
 //! P4 and P5: level 2 at an officer's desk.
 
+use super::foreigner::{self, own_desk};
 use super::judge::{Judge, No, Verdict};
 use super::level1::{already, has_chip_card, of_age};
+use super::organisation;
 use super::registration::{code_of, phone_free};
 use super::waiting;
-use crate::account::{Case, CaseState};
+use crate::account::{Case, CaseState, HolderKind};
 use crate::command::{Claim, Holder, RegistryAnswer};
 use crate::event::{
     BiometricMatchRecorded, ConsentRecorded, FingerprintsCaptured, Level2Applied,
@@ -43,6 +45,7 @@ pub(super) fn open_intake(
         intake.present,
         RefusalCode::PersonNotPresent,
     )?;
+    own_desk(judge)?;
     judge.unlocked()?;
     let held = judge.account.level() == Some(Level::Two);
     judge.guard(Guard::LevelNotHeld, !held, already(Level::Two))?;
@@ -53,9 +56,11 @@ pub(super) fn open_intake(
     )?;
     if judge.account.exists() {
         // The data are the account's own; the officer adds none.
-        of_age(judge, None)?;
+        // An account that was brought in without a name gets one here; the writer says when.
+        let named = person.filter(|_| judge.account.imported.is_some());
+        of_age(judge, named.map(|person| person.birth_date.as_str()))?;
         child_old_enough(judge)?;
-        return begin(judge, None, intake);
+        return begin(judge, named, intake);
     }
     let person = judge.require(
         Guard::EvidenceComplete,
@@ -262,10 +267,10 @@ pub(super) fn submit(judge: &mut Judge<'_, '_>, case: CaseId) -> Verdict {
         RefusalCode::EvidenceMissing,
     )?;
     let policy = judge.policy();
-    let days = if dossier.with_card_issue {
-        policy.decide_level_2_no_card_working_days
-    } else {
-        policy.decide_level_2_working_days
+    let days = match foreigner::level_2_days(judge) {
+        Some(days) => days,
+        None if dossier.with_card_issue => policy.decide_level_2_no_card_working_days,
+        None => policy.decide_level_2_working_days,
     };
     let decide_by = judge.working_days_after(judge.today(), days);
     judge.record(Level2Applied { case, decide_by });
@@ -332,8 +337,11 @@ pub(super) fn record_result(
 
 /// The citizen or the officer ends an application.
 pub(super) fn withdraw(judge: &mut Judge<'_, '_>, case: CaseId, reason: WithdrawReason) -> Verdict {
+    if judge.account.holder == HolderKind::Organisation {
+        return organisation::withdraw(judge, case, reason);
+    }
     let own_reason = match judge.role() {
-        Role::IntakeOfficer => WithdrawReason::ByOfficer,
+        Role::IntakeOfficer | Role::ImmigrationOfficer => WithdrawReason::ByOfficer,
         _ => WithdrawReason::ByCitizen,
     };
     judge.guard(
@@ -354,7 +362,9 @@ pub(super) fn withdraw(judge: &mut Judge<'_, '_>, case: CaseId, reason: Withdraw
 /// Officers and hotline agents act only while they are active; others are not asked.
 pub(super) fn staff_active(judge: &mut Judge<'_, '_>) -> Verdict {
     match judge.role() {
-        Role::IntakeOfficer | Role::HotlineAgent => officer_at(judge, None),
+        Role::IntakeOfficer | Role::ImmigrationOfficer | Role::HotlineAgent => {
+            officer_at(judge, None)
+        }
         _ => Ok(()),
     }
 }
@@ -374,6 +384,7 @@ pub(super) fn officer_at(judge: &mut Judge<'_, '_>, site: Option<u32>) -> Verdic
 
 /// A level-2 dossier that is still being put together.
 fn in_draft<'d>(judge: &mut Judge<'d, '_>, case: CaseId) -> Result<&'d Case, No> {
+    own_desk(judge)?;
     let account = judge.account;
     let dossier = account
         .case(case)

@@ -4,30 +4,48 @@
 use super::dependant::guardian_acts;
 use super::judge::{Judge, Verdict};
 use super::level2::staff_active;
+use super::organisation::representative_acts;
+use crate::account::HolderKind;
 use crate::command::Claim;
 use crate::event::{
     AccountClosed, AccountLocked, AccountUnlocked, DeviceUnbound, LockGroundRemoved,
 };
-use crate::ids::LocalDay;
+use crate::policy::Policy;
 use crate::vocabulary::{CloseReason, Guard, LockGround, Message, RefusalCode, Role, UnbindReason};
 
-/// Law 26/2023 and Decree 69/2024 in force: 01/07/2024. From then on an expired card is a ground,
-/// and a relying party's request no longer is one.
-pub(super) const DECREE_69: LocalDay = LocalDay(19_905);
-
-/// Whether a ground is one of the law's on a day (Decree 59 art. 19, Decree 69 art. 15).
-pub(super) const fn in_force(ground: LockGround, on: LocalDay) -> bool {
+/// Whether a ground is one of the law's under a policy (Decree 59 art. 19, Decree 69 art. 15).
+pub(super) const fn in_force(ground: LockGround, policy: &Policy) -> bool {
     match ground {
-        LockGround::CardExpired => on.0 >= DECREE_69.0,
-        LockGround::RelyingParty => on.0 < DECREE_69.0,
+        LockGround::CardExpired => policy.expired_card_locks,
+        LockGround::RelyingParty => policy.relying_party_asks_for_locks,
         _ => true,
     }
 }
 
-/// Whether a role may lock on a ground on a day, without asking anybody (Decree 59 art. 19, Law
+/// Whether a ground can be one of this sort of holder's (Decree 59 art. 19: each has a list of its
+/// own).
+pub(super) const fn concerns(ground: LockGround, holder: HolderKind) -> bool {
+    match ground {
+        LockGround::CardRevoked | LockGround::CardExpired => {
+            matches!(holder, HolderKind::Citizen)
+        }
+        LockGround::TravelDocumentExpired | LockGround::ResidenceEnded => {
+            matches!(holder, HolderKind::Foreigner)
+        }
+        LockGround::OrganisationDissolved => matches!(holder, HolderKind::Organisation),
+        LockGround::Death => !matches!(holder, HolderKind::Organisation),
+        LockGround::OwnRequest
+        | LockGround::TermsBreached
+        | LockGround::ProceduralAuthority
+        | LockGround::CompetentAuthority
+        | LockGround::RelyingParty => true,
+    }
+}
+
+/// Whether a role may lock on a ground under a policy, without asking anybody (Decree 59 art. 19, Law
 /// 26/2023 art. 34, Decree 69 art. 15).
-pub const fn may_lock(role: Role, ground: LockGround, on: LocalDay) -> bool {
-    in_force(ground, on) && (may_unlock(role, ground) || is_source(role, ground))
+pub const fn may_lock(role: Role, ground: LockGround, policy: &Policy) -> bool {
+    in_force(ground, policy) && (may_unlock(role, ground) || is_source(role, ground))
 }
 
 /// Whether a role reports that a ground came to be, besides those who may lift it.
@@ -50,7 +68,11 @@ pub const fn may_unlock(role: Role, ground: LockGround) -> bool {
         LockGround::OwnRequest => {
             matches!(
                 role,
-                Role::Citizen | Role::Guardian | Role::HotlineAgent | Role::IntakeOfficer
+                Role::Citizen
+                    | Role::Guardian
+                    | Role::Representative
+                    | Role::HotlineAgent
+                    | Role::IntakeOfficer
             )
         }
         LockGround::TermsBreached
@@ -71,10 +93,10 @@ pub const fn may_unlock(role: Role, ground: LockGround) -> bool {
 /// One more ground. The holder is told at once, unless they died.
 pub(super) fn lock(judge: &mut Judge<'_, '_>, ground: LockGround) -> Verdict {
     staff_active(judge)?;
-    let on = judge.context.occurred_at.local_day();
-    let lawful = may_lock(judge.role(), ground, on);
+    let lawful = may_lock(judge.role(), ground, judge.policy());
     judge.guard(Guard::GroundLawful, lawful, RefusalCode::GroundNotLawful)?;
     guardian_acts(judge)?;
+    representative_acts(judge)?;
     exists(judge)?;
     set(judge, ground)
 }
@@ -90,6 +112,7 @@ pub(super) fn exists(judge: &mut Judge<'_, '_>) -> Verdict {
 
 /// Adds a ground that is not there yet.
 pub(super) fn set(judge: &mut Judge<'_, '_>, ground: LockGround) -> Verdict {
+    own_list(judge, ground)?;
     let new = !judge.account.has_lock(ground);
     judge.guard(Guard::Unlocked, new, RefusalCode::Locked)?;
     judge.record(AccountLocked { ground });
@@ -99,6 +122,14 @@ pub(super) fn set(judge: &mut Judge<'_, '_>, ground: LockGround) -> Verdict {
     Ok(())
 }
 
+/// The ground is one of this sort of holder's. Passing it says nothing, so it leaves no guard.
+pub(super) fn own_list(judge: &mut Judge<'_, '_>, ground: LockGround) -> Verdict {
+    if concerns(ground, judge.account.holder) {
+        return Ok(());
+    }
+    judge.refuse(Guard::GroundLawful, RefusalCode::GroundNotLawful)
+}
+
 /// One ground less. The account stays locked while another remains: the receipt then lacks
 /// `NoOtherGround`, and there is no `AccountUnlocked`.
 pub(super) fn unlock(judge: &mut Judge<'_, '_>, ground: LockGround) -> Verdict {
@@ -106,6 +137,7 @@ pub(super) fn unlock(judge: &mut Judge<'_, '_>, ground: LockGround) -> Verdict {
     let lawful = may_unlock(judge.role(), ground);
     judge.guard(Guard::GroundLawful, lawful, RefusalCode::GroundNotLawful)?;
     guardian_acts(judge)?;
+    representative_acts(judge)?;
     present(judge, ground)?;
     if judge.role() == Role::HotlineAgent {
         let proven = judge.context.step_up == Some(true);

@@ -2,11 +2,12 @@
 //! relying party. The eID authority answers within its working days; a refusal is in writing.
 
 use super::judge::{Judge, No, Verdict};
-use super::lock::{DECREE_69, exists, in_force, lift, present, set};
+use super::lock::{exists, in_force, lift, present, set};
 use crate::account::LockRequest;
 use crate::event::{LockDeadlineMissed, LockRequestGranted, LockRequestRefused, LockRequested};
 use crate::ids::{LocalDay, RequestId};
 use crate::personal::Personal;
+use crate::policy::Policy;
 use crate::vocabulary::{
     Guard, LockAction, LockGround, LockRefusal, Message, RefusalCode, RetentionClass, Role,
 };
@@ -14,8 +15,14 @@ use crate::vocabulary::{
 /// Longest reasons, in characters.
 pub const REASONS_CHARS_MAX: usize = 2000;
 
-/// Whether a role may ask on a ground on a day. The end of what one asked for may be asked for ever.
-pub const fn may_request(role: Role, ground: LockGround, action: LockAction, on: LocalDay) -> bool {
+/// Whether a role may ask on a ground under a policy. The end of what one asked for may be asked for
+/// ever.
+pub const fn may_request(
+    role: Role,
+    ground: LockGround,
+    action: LockAction,
+    policy: &Policy,
+) -> bool {
     let own = match ground {
         LockGround::ProceduralAuthority | LockGround::CompetentAuthority => {
             matches!(role, Role::CompetentAuthority)
@@ -23,7 +30,7 @@ pub const fn may_request(role: Role, ground: LockGround, action: LockAction, on:
         LockGround::RelyingParty => matches!(role, Role::RelyingParty),
         _ => false,
     };
-    own && (in_force(ground, on) || matches!(action, LockAction::Unlock))
+    own && (in_force(ground, policy) || matches!(action, LockAction::Unlock))
 }
 
 /// Asks. The days are counted once, here, and stand in the event.
@@ -34,7 +41,7 @@ pub(super) fn request(
     reasons: &str,
 ) -> Verdict {
     let on = judge.context.occurred_at.local_day();
-    let lawful = may_request(judge.role(), ground, action, on);
+    let lawful = may_request(judge.role(), ground, action, judge.policy());
     judge.guard(Guard::GroundLawful, lawful, RefusalCode::GroundNotLawful)?;
     exists(judge)?;
     match action {
@@ -78,7 +85,7 @@ fn days(judge: &mut Judge<'_, '_>, on: LocalDay) -> (Option<LocalDay>, LocalDay)
         judge.policy().lock_forward_working_days,
         judge.policy().lock_decision_working_days,
     );
-    if on < DECREE_69 {
+    if forward == 0 {
         return (None, judge.working_days_after(on, decide));
     }
     let forward_by = judge.working_days_after(on, forward);

@@ -11,6 +11,8 @@ mod dependant;
 mod device;
 mod document;
 mod erasure;
+mod foreigner;
+mod import;
 mod judge;
 mod level1;
 mod level2;
@@ -19,6 +21,7 @@ mod lock_request;
 mod login;
 mod needs;
 mod notice;
+mod organisation;
 mod outcome;
 mod phone;
 mod registration;
@@ -30,12 +33,12 @@ mod tests;
 mod waiting;
 
 pub use document::database_of;
+pub use import::{SOURCE_CHARS_MAX, is_source};
 pub use lock::{may_lock, may_unlock};
 pub use lock_request::{REASONS_CHARS_MAX, may_request};
 pub use needs::needs;
 pub use roles::roles;
 pub use share::{document_of, service_of, value_of};
-pub use status::last_day;
 
 use crate::account::Account;
 use crate::command::{Command, Context, Decision};
@@ -207,12 +210,13 @@ fn route_requests(judge: &mut Judge<'_, '_>, command: &Command) -> Verdict {
             hash,
             consent,
             text_version,
+            document,
         } => {
             let agreed = dependant::Agreed {
                 consent: *consent,
                 text_version: *text_version,
             };
-            dependant::link(judge, person, *hash, agreed)
+            dependant::link(judge, (person, document.as_ref()), *hash, agreed)
         }
         Command::UnlinkDependant { dependant } => dependant::unlink(judge, *dependant),
         Command::ReachMajority { dependant } => dependant::majority(judge, *dependant),
@@ -220,7 +224,8 @@ fn route_requests(judge: &mut Judge<'_, '_>, command: &Command) -> Verdict {
             person,
             hash,
             guardian,
-        } => dependant::open(judge, person, *hash, *guardian),
+            document,
+        } => dependant::open(judge, (person, document.as_ref()), *hash, *guardian),
         Command::GiveConsent => dependant::consent(judge),
         Command::RecordNoticeSent {
             notice,
@@ -242,6 +247,70 @@ fn route_requests(judge: &mut Judge<'_, '_>, command: &Command) -> Verdict {
             last,
         } => notice::failed(judge, *notice, *channel, *fault, (*attempts, *last)),
         Command::AskRegistry { request } => waiting::ask(judge, *request),
+        other => route_holders(judge, other),
+    }
+}
+
+/// Foreigners, organisations, the past.
+fn route_holders(judge: &mut Judge<'_, '_>, command: &Command) -> Verdict {
+    match command {
+        Command::RegisterForeigner { person, document } => {
+            foreigner::register(judge, person, document)
+        }
+        Command::OpenForeignerIntake {
+            person,
+            document,
+            person_present,
+        } => {
+            let entered = person.as_ref().zip(document.as_ref());
+            foreigner::open_intake(judge, entered, *person_present)
+        }
+        Command::RegisterOrganisation {
+            organisation,
+            others,
+            ..
+        } => organisation::register(judge, organisation, others),
+        Command::AnswerForOrganisation { case, agree, .. } => {
+            organisation::answer(judge, *case, *agree)
+        }
+        Command::OpenOrganisationIntake {
+            organisation,
+            site,
+            person_present,
+            agreements,
+            ..
+        } => {
+            let intake = organisation::Intake {
+                site: *site,
+                present: *person_present,
+                agreements: *agreements,
+            };
+            organisation::open_intake(judge, organisation, intake)
+        }
+        Command::ChangeRepresentative { .. } => organisation::change(judge),
+        Command::ActForOrganisation {
+            relying_party,
+            matter,
+        } => organisation::act(judge, *relying_party, matter),
+        Command::ImportAccount {
+            person,
+            level,
+            issued_at,
+            activated_at,
+            area,
+            site,
+            source,
+        } => {
+            let known = import::Known {
+                level: *level,
+                issued_at: *issued_at,
+                activated_at: *activated_at,
+                area: *area,
+                site: *site,
+                source,
+            };
+            import::account(judge, person, &known)
+        }
         // Every other command was routed above; a new one without a rule is refused, not let in.
         _ => judge.refuse(Guard::RoleAllowed, RefusalCode::RoleNotAllowed),
     }

@@ -1,9 +1,10 @@
 //! What the writer must look up or open before a command can be decided. No more than that: what is
 //! not opened cannot leak.
 
-use crate::account::{Account, Waiting};
+use crate::account::{Account, HolderKind, Waiting};
 use crate::command::{Command, Needs, PhoneNeed};
 use crate::ids::{CaseId, DeviceRef};
+use crate::personal::TravelDocument;
 use crate::vocabulary::{Awaited, Database};
 
 /// What [`super::decide`] will read of the context for this command.
@@ -13,6 +14,10 @@ pub fn needs(account: &Account, command: &Command) -> Needs {
     let own = account.guardian.as_ref();
     let none = Needs {
         guardian: own.map(|known| (known.account, known.dependant)),
+        representative: account
+            .organisation
+            .as_ref()
+            .map(|known| known.representative),
         ..Needs::default()
     };
     match command {
@@ -30,7 +35,7 @@ pub fn needs(account: &Account, command: &Command) -> Needs {
         },
         Command::ApplyLevel1 { .. } => Needs {
             person: true,
-            registry: Some(Database::Population),
+            registry: Some(home(account)),
             ..none
         },
         Command::OpenLevel2Intake {
@@ -116,15 +121,61 @@ pub fn needs(account: &Account, command: &Command) -> Needs {
             person: true,
             ..none
         },
-        Command::LinkDependant { .. } => Needs {
+        Command::LinkDependant { document, .. } => Needs {
             person: true,
-            registry: Some(Database::Population),
+            registry: Some(home_of(document.as_ref())),
             relation: true,
             ..none
         },
-        Command::OpenDependantAccount { guardian, hash, .. } => Needs {
+        Command::RegisterForeigner { .. } => Needs {
             personal_id_holder: true,
-            registry: Some(Database::Population),
+            phone_holder: Some(PhoneNeed::Commanded),
+            registry: Some(Database::Immigration),
+            ..none
+        },
+        Command::OpenForeignerIntake { person, .. } => Needs {
+            person: true,
+            personal_id_holder: person.is_some(),
+            phone_holder: person.as_ref().map(|_| PhoneNeed::Commanded),
+            registry: Some(Database::Immigration),
+            officer: true,
+            ..none
+        },
+        Command::RegisterOrganisation { representative, .. } => Needs {
+            personal_id_holder: true,
+            organisation: true,
+            representative: Some(*representative),
+            ..none
+        },
+        Command::OpenOrganisationIntake { representative, .. } => Needs {
+            personal_id_holder: true,
+            organisation: true,
+            representative: Some(*representative),
+            officer: true,
+            ..none
+        },
+        Command::AnswerForOrganisation { representative, .. } => Needs {
+            representative: Some(*representative),
+            ..none
+        },
+        Command::ChangeRepresentative { representative } => Needs {
+            organisation: true,
+            representative: Some(*representative),
+            ..none
+        },
+        Command::ImportAccount { .. } => Needs {
+            personal_id_holder: true,
+            phone_holder: Some(PhoneNeed::Commanded),
+            ..none
+        },
+        Command::OpenDependantAccount {
+            guardian,
+            hash,
+            document,
+            ..
+        } => Needs {
+            personal_id_holder: true,
+            registry: Some(home_of(document.as_ref())),
             guardian: Some((*guardian, *hash)),
             ..none
         },
@@ -162,10 +213,11 @@ fn owed(account: &Account, case: CaseId) -> Option<Database> {
         .waiting
         .iter()
         .find(|known| known.what == Awaited::Identity(case));
-    let unknown = account.identification.area.is_none();
+    let unknown =
+        account.identification.area.is_none() && account.holder != HolderKind::Organisation;
     identity
         .map(|known| known.database)
-        .or(unknown.then_some(Database::Population))
+        .or(unknown.then_some(home(account)))
 }
 
 /// What a registry is asked again.
@@ -188,6 +240,23 @@ fn again(known: &Waiting, none: Needs) -> Needs {
             declared: Some((document, kind)),
             ..needs
         },
+    }
+}
+
+/// The database that knows the holder.
+const fn home(account: &Account) -> Database {
+    match account.holder {
+        HolderKind::Citizen => Database::Population,
+        HolderKind::Foreigner => Database::Immigration,
+        HolderKind::Organisation => Database::Organisations,
+    }
+}
+
+/// The database that knows a child or ward: foreigners come with a travel document.
+pub(super) const fn home_of(document: Option<&TravelDocument>) -> Database {
+    match document {
+        Some(_) => Database::Immigration,
+        None => Database::Population,
     }
 }
 

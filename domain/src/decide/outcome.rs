@@ -2,9 +2,10 @@
 
 use super::activation;
 use super::judge::{Judge, No, Verdict};
+use super::organisation;
 use super::registration::code_of;
 use super::waiting;
-use crate::account::{Case, CaseState};
+use crate::account::{Case, CaseState, HolderKind};
 use crate::command::{Claim, RegistryAnswer};
 use crate::event::{
     AccountIssued, ActivationWindowOpened, ApplicationRefused, ProcessingDeadlineMissed,
@@ -23,6 +24,9 @@ pub(super) fn decide(
     case: CaseId,
     refuse: Option<RefusalReason>,
 ) -> Verdict {
+    if judge.account.holder == HolderKind::Organisation {
+        return organisation::decide(judge, case, refuse);
+    }
     let account = judge.account;
     let handed_in = account.case(case).filter(|dossier| {
         matches!(
@@ -115,6 +119,9 @@ pub(super) fn notify(
     channel: Channel,
     received_at: Micros,
 ) -> Verdict {
+    if judge.account.holder == HolderKind::Organisation {
+        return organisation::notify(judge, case, channel, received_at);
+    }
     let account = judge.account;
     let decided = account
         .case(case)
@@ -156,6 +163,9 @@ pub(super) fn notified(
 
 /// The clock: the last day to decide passed.
 pub(super) fn expire_deadline(judge: &mut Judge<'_, '_>, case: CaseId) -> Verdict {
+    if judge.account.holder == HolderKind::Organisation {
+        return organisation::expire_deadline(judge, case);
+    }
     let account = judge.account;
     let open = account
         .case(case)

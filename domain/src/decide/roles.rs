@@ -22,9 +22,18 @@ pub const fn roles(command: CommandKind) -> &'static [Role] {
         C::ApplyLevel1 | C::UnlinkDocument => &[Role::Citizen, Role::Guardian],
         C::OpenDependantAccount | C::GiveConsent => &[Role::Guardian],
         C::ConsumeShare => &[Role::RelyingParty],
-        C::OpenLevel2Intake | C::RecordBiometrics | C::RecordConsent | C::SubmitLevel2 => {
-            &[Role::IntakeOfficer]
+        C::RegisterForeigner => &[Role::Citizen],
+        C::OpenLevel2Intake | C::OpenOrganisationIntake => &[Role::IntakeOfficer],
+        C::OpenForeignerIntake => &[Role::ImmigrationOfficer],
+        // Which of them, the dossier says.
+        C::RecordBiometrics | C::RecordConsent | C::SubmitLevel2 => {
+            &[Role::IntakeOfficer, Role::ImmigrationOfficer]
         }
+        C::RegisterOrganisation | C::AnswerForOrganisation | C::ActForOrganisation => {
+            &[Role::Representative]
+        }
+        C::ChangeRepresentative => &[Role::Representative, Role::EidAuthority],
+        C::ImportAccount => &[Role::Importer],
         C::RecordRegistryResult | C::RefreshDocument | C::ReportStatus => &[Role::RegistryAdapter],
         C::DecideApplication | C::DecideLockRequest => &[Role::EidAuthority],
         C::RequestLock => &[Role::CompetentAuthority, Role::RelyingParty],
@@ -33,6 +42,7 @@ pub const fn roles(command: CommandKind) -> &'static [Role] {
             Role::EidAuthority,
             Role::RegistryAdapter,
             Role::IntakeOfficer,
+            Role::ImmigrationOfficer,
         ],
         C::ExpireActivationWindow
         | C::ExpireProcessingDeadline
@@ -51,9 +61,14 @@ pub const fn roles(command: CommandKind) -> &'static [Role] {
             Role::HotlineAgent,
             Role::Ledger,
         ],
-        C::LinkDocument | C::WithdrawApplication => {
-            &[Role::Citizen, Role::IntakeOfficer, Role::Guardian]
-        }
+        C::LinkDocument => &[Role::Citizen, Role::IntakeOfficer, Role::Guardian],
+        C::WithdrawApplication => &[
+            Role::Citizen,
+            Role::IntakeOfficer,
+            Role::ImmigrationOfficer,
+            Role::Guardian,
+            Role::Representative,
+        ],
         // Which ground is whose is the next guard (`GroundLawful`).
         C::LockAccount | C::UnlockAccount => &[
             Role::Citizen,
@@ -64,6 +79,7 @@ pub const fn roles(command: CommandKind) -> &'static [Role] {
             Role::Clock,
             Role::Ledger,
             Role::Guardian,
+            Role::Representative,
         ],
         C::CloseAccount => &[Role::EidAuthority, Role::RegistryAdapter],
         C::RequestErasure => &[Role::Citizen, Role::IntakeOfficer, Role::EidAuthority],

@@ -2,19 +2,10 @@
 //! a holder, and last days that pass. No human decides here; the adapter's signature is the evidence.
 
 use super::judge::{Judge, Verdict};
-use super::lock::{DECREE_69, exists, in_force, lift, present, set};
+use super::lock::{exists, in_force, lift, own_list, present, set};
 use crate::event::ValidityRecorded;
 use crate::ids::LocalDay;
 use crate::vocabulary::{Guard, LockGround, RefusalCode, Status, Validity};
-
-/// The last day after which the clock locks: that of the card, but not before an expired card became
-/// a ground (Decree 69).
-pub const fn last_day(of: Validity, until: LocalDay) -> LocalDay {
-    match of {
-        Validity::Card if until.0 < DECREE_69.0 => LocalDay(DECREE_69.0.saturating_sub(1)),
-        _ => until,
-    }
-}
 
 /// The ground that a last day becomes when it passed.
 pub const fn ground_of(of: Validity) -> LockGround {
@@ -67,6 +58,7 @@ fn issued(
     until: Option<LocalDay>,
     ends: &[LockGround],
 ) -> Verdict {
+    own_list(judge, ground_of(of))?;
     let today = judge.today();
     let until = until.filter(|until| *until >= today);
     let until = judge.require(Guard::ValidityKnown, until, RefusalCode::ValidityUnknown)?;
@@ -81,15 +73,14 @@ fn issued(
 pub(super) fn expire(judge: &mut Judge<'_, '_>, of: Validity) -> Verdict {
     let until = judge.account.valid_until(of);
     let until = judge.require(Guard::ValidityKnown, until, RefusalCode::ValidityUnknown)?;
-    let today = judge.today();
-    let passed = today > last_day(of, until);
+    let passed = judge.today() > until;
     judge.guard(
         Guard::DeadlinePassed,
         passed,
         RefusalCode::DeadlineNotPassed,
     )?;
     let ground = ground_of(of);
-    let lawful = in_force(ground, today);
+    let lawful = in_force(ground, judge.policy());
     judge.guard(Guard::GroundLawful, lawful, RefusalCode::GroundNotLawful)?;
     set(judge, ground)
 }

@@ -58,6 +58,26 @@ pub enum IdentityError {
         /// How many.
         found: usize,
     },
+    /// Not six to twenty letters and digits.
+    #[error(
+        "a foreigner's identification number is twelve digits, or six to twenty capital letters and digits"
+    )]
+    ForeignerIdFormat,
+    /// Not three capital letters.
+    #[error("a nationality is three capital letters (ISO 3166-1 alpha-3)")]
+    NationalityFormat,
+    /// Not five to twelve letters and digits.
+    #[error("a travel document's number is five to twelve capital letters and digits")]
+    TravelDocumentFormat,
+    /// Empty or too long.
+    #[error("the place of issue is empty, too long, or has a control character")]
+    PlaceFormat,
+    /// Not an organisation's number.
+    #[error("an organisation's number is a tax code or six to twenty capital letters and digits")]
+    OrganisationNumberFormat,
+    /// Empty or too long.
+    #[error("the organisation's name is empty, too long, or has a control character")]
+    OrganisationNameFormat,
     /// Issued before birth.
     #[error("the card's issue date is before the birth date")]
     QrDateOrder,
@@ -85,6 +105,12 @@ impl IdentityError {
             Self::QrTooLong => "qr_too_long",
             Self::QrFieldCount { .. } => "qr_field_count",
             Self::QrDateOrder => "qr_date_order",
+            Self::ForeignerIdFormat => "foreigner_id_format",
+            Self::NationalityFormat => "nationality_format",
+            Self::TravelDocumentFormat => "travel_document_format",
+            Self::PlaceFormat => "place_format",
+            Self::OrganisationNumberFormat => "organisation_number_format",
+            Self::OrganisationNameFormat => "organisation_name_format",
         }
     }
 }

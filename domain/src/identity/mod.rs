@@ -9,6 +9,8 @@ mod card;
 mod date;
 mod document;
 mod error;
+mod foreigner;
+mod organisation;
 mod person;
 mod phone;
 #[cfg(test)]
@@ -18,6 +20,8 @@ pub use card::{CARD_QR_BYTES_MAX, CardQr};
 pub use date::{BirthDate, CivilDate};
 pub use document::DocumentNumber;
 pub use error::IdentityError;
+pub use foreigner::{ForeignerId, LoginName, TravelDocumentParts};
+pub use organisation::OrganisationParts;
 pub use person::PersonParts;
 pub use phone::Phone;
 

@@ -86,6 +86,8 @@ struct ServiceRow {
     en: String,
     #[serde(default)]
     features: Vec<Feature>,
+    #[serde(default)]
+    organisations: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -241,6 +243,7 @@ fn services(name: &str, table: CatalogueTable) -> Result<Catalogue, LawFileError
             vi: row.vi,
             en: row.en,
             features: row.features,
+            organisations: row.organisations,
         })
     };
     Ok(Catalogue {

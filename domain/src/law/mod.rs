@@ -20,7 +20,7 @@ pub use content::{
 };
 pub use decide::{LawContext, LawDecision, LawOrder, decide_law};
 pub use file::{LawFile, LawFileError, parse};
-pub use shipped::{FILES, shipped};
+pub use shipped::{FILES, LATER, shipped};
 
 use crate::bytes::{self, BytesError};
 use crate::entitlement::Catalogue;

@@ -53,6 +53,13 @@ pub const FILES: &[(&str, &str)] = &[
     ),
 ];
 
+/// Files that come along and are not recorded when a ledger is made: law of later days, which the authority
+/// proposes and approves by command.
+pub const LATER: &[(&str, &str)] = &[(
+    "policy-2024-07.toml",
+    include_str!("../../../law/policy-2024-07.toml"),
+)];
+
 /// Every shipped version, in the order in which they are recorded.
 pub fn shipped() -> Result<Vec<LawDraft>, LawFileError> {
     FILES.iter().map(|(_, text)| parse(text)).collect()

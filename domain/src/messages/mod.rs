@@ -191,6 +191,9 @@ pub fn role_name(role: Role, lang: Lang) -> &'static str {
         Role::Operator => ("người vận hành", "operator"),
         Role::Reader => ("người đọc", "reader"),
         Role::Guardian => ("cha, mẹ, người giám hộ", "parent or guardian"),
+        Role::ImmigrationOfficer => ("cán bộ quản lý xuất nhập cảnh", "immigration officer"),
+        Role::Representative => ("người đại diện theo pháp luật", "legal representative"),
+        Role::Importer => ("người nhập dữ liệu", "importer"),
     };
     lang.pick(vi, en)
 }

@@ -111,6 +111,17 @@ refusals! {
     DependantNotLinked = "DEPENDANT_NOT_LINKED", "Người phụ thuộc chưa được đăng ký", "There is no such dependant";
     OwnAccountNotAllowed = "OWN_ACCOUNT_NOT_ALLOWED", "Người phụ thuộc chỉ được đăng ký theo tài khoản của cha, mẹ hoặc người giám hộ", "A dependant is registered under the guardian's account only";
     GuardianConsentMissing = "GUARDIAN_CONSENT_MISSING", "Chưa có sự đồng ý và xác nhận của cha, mẹ hoặc người giám hộ", "The guardian has not agreed";
+    WrongHolderSort = "WRONG_HOLDER_SORT", "Thủ tục dành cho đối tượng khác", "The procedure is for another sort of holder";
+    TravelDocumentExpired = "TRAVEL_DOCUMENT_EXPIRED", "Hộ chiếu hoặc giấy tờ đi lại đã hết hạn", "The travel document has expired";
+    ResidenceMissing = "RESIDENCE_MISSING", "Chưa có thẻ thường trú hoặc thẻ tạm trú", "There is no permanent or temporary residence card";
+    OrganisationFormat = "ORGANISATION_FORMAT", "Mã số hoặc tên cơ quan, tổ chức không hợp lệ", "The organisation's number or name is not valid";
+    NotRepresentative = "NOT_REPRESENTATIVE", "Không phải người đại diện theo pháp luật của cơ quan, tổ chức này", "Not a legal representative of this organisation";
+    AgreementMissing = "AGREEMENT_MISSING", "Chưa có sự đồng ý của tất cả người đại diện theo pháp luật khác", "Not all other legal representatives have agreed";
+    RepresentativeLimit = "REPRESENTATIVE_LIMIT", "Quá nhiều người đại diện theo pháp luật", "There are too many legal representatives";
+    RepresentativeUnchanged = "REPRESENTATIVE_UNCHANGED", "Người này đang là người đại diện", "This person represents the organisation already";
+    TimesOutOfOrder = "TIMES_OUT_OF_ORDER", "Thời điểm cấp, kích hoạt không hợp lý", "The times of issue and activation are not in order";
+    NoLawInForce = "NO_LAW_IN_FORCE", "Tại thời điểm đó chưa có chính sách nào có hiệu lực", "No policy was in force at that time";
+    SourceMissing = "SOURCE_MISSING", "Thiếu nguồn, hoặc nguồn làm lộ thông tin cá nhân", "No source document, or a reference that could give a person away";
     ValidityUnknown = "VALIDITY_UNKNOWN", "Không có ngày hết hạn hợp lệ", "There is no good last day";
     DocumentLimit = "DOCUMENT_LIMIT", "Đã tích hợp tối đa số giấy tờ", "No more documents can be linked";
 }

@@ -18,20 +18,21 @@ pub use random::{any_command, any_event, any_surroundings, build_command};
 use crate::account::{Account, Recorded};
 use crate::command::{
     Command, Context, CredentialForm, Decision, DeviceInfo, DocumentAnswer, GuardianFacts, Holder,
-    OfficerFacts, RegistryAnswer, RelationAnswer,
+    ImmigrationAnswer, OfficerFacts, OrganisationAnswer, RegistryAnswer, RelationAnswer,
+    RepresentativeFacts,
 };
 use crate::decide::decide;
 use crate::envelope::Actor;
 use crate::event::Event;
 use crate::ids::{
-    AreaCode, DeviceRef, EventId, KeyId, LocalDay, LookupHash, Micros, Position, PrincipalId,
-    PublicKey,
+    AccountId, AreaCode, DeviceRef, EventId, KeyId, LocalDay, LookupHash, Micros, Position,
+    PrincipalId, PublicKey,
 };
 use crate::law::{
     Edition, IntakeSites, Known, LawBook, LawContent, LawContext, LawDraft, LawOrder, decide_law,
     shipped,
 };
-use crate::personal::Person;
+use crate::personal::{Organisation, Person, TravelDocument};
 use crate::policy::Policy;
 use crate::vocabulary::{Guard, Level, MatchResult, Modality, RefusalCode, Role};
 use std::sync::{Arc, LazyLock};
@@ -55,6 +56,46 @@ pub fn person() -> Person {
         email: String::new(),
         old_id: "123456789".into(),
         card_issued: "2022-01-01".into(),
+    }
+}
+
+/// Keyed hash of the representative's personal number.
+pub const REPRESENTATIVE: LookupHash = LookupHash([7; 16]);
+
+/// A synthetic foreigner staying in Hải Dương.
+pub fn foreigner() -> Person {
+    Person {
+        personal_id: "NN0000012345".into(),
+        full_name: "JANE DOE".into(),
+        birth_date: "1990-02-01".into(),
+        sex: "Nữ".into(),
+        residence: "Hải Dương".into(),
+        phone: "+84912345678".into(),
+        email: String::new(),
+        old_id: String::new(),
+        card_issued: String::new(),
+    }
+}
+
+/// Her passport.
+pub fn passport() -> TravelDocument {
+    TravelDocument {
+        nationality: "FRA".into(),
+        kind: crate::vocabulary::TravelDocumentKind::Passport,
+        number: "12AB34567".into(),
+        issued: "2020-01-31".into(),
+        place: "Paris".into(),
+    }
+}
+
+/// A synthetic enterprise with a good tax code.
+pub fn organisation() -> Organisation {
+    Organisation {
+        number: "0100109106".into(),
+        name: "Công ty TNHH Thanh Bình".into(),
+        address: "Thanh Bình, Hải Dương".into(),
+        phone: "+84912345679".into(),
+        email: "lienhe@thanhbinh.example".into(),
     }
 }
 
@@ -115,6 +156,12 @@ pub struct Surroundings {
     pub relation: Option<RelationAnswer>,
     /// The guardian who acts.
     pub guardian: Option<GuardianFacts>,
+    /// The immigration database's answer.
+    pub immigration: Option<ImmigrationAnswer>,
+    /// The answer of the databases of organisations.
+    pub organisation: Option<OrganisationAnswer>,
+    /// The legal representative who is named or acts.
+    pub representative: Option<RepresentativeFacts>,
 }
 
 impl Default for Surroundings {
@@ -153,6 +200,24 @@ impl Default for Surroundings {
             guardian: Some(GuardianFacts {
                 may_act: true,
                 dependant: Some((crate::vocabulary::DependantKind::Ward, None)),
+            }),
+            immigration: Some(ImmigrationAnswer::Confirmed {
+                area: AreaCode(30_288),
+                birth_date: "1990-02-01".into(),
+                document_until: Some(NOON.plus(3650 * Micros::DAY).local_day()),
+                residence: crate::vocabulary::ResidenceStatus::Temporary,
+                residence_until: Some(NOON.plus(365 * Micros::DAY).local_day()),
+                biometrics_held: true,
+            }),
+            organisation: Some(OrganisationAnswer::Confirmed {
+                area: AreaCode(30_288),
+                representatives: vec![REPRESENTATIVE],
+            }),
+            representative: Some(RepresentativeFacts {
+                // The representative of `decide_under`.
+                account: AccountId([Role::Representative as u8 + 1; 16]),
+                person: Some(REPRESENTATIVE),
+                may_act: true,
             }),
             law: shipped_book().edition(NOON, Known::Now),
         }
@@ -316,6 +381,9 @@ pub fn decide_under(
         relying_party_active: s.relying_party_active,
         relation: s.relation,
         guardian: s.guardian,
+        immigration: s.immigration.clone(),
+        organisation: s.organisation.clone(),
+        representative: s.representative,
     };
     decide(account, command, &mut context)
 }

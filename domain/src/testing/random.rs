@@ -1,6 +1,6 @@
 //! Random events, commands and surroundings. Ids come from a handful, so that they meet.
 
-use super::{CARD_QR, NOON, Surroundings, device, person};
+use super::{CARD_QR, NOON, Surroundings, device, foreigner, organisation, passport, person};
 use crate::command::{
     Command, CredentialForm, DocumentAnswer, Holder, OfficerFacts, RegistryAnswer,
 };
@@ -82,7 +82,7 @@ impl Dice<'_> {
 pub fn any_event() -> impl Strategy<Value = Event> {
     proptest::collection::vec(any::<u8>(), 12).prop_map(|bytes| {
         let mut dice = Dice(&bytes);
-        let kind = dice.roll(79);
+        let kind = dice.roll(91);
         application(kind, &mut dice)
             .or_else(|| usage(kind, &mut dice))
             .unwrap_or_else(|| standing(kind, &mut dice))
@@ -365,7 +365,8 @@ fn standing(kind: usize, d: &mut Dice<'_>) -> Event {
             from: NOON,
         }
         .into(),
-        64..=76 => people(kind, d),
+        64..=78 => people(kind, d),
+        79.. => holders(kind - 2, d),
         _ => e::CommandRejected {
             command: d.pick(v::CommandKind::ALL),
             guard: d.pick(v::Guard::ALL),
@@ -474,6 +475,89 @@ fn people(kind: usize, d: &mut Dice<'_>) -> Event {
     }
 }
 
+/// Foreigners, organisations, the past.
+fn holders(kind: usize, d: &mut Dice<'_>) -> Event {
+    let (case, representative) = (CaseId(d.id()), AccountId(d.id()));
+    match kind {
+        77 => e::ForeignerRegistrationSubmitted {
+            document: d.pick(v::TravelDocumentKind::ALL),
+        }
+        .into(),
+        78 => e::ForeignerIntakeOpened {
+            case,
+            officer: PrincipalId(d.id()),
+            area: AreaCode(30_288),
+            biometrics_held: d.yes(),
+        }
+        .into(),
+        79 => e::OrganisationApplied {
+            case,
+            representative,
+            others: (0..d.roll(12))
+                .map(|other| LookupHash([other as u8; 16]))
+                .collect(),
+            known: d.yes(),
+        }
+        .into(),
+        80 => e::RepresentativeAnswered {
+            case,
+            representative,
+            person: LookupHash(d.id()),
+            agreed: d.yes(),
+        }
+        .into(),
+        81 => e::OrganisationIntakeRecorded {
+            case,
+            officer: PrincipalId(d.id()),
+            site: 7,
+            representative,
+            agreements: 1,
+            known: d.yes(),
+        }
+        .into(),
+        82 => e::OrganisationDossierCompleted {
+            case,
+            decide_by: LocalDay(19_790),
+        }
+        .into(),
+        83 => e::OrganisationAccountIssued {
+            case,
+            representative,
+            area: AreaCode(30_288),
+        }
+        .into(),
+        84 => e::RepresentativeChanged {
+            old: representative,
+            new: AccountId(d.id()),
+            database: d.maybe(|d| d.pick(Database::ALL)),
+        }
+        .into(),
+        85 => e::RepresentativeActed {
+            representative,
+            relying_party: PrincipalId(d.id()),
+        }
+        .into(),
+        86 => e::OrganisationApplicationEnded {
+            case,
+            reason: d.pick(v::WithdrawReason::ALL),
+        }
+        .into(),
+        87 => e::AccountImported {
+            level: d.pick(Level::ALL),
+            area: AreaCode(30_288),
+            site: 7,
+            activate_by: d.maybe(Dice::instant),
+            source: "sổ 1".into(),
+        }
+        .into(),
+        _ => e::ActivationImported {
+            level: d.pick(Level::ALL),
+            source: "sổ 1".into(),
+        }
+        .into(),
+    }
+}
+
 /// Any command, with the role that asks. Ids are those of the account where it has some
 /// (`dossiers`, `codes`, `links`), so that commands reach their later guards.
 pub fn any_command() -> impl Strategy<Value = (u8, Vec<u8>)> {
@@ -496,7 +580,8 @@ pub fn build_command(drawn: &(u8, Vec<u8>), account: &crate::account::Account) -
         Some(last) if d.roll(8) != 0 => last.id,
         _ => DocumentId(d.id()),
     };
-    let command = match usize::from(drawn.0) % 49 {
+    let command = match usize::from(drawn.0) % 57 {
+        kind @ 49.. => build_holders(kind - 4, d, account),
         kind @ 33..=44 => build_people(kind, d, account),
         48 => Command::AskRegistry {
             request: match account.waiting.last() {
@@ -703,6 +788,7 @@ fn build_people(kind: usize, d: &mut Dice<'_>, account: &crate::account::Account
             hash: LookupHash(d.id()),
             consent: d.roll(4) != 0,
             text_version: 1,
+            document: None,
         },
         41 => Command::UnlinkDependant {
             dependant: LookupHash(d.id()),
@@ -714,8 +800,60 @@ fn build_people(kind: usize, d: &mut Dice<'_>, account: &crate::account::Account
             person: person(),
             hash: LookupHash(d.id()),
             guardian: AccountId([Role::Guardian as u8 + 1; 16]),
+            document: d.maybe(|_| passport()),
         },
         _ => Command::GiveConsent,
+    }
+}
+
+fn build_holders(kind: usize, d: &mut Dice<'_>, account: &crate::account::Account) -> Command {
+    let case = match &account.organisation {
+        Some(known) if d.roll(8) != 0 => known.dossier.id,
+        _ => CaseId(d.id()),
+    };
+    // The representative of `decide_under`.
+    let representative = AccountId([Role::Representative as u8 + 1; 16]);
+    match kind {
+        45 => Command::RegisterForeigner {
+            person: foreigner(),
+            document: passport(),
+        },
+        46 => Command::OpenForeignerIntake {
+            person: d.maybe(|_| foreigner()),
+            document: d.maybe(|_| passport()),
+            person_present: d.roll(8) != 0,
+        },
+        47 => Command::RegisterOrganisation {
+            organisation: organisation(),
+            representative,
+            others: vec![LookupHash(d.id())],
+        },
+        48 => Command::AnswerForOrganisation {
+            case,
+            representative,
+            agree: d.roll(4) != 0,
+        },
+        49 => Command::OpenOrganisationIntake {
+            organisation: organisation(),
+            representative,
+            site: 7,
+            person_present: d.roll(8) != 0,
+            agreements: d.maybe(|_| 1),
+        },
+        50 => Command::ChangeRepresentative { representative },
+        51 => Command::ActForOrganisation {
+            relying_party: PrincipalId(d.id()),
+            matter: d.pick(&["", "hồ sơ thuế"]).into(),
+        },
+        _ => Command::ImportAccount {
+            person: person(),
+            level: d.pick(Level::ALL),
+            issued_at: d.instant(),
+            activated_at: d.maybe(Dice::instant),
+            area: AreaCode(30_288),
+            site: 7,
+            source: d.pick(&["", "sổ 1", "030099000001"]).into(),
+        },
     }
 }
 

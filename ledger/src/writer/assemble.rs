@@ -198,7 +198,7 @@ impl Assembler {
             kind: event.event.kind(),
             schema: 1,
             recorded_at: draft.recorded_at,
-            occurred_at: draft.occurred_at,
+            occurred_at: event.happened.unwrap_or(draft.occurred_at),
             command: draft.command,
             causation: draft.causation,
             correlation: draft.correlation,

@@ -236,6 +236,7 @@ async fn append_one(
     let event = NewEvent {
         event,
         sealed: Vec::new(),
+        happened: None,
     };
     let keys = DataKeys::default();
     let signed = assembler.sign_all(&draft, expected, link, &keys, vec![event])?;

@@ -12,7 +12,7 @@ use domain::account::{Account, Recorded};
 use domain::envelope::{Envelope, Refused};
 use domain::event::Event;
 use domain::ids::{AccountId, CaseId, CommandId, Digest, EventId, Revision, StreamId, VerifierId};
-use domain::personal::{Person, Personal};
+use domain::personal::{Organisation, Person, Personal, TravelDocument};
 use domain::record::{RecordRef, open_event};
 use domain::seal::{self, PartPlace};
 use domain::vocabulary::{Capture, CommandKind, Modality};
@@ -41,6 +41,10 @@ pub struct Loaded {
     pub seen: HashMap<CommandId, Seen>,
     /// Who it is, if it can be read.
     pub person: Option<Person>,
+    /// Of a foreigner: the travel document.
+    pub document: Option<TravelDocument>,
+    /// Of an organisation: which it is.
+    pub organisation: Option<Organisation>,
     /// The registered phone, where it is not the person's first.
     pub phone: Option<String>,
     /// The phone being introduced.
@@ -173,6 +177,11 @@ impl Loaded {
                 | Event::DependantAccountOpened(_)
                 | Event::PhoneChangeRequested(_)
                 | Event::PhoneChanged(_)
+                | Event::ForeignerRegistrationSubmitted(_)
+                | Event::ForeignerIntakeOpened(_)
+                | Event::OrganisationApplied(_)
+                | Event::OrganisationIntakeRecorded(_)
+                | Event::AccountImported(_)
         );
         if !wanted {
             return Ok(());
@@ -180,6 +189,12 @@ impl Loaded {
         for personal in open_parts(record, envelope, vault)?.into_iter().flatten() {
             match (personal, event) {
                 (Personal::Person(ref person), _) => self.person = Some(person.clone()),
+                (Personal::TravelDocument(ref document), _) => {
+                    self.document = Some(document.clone());
+                }
+                (Personal::Organisation(ref organisation), _) => {
+                    self.organisation = Some(organisation.clone());
+                }
                 (Personal::Phone(ref phone), Event::PhoneChangeRequested(_)) => {
                     self.new_phone = Some(phone.clone());
                 }

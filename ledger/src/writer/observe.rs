@@ -9,13 +9,15 @@ use crate::credentials::{
     About, CredentialError, Kind, NotAllowed, answer_form, passcode_allowed, password_allowed,
 };
 use crate::ledger::Ledger;
+use crate::registry::{Foreigner, OrganisationReply};
 use domain::command::{
     Claim, Command, Context, CredentialForm, Decision, DocumentAnswer, GuardianFacts, Holder,
-    Needs, OfficerFacts, PhoneNeed, RegistryAnswer, RelationAnswer,
+    ImmigrationAnswer, Needs, OfficerFacts, OrganisationAnswer, PhoneNeed, RegistryAnswer,
+    RelationAnswer, RepresentativeFacts,
 };
 use domain::ids::Category;
 use domain::ids::{AccountId, CaseId, ChallengeId, LookupHash, PrincipalId, StreamId, VerifierId};
-use domain::personal::Person;
+use domain::personal::{Organisation, Person, TravelDocument};
 use domain::vocabulary::{
     Database, Level, LinkOutcome, MatchResult, Modality, RegistryOutcome, Role,
 };
@@ -31,6 +33,9 @@ pub(super) struct Observed {
     biometrics: Vec<(Modality, MatchResult)>,
     relation: Option<RelationAnswer>,
     guardian: Option<GuardianFacts>,
+    immigration: Option<ImmigrationAnswer>,
+    organisation: Option<OrganisationAnswer>,
+    representative: Option<RepresentativeFacts>,
     otp_right: Option<bool>,
     credential_right: Option<bool>,
     credential_form: Option<CredentialForm>,
@@ -67,9 +72,12 @@ pub(super) fn stream_of(
 ) -> Option<StreamId> {
     let person = person_of(command).or(loaded.person.as_ref());
     match claim {
-        Claim::PersonalId => {
-            person.map(|person| ledger.claim(Category::PersonalIdClaim, &person.personal_id))
-        }
+        Claim::PersonalId => match organisation_of(command).or(loaded.organisation.as_ref()) {
+            Some(organisation) => Some(ledger.organisation_claim(&organisation.number)),
+            None => {
+                person.map(|person| ledger.claim(Category::PersonalIdClaim, &person.personal_id))
+            }
+        },
         Claim::Phone => person_of(command)
             .map(|person| person.phone.as_str())
             .or_else(|| loaded.registered_phone())
@@ -83,11 +91,35 @@ pub(super) fn stream_of(
 /// The person a command carries.
 fn person_of(command: &Command) -> Option<&Person> {
     match command {
-        Command::RegisterAppAccount { person, .. } => Some(person),
-        Command::OpenLevel2Intake { person, .. } => person.as_ref(),
+        Command::RegisterAppAccount { person, .. }
+        | Command::RegisterForeigner { person, .. }
+        | Command::ImportAccount { person, .. } => Some(person),
+        Command::OpenLevel2Intake { person, .. } | Command::OpenForeignerIntake { person, .. } => {
+            person.as_ref()
+        }
         Command::LinkDependant { person, .. } | Command::OpenDependantAccount { person, .. } => {
             Some(person)
         }
+        _ => None,
+    }
+}
+
+/// The organisation a command carries.
+const fn organisation_of(command: &Command) -> Option<&Organisation> {
+    match command {
+        Command::RegisterOrganisation { organisation, .. }
+        | Command::OpenOrganisationIntake { organisation, .. } => Some(organisation),
+        _ => None,
+    }
+}
+
+/// The travel document a command carries.
+const fn document_of(command: &Command) -> Option<&TravelDocument> {
+    match command {
+        Command::RegisterForeigner { document, .. } => Some(document),
+        Command::OpenForeignerIntake { document, .. }
+        | Command::LinkDependant { document, .. }
+        | Command::OpenDependantAccount { document, .. } => document.as_ref(),
         _ => None,
     }
 }
@@ -126,11 +158,22 @@ impl Observed {
             observed.claims.push((*claim, *stream, holder, state));
         }
         let person = person_of(&job.command).or(loaded.person.as_ref());
-        if let (Some(database), Some(person)) = (needs.registry, person) {
-            observed.registry = Some(match database {
-                Database::CitizenCard => ledger.cards().confirm(person).await,
-                _ => ledger.people().confirm(person).await,
-            });
+        match (needs.registry, person) {
+            (Some(Database::Immigration), Some(person)) => {
+                let document = document_of(&job.command).or(loaded.document.as_ref());
+                observed.ask_immigration(ledger, person, document).await;
+            }
+            (Some(Database::CitizenCard), Some(person)) => {
+                observed.registry = Some(ledger.cards().confirm(person).await);
+            }
+            (Some(_), Some(person)) => {
+                observed.registry = Some(ledger.people().confirm(person).await);
+            }
+            (_, None) | (None, _) => {}
+        }
+        let organisation = organisation_of(&job.command).or(loaded.organisation.as_ref());
+        if let (true, Some(organisation)) = (needs.organisation, organisation) {
+            observed.ask_organisations(ledger, organisation).await;
         }
         if let Some((document, _)) = needs.declared {
             let numbers = shared::numbers(ledger, job.account, &[document]).await?;
@@ -156,6 +199,9 @@ impl Observed {
             let (dependant, guardian) = (&dependant.personal_id, &holder.personal_id);
             observed.relation = Some(ledger.people().relation(dependant, guardian).await);
         }
+        if let Some(representative) = needs.representative {
+            observed.representative = Some(representative_facts(ledger, representative).await?);
+        }
         if let Some((guardian, dependant)) = needs.guardian {
             observed.guardian = Some(guardian_facts(ledger, guardian, dependant).await?);
         }
@@ -178,6 +224,58 @@ impl Observed {
         let answered = |(_, result): &(Modality, MatchResult)| *result != MatchResult::Unavailable;
         let biometric = needs.biometrics.is_some() && !self.biometrics.iter().any(answered);
         asked_again && (registry || document || biometric)
+    }
+
+    /// Asks the immigration database. Without a travel document there is nothing to compare.
+    async fn ask_immigration(
+        &mut self,
+        ledger: &Ledger,
+        person: &Person,
+        document: Option<&TravelDocument>,
+    ) {
+        let answer = match document {
+            Some(document) => {
+                let foreigner = Foreigner {
+                    person,
+                    nationality: &document.nationality,
+                    document_number: &document.number,
+                };
+                ledger.immigration().confirm(foreigner).await
+            }
+            None => ImmigrationAnswer::Not(RegistryOutcome::NotFound),
+        };
+        self.registry = Some(match &answer {
+            ImmigrationAnswer::Confirmed {
+                area, birth_date, ..
+            } => RegistryAnswer::Confirmed {
+                area: *area,
+                birth_date: birth_date.clone(),
+                has_chip_card: false,
+            },
+            ImmigrationAnswer::Not(outcome) => RegistryAnswer::Not(*outcome),
+        });
+        self.immigration = Some(answer);
+    }
+
+    /// Asks the databases of organisations. Numbers of people become keyed hashes here.
+    async fn ask_organisations(&mut self, ledger: &Ledger, organisation: &Organisation) {
+        let reply = ledger
+            .organisations()
+            .confirm_organisation(organisation)
+            .await;
+        self.organisation = Some(match reply {
+            OrganisationReply::Confirmed {
+                area,
+                representatives,
+            } => OrganisationAnswer::Confirmed {
+                area,
+                representatives: representatives
+                    .iter()
+                    .map(|number| ledger.lookup(Category::PersonalIdClaim, number))
+                    .collect(),
+            },
+            OrganisationReply::Not(outcome) => OrganisationAnswer::Not(outcome),
+        });
     }
 
     /// Codes, passwords, passcodes: only verdicts go on from here.
@@ -282,6 +380,9 @@ impl Observed {
                 }),
             relation: self.relation,
             guardian: self.guardian,
+            immigration: self.immigration.clone(),
+            organisation: self.organisation.clone(),
+            representative: self.representative,
             relying_party_active: relying_party(&job.command).is_some_and(|named| {
                 let principals = ledger.principals();
                 let known = principals.get(named);
@@ -366,10 +467,30 @@ async fn guardian_facts(
     })
 }
 
+/// What a legal representative's own account lets them do for an organisation.
+async fn representative_facts(
+    ledger: &Ledger,
+    representative: AccountId,
+) -> Result<RepresentativeFacts, LedgerError> {
+    let mut loaded = Loaded::default();
+    loaded
+        .catch_up(ledger.store().as_ref(), ledger.vault(), representative)
+        .await?;
+    let account = &loaded.account;
+    let open = !account.is_closed() && !account.is_locked();
+    let person = loaded.person.as_ref();
+    Ok(RepresentativeFacts {
+        account: representative,
+        person: person.map(|person| ledger.lookup(Category::PersonalIdClaim, &person.personal_id)),
+        may_act: open && account.is_activated() && account.level() == Some(Level::Two),
+    })
+}
+
 /// The relying party a command names.
 const fn relying_party(command: &Command) -> Option<PrincipalId> {
     match command {
-        Command::ShareData { relying_party, .. } => Some(*relying_party),
+        Command::ShareData { relying_party, .. }
+        | Command::ActForOrganisation { relying_party, .. } => Some(*relying_party),
         _ => None,
     }
 }

@@ -86,7 +86,12 @@ impl Ledger {
             return Err(LedgerError::Unauthorised);
         }
         match actor.role {
-            Role::Citizen | Role::Guardian | Role::Ledger | Role::Clock | Role::Operator => Ok(()),
+            Role::Citizen
+            | Role::Guardian
+            | Role::Representative
+            | Role::Ledger
+            | Role::Clock
+            | Role::Operator => Ok(()),
             _ => {
                 let principals = self.principals();
                 let known = principals.get(actor.principal).filter(|principal| {
@@ -107,33 +112,35 @@ impl Ledger {
         let account = match &submission.target {
             Target::Account(account) => *account,
             Target::New => {
-                let personal_id = match &command {
-                    Command::RegisterAppAccount { person, .. }
-                    | Command::OpenDependantAccount { person, .. }
-                    | Command::OpenLevel2Intake {
-                        person: Some(person),
-                        ..
-                    } => person.personal_id.clone(),
-                    _ => return Err(LedgerError::BadSubmission("this command needs an account")),
-                };
-                let holder = self.holder_of(&personal_id, &mut fallback).await?;
+                let stream = self.claim_of(&command)?;
+                let holder = self.holder_of(stream, &mut fallback).await?;
                 match (&mut command, holder) {
-                    (Command::OpenLevel2Intake { person, .. }, Some(holder)) => {
-                        if holder != fresh && self.has_account(holder).await? {
-                            *person = None;
+                    (
+                        Command::OpenLevel2Intake { person, .. }
+                        | Command::OpenForeignerIntake { person, .. },
+                        Some(holder),
+                    ) => {
+                        if holder != fresh {
+                            self.entered_for(holder, person).await?;
                         }
                         holder
                     }
                     // Begun and not finished: begun again in the same stream.
                     (
-                        Command::RegisterAppAccount { .. } | Command::OpenDependantAccount { .. },
+                        Command::RegisterAppAccount { .. }
+                        | Command::RegisterForeigner { .. }
+                        | Command::RegisterOrganisation { .. }
+                        | Command::OpenOrganisationIntake { .. }
+                        | Command::ImportAccount { .. }
+                        | Command::OpenDependantAccount { .. },
                         Some(holder),
                     ) if !self.has_account(holder).await? => holder,
                     _ => fresh,
                 }
             }
             Target::Find { personal_id, .. } => {
-                let holder = self.holder_of(personal_id, &mut fallback).await?;
+                let stream = self.claim(Category::PersonalIdClaim, personal_id);
+                let holder = self.holder_of(stream, &mut fallback).await?;
                 holder.unwrap_or(fresh)
             }
         };
@@ -150,6 +157,34 @@ impl Ledger {
         })
     }
 
+    /// What an officer enters of somebody who has an account is not taken: what is known of them is. Only an
+    /// account that was brought in without a name takes the name, and keeps its phone number.
+    async fn entered_for(
+        &self,
+        holder: AccountId,
+        person: &mut Option<domain::personal::Person>,
+    ) -> Result<(), LedgerError> {
+        let mut loaded = Loaded::default();
+        loaded
+            .catch_up(self.store().as_ref(), self.vault(), holder)
+            .await?;
+        if !loaded.account.exists() && !loaded.account.is_closed() {
+            return Ok(());
+        }
+        let nameless = loaded.account.imported.is_some()
+            && loaded
+                .person
+                .as_ref()
+                .is_some_and(|known| known.full_name.is_empty());
+        match person {
+            Some(entered) if nameless => {
+                entered.phone = loaded.registered_phone().unwrap_or_default().to_owned();
+            }
+            _ => *person = None,
+        }
+        Ok(())
+    }
+
     /// Whether somebody has an account there, or only began one.
     async fn has_account(&self, account: AccountId) -> Result<bool, LedgerError> {
         let mut loaded = Loaded::default();
@@ -159,13 +194,35 @@ impl Ledger {
         Ok(loaded.account.exists() || loaded.account.is_closed())
     }
 
-    /// The account that holds a personal number, and the claim stream of the number.
+    /// The claim stream of the number in a command that may make an account.
+    fn claim_of(&self, command: &Command) -> Result<StreamId, LedgerError> {
+        match command {
+            Command::RegisterAppAccount { person, .. }
+            | Command::RegisterForeigner { person, .. }
+            | Command::ImportAccount { person, .. }
+            | Command::OpenDependantAccount { person, .. }
+            | Command::OpenLevel2Intake {
+                person: Some(person),
+                ..
+            }
+            | Command::OpenForeignerIntake {
+                person: Some(person),
+                ..
+            } => Ok(self.claim(Category::PersonalIdClaim, &person.personal_id)),
+            Command::RegisterOrganisation { organisation, .. }
+            | Command::OpenOrganisationIntake { organisation, .. } => {
+                Ok(self.organisation_claim(&organisation.number))
+            }
+            _ => Err(LedgerError::BadSubmission("this command needs an account")),
+        }
+    }
+
+    /// The account that holds a number, by its claim stream.
     async fn holder_of(
         &self,
-        personal_id: &str,
+        stream: StreamId,
         claim: &mut Option<StreamId>,
     ) -> Result<Option<AccountId>, LedgerError> {
-        let stream = self.claim(Category::PersonalIdClaim, personal_id);
         *claim = Some(stream);
         let state = claims::read_claim(self.store().as_ref(), stream).await?;
         let Some((account, _)) = state.open else {
@@ -204,6 +261,7 @@ impl Job<'_> {
         }
         self.check_holder(loaded)?;
         self.check_guardian(loaded).await?;
+        self.check_representative(loaded).await?;
         if loaded
             .account
             .forfeited
@@ -293,11 +351,39 @@ impl Job<'_> {
         let guardian = guardian
             .filter(|guardian| guardian.0 == actor.principal.0)
             .ok_or(LedgerError::Unauthorised)?;
+        self.check_device_of(guardian).await
+    }
+
+    /// A legal representative acts with the key of the device bound to their own account. Who is not
+    /// (yet) this organisation's names themselves in the command; whether they may is for the rules.
+    async fn check_representative(&self, loaded: &Loaded) -> Result<(), LedgerError> {
+        let actor = self.submission.actor;
+        if actor.role != Role::Representative {
+            return Ok(());
+        }
+        let named = match &self.command {
+            Command::RegisterOrganisation { representative, .. }
+            | Command::AnswerForOrganisation { representative, .. }
+            | Command::ChangeRepresentative { representative } => Some(*representative),
+            _ => loaded
+                .account
+                .organisation
+                .as_ref()
+                .map(|known| known.representative),
+        };
+        let own = named
+            .filter(|named| named.0 == actor.principal.0)
+            .ok_or(LedgerError::Unauthorised)?;
+        self.check_device_of(own).await
+    }
+
+    /// The actor signed with the key of the device bound to this account.
+    async fn check_device_of(&self, account: AccountId) -> Result<(), LedgerError> {
         let (store, vault) = (self.ledger.store().as_ref(), self.ledger.vault());
         let mut own = Loaded::default();
-        own.catch_up(store, vault, guardian).await?;
+        own.catch_up(store, vault, account).await?;
         let device = own.account.device.as_ref().map(|device| device.key.id());
-        if device.is_some() && device == actor.key {
+        if device.is_some() && device == self.submission.actor.key {
             Ok(())
         } else {
             Err(LedgerError::Unauthorised)
@@ -545,6 +631,7 @@ impl Job<'_> {
             .map(|event| NewEvent {
                 event: event.event.clone(),
                 sealed: Vec::new(),
+                happened: None,
             })
             .collect();
         let mut draft = self.draft(stream, &[], &decision);
@@ -650,6 +737,7 @@ impl Job<'_> {
             events.push(NewEvent {
                 event: open_event(&envelope)?,
                 sealed: Vec::new(),
+                happened: None,
             });
             last = Some((parsed.link(), Signature(*parsed.signature)));
         }
@@ -691,7 +779,10 @@ fn body_class(command: &Command, stream: StreamId) -> RetentionClass {
     match (stream.category, command) {
         (
             Category::Account,
-            Command::LogIn { .. } | Command::ShareData { .. } | Command::ConsumeShare { .. },
+            Command::LogIn { .. }
+            | Command::ShareData { .. }
+            | Command::ConsumeShare { .. }
+            | Command::ActForOrganisation { .. },
         ) => RetentionClass::Usage,
         (Category::Account, Command::ResendOtp { .. }) => RetentionClass::Short,
         (Category::Account, _) => RetentionClass::Permanent,
@@ -750,6 +841,9 @@ impl Ids {
                 Event::Level1Applied(facts) => ids.case = Some(facts.case),
                 Event::Level2IntakeOpened(facts) => ids.case = Some(facts.case),
                 Event::AccountIssued(facts) => ids.case = Some(facts.case),
+                Event::ForeignerIntakeOpened(facts) => ids.case = Some(facts.case),
+                Event::OrganisationApplied(facts) => ids.case = Some(facts.case),
+                Event::OrganisationIntakeRecorded(facts) => ids.case = Some(facts.case),
                 Event::DocumentLinkRequested(facts) => ids.document = Some(facts.document),
                 Event::ShareGranted(facts) => ids.share = Some((facts.share, facts.expires_at)),
                 Event::LockRequested(facts) => ids.lock_request = Some(facts.request),

@@ -483,6 +483,7 @@ async fn start(
         cards: Arc::new(Agreeable),
         immigration: Arc::new(Unreachable),
         documents: Arc::new(Agreeable),
+        organisations: Arc::new(crate::registry::Unreachable),
         messenger: mailbox.clone(),
         assembler: Assembler::new(key(99), vault, ids),
     })

@@ -78,6 +78,7 @@ async fn write(
         let event = NewEvent {
             event: facts.into(),
             sealed: Vec::new(),
+            happened: None,
         };
         let batch = vec![event; events];
         let keys = assembler.prepare_keys(&draft, &batch).await?;

@@ -1,5 +1,6 @@
 //! `idledger import`: a new directory from an archive: a copy that can be read, verified and
-//! replayed, without any key. It is not a ledger to write to: keys and vault are not in an archive.
+//! replayed, without any key. It is not a ledger to write to: keys and vault are not in an archive. Rows of
+//! accounts that exist elsewhere go into the ledger itself ([`super::import_accounts`]).
 
 use super::verify;
 use crate::cli::Global;
@@ -8,7 +9,8 @@ use crate::output::{Out, grouped};
 use crate::progress;
 use anyhow::Context;
 use clap::Args;
-use ledger::archive::{self, ArchiveReader, Sealed};
+use ledger::archive::{self as archives, ArchiveReader, Sealed};
+use ledger::past::Format;
 use ledger::segments::{Options, Segments};
 use serde_json::json;
 use std::fs::File;
@@ -21,16 +23,56 @@ const READ_BYTES: usize = 1 << 20;
 /// `idledger import`
 #[derive(Args)]
 pub struct ImportArgs {
-    /// The archive (`idledger export --as archive`)
+    /// The archive (`idledger export --as archive`), or accounts as CSV with a header or JSON lines
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Do not verify the new directory afterwards
+    /// What the file is (default: by its name; without an ending an archive)
+    #[arg(long = "as", value_name = "FORM", value_enum)]
+    form: Option<Form>,
+    /// Of an archive: do not verify the new directory afterwards
     #[arg(long)]
     no_verify: bool,
+    /// Of accounts: secret key of the importer, an enrolled `importer`
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// Of accounts: only say what would be refused, line by line
+    #[arg(long)]
+    check: bool,
 }
 
-/// Runs it. The new directory is `--dir`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Form {
+    /// An archive
+    Archive,
+    /// Accounts, comma-separated
+    Csv,
+    /// Accounts, JSON lines
+    Jsonl,
+}
+
+/// Runs it.
 pub fn run(global: &Global, args: &ImportArgs, out: &mut Out) -> anyhow::Result<Exit> {
+    let named = args.file.extension().and_then(|ending| ending.to_str());
+    let format = match (args.form, named) {
+        (Some(Form::Csv), _) | (None, Some("csv")) => Format::Csv,
+        (Some(Form::Jsonl), _) | (None, Some("jsonl" | "ndjson")) => Format::JsonLines,
+        _ => return archive(global, args, out),
+    };
+    let accounts = super::import_accounts::Accounts {
+        file: &args.file,
+        format,
+        key: args.key.as_deref(),
+        check: args.check,
+    };
+    super::import_accounts::run(global, &accounts, out)
+}
+
+/// From an archive. The new directory is `--dir`.
+fn archive(global: &Global, args: &ImportArgs, out: &mut Out) -> anyhow::Result<Exit> {
+    if args.key.is_some() || args.check {
+        let stop = Stop::new(Exit::Usage, "`--key` and `--check` are for accounts");
+        return Err(stop.hint("say `--as csv` or `--as jsonl`").into());
+    }
     let dir = global.dir();
     let file =
         File::open(&args.file).with_context(|| format!("opening `{}`", args.file.display()))?;
@@ -49,7 +91,7 @@ pub fn run(global: &Global, args: &ImportArgs, out: &mut Out) -> anyhow::Result<
     let redacted = reader.sealed() == Sealed::Redacted;
     Segments::create(&dir, Options::default())?;
     let (store, _) = Segments::open(&dir, Options::default())?;
-    let imported = super::opening::runtime()?.block_on(archive::import(&mut reader, &store));
+    let imported = super::opening::runtime()?.block_on(archives::import(&mut reader, &store));
     bar.finish_and_clear();
     store.close();
     drop(store);

@@ -43,7 +43,8 @@ enum Command {
         /// Their public key (64 hex digits)
         #[arg(long, value_name = "KEY")]
         public_key: PublicKey,
-        /// Sites where an officer may act (repeat for more)
+        /// Sites where an officer may act; of an immigration officer areas, 0 for the whole country
+        /// (repeat for more)
         #[arg(long = "site", value_name = "SITE")]
         sites: Vec<u32>,
         /// A name, sealed
@@ -233,7 +234,12 @@ fn parse_role(text: &str) -> Result<Role, String> {
     let enrollable = |role: &&Role| {
         !matches!(
             role,
-            Role::Ledger | Role::Citizen | Role::Clock | Role::Guardian | Role::Reader
+            Role::Ledger
+                | Role::Citizen
+                | Role::Clock
+                | Role::Guardian
+                | Role::Representative
+                | Role::Reader
         )
     };
     let roles = Role::ALL.iter().filter(enrollable);

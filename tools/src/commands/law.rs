@@ -180,7 +180,7 @@ fn read(path: &Path) -> anyhow::Result<LawDraft> {
 }
 
 /// A secret key as `keys generate` writes it.
-fn secret(path: &Path) -> anyhow::Result<SigningKey> {
+pub fn secret(path: &Path) -> anyhow::Result<SigningKey> {
     let shown = path.display();
     let text = std::fs::read_to_string(path).with_context(|| format!("reading `{shown}`"))?;
     let mut seed = [0; 32];

@@ -6,6 +6,7 @@ pub mod demo;
 pub mod doctor;
 pub mod export;
 pub mod import;
+pub mod import_accounts;
 pub mod init;
 pub mod keys;
 pub mod law;

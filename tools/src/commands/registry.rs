@@ -7,7 +7,7 @@ use crate::output::{Out, grouped};
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use ledger::open::Options;
-use ledger::registry::{Format, Immigration, ImportReport, Population};
+use ledger::registry::{Format, Immigration, ImportReport, Organisations, Population};
 use ledger::secrets::Keys;
 use serde_json::json;
 use std::fs::File;
@@ -24,7 +24,7 @@ pub struct RegistryArgs {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Import records of people or of foreigners (exit 3: some rows were left out)
+    /// Import records of people, of foreigners or of organisations (exit 3: some rows were left out)
     Import {
         /// CSV with a header, or JSON lines; `-` reads stdin
         #[arg(value_name = "FILE")]
@@ -50,6 +50,8 @@ enum Registry {
     Population,
     /// Foreigners with their passports
     Immigration,
+    /// Organisations with their legal representatives
+    Organisations,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -92,6 +94,7 @@ pub fn run(global: &Global, args: &RegistryArgs, out: &mut Out) -> anyhow::Resul
         match registry {
             Registry::Population => import(&options, format, rows),
             Registry::Immigration => import_foreigners(&options, format, rows),
+            Registry::Organisations => import_organisations(&options, format, rows),
         }
     })?;
     let value = json!({
@@ -138,4 +141,15 @@ fn import_foreigners(
     let randomness = Arc::clone(options.ids.randomness());
     let immigration = Immigration::open(&options.dir.join("registry"), &keys, randomness)?;
     Ok(immigration.import(format, rows)?)
+}
+
+fn import_organisations(
+    options: &Options,
+    format: Format,
+    rows: impl Read,
+) -> anyhow::Result<ImportReport> {
+    let keys = Keys::derive(&options.kek.load()?);
+    let randomness = Arc::clone(options.ids.randomness());
+    let organisations = Organisations::open(&options.dir.join("registry"), &keys, randomness)?;
+    Ok(organisations.import(format, rows)?)
 }

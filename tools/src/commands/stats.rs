@@ -79,6 +79,7 @@ pub fn row(statistics: &Statistics, law: &LawBook) -> Row {
         ("activated", statistics.activated.into()),
         ("app_only", statistics.counts.app_only.into()),
         ("closed", statistics.counts.closed.into()),
+        ("organisations", statistics.counts.organisations.into()),
     ]
 }
 

@@ -20,6 +20,7 @@ fn link() -> Command {
         hash: CHILD,
         consent: true,
         text_version: 1,
+        document: None,
     }
 }
 
@@ -84,6 +85,7 @@ fn the_guards_stand_in_order() {
         hash: CHILD,
         consent: false,
         text_version: 1,
+        document: None,
     };
     s.when(Role::Citizen, &without)
         .refused(G::Consent, C::ConsentRefused, &[]);
@@ -181,6 +183,7 @@ fn open() -> Command {
         person: person(),
         hash: CHILD,
         guardian: GUARDIAN,
+        document: None,
     }
 }
 

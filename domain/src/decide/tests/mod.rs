@@ -9,8 +9,11 @@
 mod activation;
 mod application;
 mod dependants;
+mod foreigners;
 mod holder;
+mod import;
 mod lock_requests;
+mod organisations;
 mod policy;
 mod properties;
 mod registration;
@@ -20,6 +23,7 @@ mod waiting;
 
 use crate::command::{Command, Holder};
 use crate::ids::{CaseId, ChallengeId, Digest, VerifierId};
+use crate::policy::Policy;
 use crate::testing::{Scenario, device, person};
 use crate::vocabulary::{
     Capture, Channel, Database, MatchResult, Modality, OtpPurpose, QuestionId, RegistrationMethod,
@@ -27,6 +31,16 @@ use crate::vocabulary::{
 };
 
 const SECOND: i64 = 1_000_000;
+
+/// The policy of `law/policy-2024-07.toml`: what holds under Decree 69/2024.
+fn decree_69() -> Policy {
+    let (_, text) = crate::law::LATER[0];
+    let draft = crate::law::parse(text).expect("a law file");
+    match draft.content {
+        crate::law::LawContent::Policy(policy) => policy,
+        _ => panic!("not a policy"),
+    }
+}
 
 fn capture() -> Capture {
     Capture {

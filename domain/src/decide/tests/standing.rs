@@ -3,7 +3,7 @@
 use super::*;
 use crate::command::Claim;
 use crate::decide::{may_lock, may_unlock};
-use crate::ids::{LocalDay, Micros};
+use crate::ids::Micros;
 use crate::vocabulary::{
     CloseReason, Guard as G, LockGround, Message, RefusalCode as C, RetentionClass,
 };
@@ -75,12 +75,23 @@ fn death_is_never_lifted_and_nobody_is_told() {
 fn who_may_lock_and_lift_on_which_ground() {
     use LockGround as L;
     use Role as R;
-    let day = LocalDay(19_905);
     let rows: &[(L, &[R], &[R])] = &[
         (
             L::OwnRequest,
-            &[R::Citizen, R::Guardian, R::IntakeOfficer, R::HotlineAgent],
-            &[R::Citizen, R::Guardian, R::IntakeOfficer, R::HotlineAgent],
+            &[
+                R::Citizen,
+                R::Guardian,
+                R::Representative,
+                R::IntakeOfficer,
+                R::HotlineAgent,
+            ],
+            &[
+                R::Citizen,
+                R::Guardian,
+                R::Representative,
+                R::IntakeOfficer,
+                R::HotlineAgent,
+            ],
         ),
         (
             L::TermsBreached,
@@ -129,7 +140,7 @@ fn who_may_lock_and_lift_on_which_ground() {
     for (ground, lockers, lifters) in rows {
         for role in R::ALL {
             assert_eq!(
-                may_lock(*role, *ground, day),
+                may_lock(*role, *ground, &decree_69()),
                 lockers.contains(role),
                 "{role:?} {ground:?}"
             );
@@ -141,9 +152,9 @@ fn who_may_lock_and_lift_on_which_ground() {
         }
     }
     // Decree 59 knew the relying party and not the expired card.
-    let before = LocalDay(19_904);
-    assert!(may_lock(R::EidAuthority, L::RelyingParty, before));
-    assert!(!may_lock(R::Clock, L::CardExpired, before));
+    let before = Policy::default();
+    assert!(may_lock(R::EidAuthority, L::RelyingParty, &before));
+    assert!(!may_lock(R::Clock, L::CardExpired, &before));
 }
 
 #[test]

@@ -273,7 +273,10 @@ impl At<'_> {
         known: &Known,
         keys: &mut Keys,
     ) -> Result<Proof, Box<Finding>> {
-        let citizen = matches!(envelope.actor.role, Role::Citizen | Role::Guardian);
+        let citizen = matches!(
+            envelope.actor.role,
+            Role::Citizen | Role::Guardian | Role::Representative
+        );
         let signed = evidence::verify_stored_with(envelope, |key, message, signature| {
             keys.verify(citizen, key, message, signature)
         })
@@ -310,7 +313,8 @@ impl At<'_> {
             }
             Evidence::None if role == Role::Citizen => Some(Proof::Follows(Follows::First)),
             Evidence::Session(_) => {
-                matches!(role, Role::Citizen | Role::Guardian).then_some(Proof::Other)
+                matches!(role, Role::Citizen | Role::Guardian | Role::Representative)
+                    .then_some(Proof::Other)
             }
             Evidence::Operator => (role == Role::Operator).then_some(Proof::Other),
             Evidence::Carried(event) => Some(Proof::Follows(Follows::Named(event))),
