@@ -24,4 +24,5 @@ mod procedures;
 mod reads;
 mod registries;
 mod signatures;
+mod waiting;
 mod world;

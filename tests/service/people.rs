@@ -229,7 +229,7 @@ async fn what_the_card_registry_reports_locks_and_unlocks() {
 }
 
 /// An activated level-2 account on device 40.
-async fn guardian(world: &World) -> String {
+pub async fn guardian(world: &World) -> String {
     let account = activated(world, NUMBER, PHONE, 40).await;
     let body = json!({
         "person": person(NUMBER, PHONE), "site": 1, "person_present": true,

@@ -41,8 +41,18 @@ pub const START: Micros = Micros(1_709_600_000_000_000);
 /// The reader's bearer token.
 pub const READER: &str = "reader-token-of-the-tests-0123456789";
 
-/// Knows everybody, except numbers that end in 404; has no answer to those that end in 503.
-struct Registry;
+/// Knows everybody, except numbers that end in 404; has no answer to those that end in 503, and none
+/// at all at the desk and about documents while there is a file of that name.
+#[derive(Clone)]
+struct Registry {
+    silent: std::path::PathBuf,
+}
+
+impl Registry {
+    fn is_silent(&self) -> bool {
+        self.silent.exists()
+    }
+}
 
 impl PopulationRegistry for Registry {
     fn confirm<'a>(&'a self, person: &'a Person) -> BoxFuture<'a, RegistryAnswer> {
@@ -77,6 +87,9 @@ impl PopulationRegistry for Registry {
 
 impl CitizenCardRegistry for Registry {
     fn confirm<'a>(&'a self, person: &'a Person) -> BoxFuture<'a, RegistryAnswer> {
+        if self.is_silent() {
+            return CitizenCardRegistry::confirm(&Unreachable, person);
+        }
         PopulationRegistry::confirm(self, person)
     }
 }
@@ -84,10 +97,13 @@ impl CitizenCardRegistry for Registry {
 impl DocumentRegistry for Registry {
     fn check<'a>(
         &'a self,
-        _: &'a str,
-        _: DocumentKind,
-        _: &'a str,
+        personal_id: &'a str,
+        kind: DocumentKind,
+        number: &'a str,
     ) -> BoxFuture<'a, DocumentAnswer> {
+        if self.is_silent() {
+            return Unreachable.check(personal_id, kind, number);
+        }
         Box::pin(async move { DocumentAnswer::Verified { data_as_of: START } })
     }
 }
@@ -479,6 +495,16 @@ impl World {
         known.expect("enrolled").id.to_string()
     }
 
+    /// Whether the registries at the desk and of documents answer.
+    pub fn silence(&self, silent: bool) {
+        let path = self.directory.path().join("silent");
+        if silent {
+            std::fs::write(path, "").unwrap();
+        } else {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+
     /// Days of standing still.
     pub fn pass(&self, seconds: i64) {
         self.clock.advance(seconds * Micros::SECOND);
@@ -513,16 +539,19 @@ pub async fn start(
     )
     .unwrap();
     let signing = key(1);
+    let registry = Arc::new(Registry {
+        silent: directory.join("silent"),
+    });
     Ledger::start(Parts {
         store,
         vault: vault.clone(),
         credentials,
         keys,
-        people: Arc::new(Registry),
-        cards: Arc::new(Registry),
-        immigration: Arc::new(Registry),
-        documents: Arc::new(Registry),
-        organisations: Arc::new(Registry),
+        people: registry.clone(),
+        cards: registry.clone(),
+        immigration: registry.clone(),
+        documents: registry.clone(),
+        organisations: registry,
         messenger: mailbox,
         assembler: Assembler::new(signing, vault, ids),
     })

@@ -7,6 +7,10 @@ use crate::ids::{CaseId, EventId, Micros};
 use crate::vocabulary::{Channel, Guard, Message, NoticeFault, RefusalCode, Role};
 
 /// It left, by this channel.
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "a rule like the others, to whoever routes"
+)]
 pub(super) fn sent(
     judge: &mut Judge<'_, '_>,
     notice: EventId,
@@ -49,6 +53,10 @@ pub(super) fn delivered(
 }
 
 /// A channel was given up. `last`: there is no other to try.
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "a rule like the others, to whoever routes"
+)]
 pub(super) fn failed(
     judge: &mut Judge<'_, '_>,
     notice: EventId,

@@ -1,0 +1,49 @@
+//! Sentences of what the ledger does by itself: notices, and registries it waits for.
+
+use super::Words;
+use domain::event::Event;
+use domain::messages::message_id;
+
+impl Words {
+    pub(super) fn outside(&self, event: &Event) -> Option<String> {
+        match event {
+            Event::NoticeSent(f) => self.say(
+                format!(
+                    "Gửi thông báo {} qua {}",
+                    message_id(f.message),
+                    self.t(&f.channel)
+                ),
+                format!(
+                    "Notice {} sent by {}",
+                    message_id(f.message),
+                    self.t(&f.channel)
+                ),
+            ),
+            Event::NoticeDelivered(f) => self.say(
+                format!("Đã nhận thông báo qua {}", self.t(&f.channel)),
+                format!("Notice received by {}", self.t(&f.channel)),
+            ),
+            Event::NoticeFailed(f) => self.say(
+                format!(
+                    "Không gửi được thông báo qua {}: {}",
+                    self.t(&f.channel),
+                    self.t(&f.fault)
+                ),
+                format!(
+                    "Notice given up by {}: {}",
+                    self.t(&f.channel),
+                    self.t(&f.fault)
+                ),
+            ),
+            Event::RegistryAnswerAwaited(f) => self.say(
+                format!("Chờ {} trả lời", self.t(&f.database)),
+                format!("Waiting for {} to answer", self.t(&f.database)),
+            ),
+            Event::RegistryWaitEnded(f) => self.say(
+                format!("Không còn chờ cơ sở dữ liệu: {}", self.t(&f.end)),
+                format!("No longer waiting for a registry: {}", self.t(&f.end)),
+            ),
+            _ => None,
+        }
+    }
+}
