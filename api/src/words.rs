@@ -3,6 +3,7 @@
 //! Owns the sentences. They say only what stands in the open facts, so nothing personal can appear
 //! in them. JSON output carries the facts themselves; nobody should parse these.
 
+mod outside;
 mod terms;
 
 pub use terms::{Lang, term};
@@ -10,7 +11,6 @@ pub use terms::{Lang, term};
 use crate::time::{Zone, day as show_day, show};
 use domain::envelope::{Actor, Refused};
 use domain::event::Event;
-use domain::messages::message_id;
 use domain::vocabulary::Level;
 
 /// One event as a sentence without a full stop.
@@ -21,6 +21,7 @@ pub fn sentence(event: &Event, lang: Lang, zone: Zone) -> String {
         .or_else(|| words.usage(event))
         .or_else(|| words.sharing(event))
         .or_else(|| words.holders(event))
+        .or_else(|| words.outside(event))
         .or_else(|| words.ledger(event))
         .unwrap_or_else(|| event.name().to_owned())
 }
@@ -420,14 +421,6 @@ impl Words {
                 format!("Người giám hộ đồng ý đến {}", show(f.until, self.zone)),
                 format!("Guardian agreed until {}", show(f.until, self.zone)),
             ),
-            Event::RegistryAnswerAwaited(f) => self.say(
-                format!("Chờ {} trả lời", self.t(&f.database)),
-                format!("Waiting for {} to answer", self.t(&f.database)),
-            ),
-            Event::RegistryWaitEnded(f) => self.say(
-                format!("Không còn chờ cơ sở dữ liệu: {}", self.t(&f.end)),
-                format!("No longer waiting for a registry: {}", self.t(&f.end)),
-            ),
             Event::LockDeadlineMissed(f) => self.say(
                 format!("Quá hạn quyết định khóa, mở khóa ({})", show_day(f.due)),
                 format!("Answer to a lock request overdue (due {})", show_day(f.due)),
@@ -525,34 +518,6 @@ impl Words {
     /// Erasure, claims, principals, the ledger's own streams.
     fn ledger(&self, event: &Event) -> Option<String> {
         match event {
-            Event::NoticeSent(f) => self.say(
-                format!(
-                    "Gửi thông báo {} qua {}",
-                    message_id(f.message),
-                    self.t(&f.channel)
-                ),
-                format!(
-                    "Notice {} sent by {}",
-                    message_id(f.message),
-                    self.t(&f.channel)
-                ),
-            ),
-            Event::NoticeDelivered(f) => self.say(
-                format!("Đã nhận thông báo qua {}", self.t(&f.channel)),
-                format!("Notice received by {}", self.t(&f.channel)),
-            ),
-            Event::NoticeFailed(f) => self.say(
-                format!(
-                    "Không gửi được thông báo qua {}: {}",
-                    self.t(&f.channel),
-                    self.t(&f.fault)
-                ),
-                format!(
-                    "Notice given up by {}: {}",
-                    self.t(&f.channel),
-                    self.t(&f.fault)
-                ),
-            ),
             Event::ErasureApproved(f) => self.say(
                 format!("Chấp thuận xóa dữ liệu ({})", self.t(&f.class)),
                 format!("Erasure approved ({})", self.t(&f.class)),

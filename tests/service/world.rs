@@ -23,7 +23,7 @@ use ledger::memory::Memory;
 use ledger::messenger::Mailbox;
 use ledger::registry::{
     CitizenCardRegistry, DocumentRegistry, Foreigner, ImmigrationRegistry, OrganisationRegistry,
-    OrganisationReply, PopulationRegistry,
+    OrganisationReply, PopulationRegistry, Unreachable,
 };
 use ledger::secrets::{Keys, Secret32};
 use ledger::store::{BoxFuture, EventStore};
