@@ -86,6 +86,7 @@ pub enum SettingsError {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(clippy::struct_field_names, reason = "the names in the file")]
 struct File {
     key_file: Option<PathBuf>,
     mail: Option<MailPart>,

@@ -287,6 +287,7 @@ fn kinds(world: &World, account: &str) -> Vec<String> {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a story reads best whole")]
 fn a_dossier_waits_for_a_registry_that_is_down_through_a_restart_and_goes_on() {
     let peers = Peers::start();
     let mut world = World::new(&peers);

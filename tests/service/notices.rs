@@ -26,7 +26,7 @@ fn sender(world: &World, carriers: Vec<Arc<dyn Carrier>>) -> Sender {
         attempts_max: 3,
         backoff: Backoff {
             first: Duration::from_secs(8),
-            most: Duration::from_secs(60),
+            most: Duration::from_mins(1),
         },
         ..Settings::default()
     };

@@ -85,6 +85,7 @@ async fn serve(app: Router) -> String {
 }
 
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fault of its own")]
 struct GatewayState {
     messages: Vec<(String, String, String, bool)>,
     /// Ids as they came, also those that came before.

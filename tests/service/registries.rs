@@ -49,8 +49,8 @@ async fn confirm(adapter: &HttpRegistry, number: &str) -> RegistryAnswer {
     PopulationRegistry::confirm(adapter, &person(number)).await
 }
 
-fn day(text: &str) -> Option<LocalDay> {
-    Some(CivilDate::try_from(text).unwrap().local_day())
+fn day(text: &str) -> LocalDay {
+    CivilDate::try_from(text).unwrap().local_day()
 }
 
 const CONFIRMED: fn(&RegistryAnswer) -> bool = |answer| {
@@ -151,9 +151,9 @@ async fn foreigners_are_asked_of_the_immigration_database() {
     let known = ImmigrationAnswer::Confirmed {
         area: AreaCode(30288),
         birth_date: anne.birth_date.clone(),
-        document_until: day("2030-05-31"),
+        document_until: Some(day("2030-05-31")),
         residence: ResidenceStatus::Temporary,
-        residence_until: day("2027-01-15"),
+        residence_until: Some(day("2027-01-15")),
         biometrics_held: true,
     };
     assert!(ask("12AB34567").await == known);

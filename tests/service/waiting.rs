@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 fn asker(world: &World) -> Asker {
     let backoff = Backoff {
         first: Duration::from_secs(10),
-        most: Duration::from_secs(60),
+        most: Duration::from_mins(1),
     };
     Asker::new(world.ledger.clone(), world.views.clone(), backoff)
 }

@@ -84,12 +84,11 @@ impl Ways {
         for tries in 1..=CODE_TRIES_MAX {
             match self.carry(&message, &id, &text).await {
                 Ok(Carried::Accepted | Carried::Delivered) => return,
-                Ok(Carried::Failed) | Err(CarryError::Refused) => break,
                 Err(CarryError::Temporary) if tries < CODE_TRIES_MAX => {
                     let random = u64::from_le_bytes(self.ids.array());
                     tokio::time::sleep(CODE_BACKOFF.wait(tries, random)).await;
                 }
-                Err(CarryError::Temporary) => break,
+                Ok(Carried::Failed) | Err(_) => break,
             }
         }
         tracing::warn!(account = %message.account, "a one-time code did not leave");

@@ -100,13 +100,13 @@ pub(super) fn of_relation(answer: &[u8]) -> Option<RelationAnswer> {
     })
 }
 
-/// `None` inside: no last day. `None` outside: not a day.
-fn last_day(text: Option<String>) -> Option<Option<LocalDay>> {
-    let Some(text) = text else {
-        return Some(None);
-    };
-    let day = CivilDate::try_from(text.as_str()).ok()?;
-    Some(Some(day.local_day()))
+/// What was said where a last day is expected, and is no day.
+struct NoDay;
+
+/// A last day, or that there is none.
+fn last_day(text: Option<&str>) -> Result<Option<LocalDay>, NoDay> {
+    let day = text.map(CivilDate::try_from).transpose();
+    Ok(day.map_err(|_| NoDay)?.map(|day| day.local_day()))
 }
 
 pub(super) fn of_foreigner(answer: &[u8]) -> Option<ImmigrationAnswer> {
@@ -126,9 +126,9 @@ pub(super) fn of_foreigner(answer: &[u8]) -> Option<ImmigrationAnswer> {
             ImmigrationAnswer::Confirmed {
                 area: AreaCode(area),
                 birth_date,
-                document_until: last_day(document_until)?,
+                document_until: last_day(document_until.as_deref()).ok()?,
                 residence,
-                residence_until: last_day(residence_until)?,
+                residence_until: last_day(residence_until.as_deref()).ok()?,
                 biometrics_held,
             }
         }
