@@ -11,11 +11,14 @@ use std::io::Write;
 
 /// `idledger init`
 #[derive(Args)]
-pub struct InitArgs {}
+pub struct InitArgs {
+    #[command(flatten)]
+    trial: opening::Trial,
+}
 
 /// Runs it.
-pub fn run(global: &Global, _: &InitArgs, out: &mut Out) -> anyhow::Result<Exit> {
-    let options = opening::options(global);
+pub fn run(global: &Global, args: &InitArgs, out: &mut Out) -> anyhow::Result<Exit> {
+    let options = args.trial.options(global);
     let ledger = super::reading::runtime()?.block_on(ledger::open::init(&options))?;
     let ring = ledger.ring();
     let id = ring.ledger().map(|id| id.to_string()).unwrap_or_default();

@@ -11,6 +11,7 @@ use domain::ids::{Category, Digest, PrincipalId, PublicKey, StreamId};
 use domain::vocabulary::Role;
 use ed25519_dalek::SigningKey;
 use ledger::keyring::KeyRing;
+use ledger::open::Options;
 use ledger::principals::Principals;
 use ledger::wiring::{Randomness, SystemRandomness};
 use serde_json::{Value, json};
@@ -50,6 +51,8 @@ enum Command {
         /// A name, sealed
         #[arg(long)]
         name: Option<String>,
+        #[command(flatten)]
+        trial: opening::Trial,
     },
     /// End somebody's right to act, from now on
     Revoke {
@@ -75,13 +78,16 @@ pub fn run(global: &Global, args: &KeysArgs, out: &mut Out) -> anyhow::Result<Ex
             public_key,
             sites,
             name,
+            trial,
         } => {
             let who = Enrolment {
                 role: *role,
                 key: Some(*public_key),
                 token: None,
+                sites: sites.clone(),
+                name: name.clone(),
             };
-            enrol(global, out, &who, sites, name.as_ref())
+            enrol(global, out, &who, &trial.options(global))
         }
         Command::Revoke { principal } => opening::runtime()?.block_on(async {
             let ledger = opening::open(global).await?;
@@ -99,8 +105,10 @@ pub fn run(global: &Global, args: &KeysArgs, out: &mut Out) -> anyhow::Result<Ex
                 role: Role::Reader,
                 key: None,
                 token: Some((token, digest)),
+                sites: Vec::new(),
+                name: name.clone(),
             };
-            enrol(global, out, &who, &[], name.as_ref())
+            enrol(global, out, &who, &opening::options(global))
         }
     }
 }
@@ -194,21 +202,22 @@ struct Enrolment {
     role: Role,
     key: Option<PublicKey>,
     token: Option<(String, Digest)>,
+    sites: Vec<u32>,
+    name: Option<String>,
 }
 
 fn enrol(
     global: &Global,
     out: &mut Out,
     who: &Enrolment,
-    sites: &[u32],
-    name: Option<&String>,
+    options: &Options,
 ) -> anyhow::Result<Exit> {
     opening::runtime()?.block_on(async {
-        let ledger = opening::open(global).await?;
+        let ledger = opening::open_with(global, options).await?;
         let digest = who.token.as_ref().map(|(_, digest)| *digest);
-        let sites = sites.to_vec();
+        let (sites, name) = (who.sites.clone(), who.name.clone());
         let principal = ledger
-            .enrol(who.role, who.key, digest, sites, name.cloned())
+            .enrol(who.role, who.key, digest, sites, name)
             .await
             .context("enrolling")?;
         let token = who.token.as_ref().map(|(token, _)| token.as_str());

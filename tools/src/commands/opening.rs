@@ -3,10 +3,14 @@
 use crate::cli::Global;
 use crate::interrupt;
 use anyhow::Context;
+use clap::Args;
+use domain::ids::Micros;
 use ledger::ledger::Ledger;
 use ledger::open::{Options, open as open_ledger};
 use ledger::secrets::KeySource;
 use ledger::segments::OpenReport;
+use ledger::wiring::{Ids, ManualClock, SystemRandomness};
+use std::sync::Arc;
 
 /// Value of the signing key itself; wins over any file.
 const SIGNING_KEY: &str = "LEDGER_SIGNING_KEY";
@@ -28,6 +32,33 @@ pub fn options(global: &Global) -> Options {
     options
 }
 
+/// The time at which a ledger is made and its staff enrolled, for trials: a server whose time is simulated
+/// knows nobody who was enrolled later than its own time.
+#[derive(Args)]
+pub struct Trial {
+    /// Work at this time (seconds since 1970): for trials
+    #[arg(
+        long,
+        hide = true,
+        value_name = "SECONDS",
+        value_parser = clap::value_parser!(i64).range(0..=4_102_444_800)
+    )]
+    simulate_clock: Option<i64>,
+}
+
+impl Trial {
+    /// [`options`] with that time, if one is given; and says so, as a server does.
+    pub fn options(&self, global: &Global) -> Options {
+        let mut options = options(global);
+        if let Some(seconds) = self.simulate_clock {
+            let clock = Arc::new(ManualClock::new(Micros(seconds * Micros::SECOND)));
+            options.ids = Arc::new(Ids::new(clock, Arc::new(SystemRandomness::new())));
+            eprintln!("warning: the time is simulated, and events are signed with it");
+        }
+        options
+    }
+}
+
 /// A runtime for servers and the demo: as many threads as cores.
 pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
@@ -38,8 +69,13 @@ pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 
 /// Opens it and says on stderr what was found, where that is worth saying.
 pub async fn open(global: &Global) -> anyhow::Result<Ledger> {
+    open_with(global, &options(global)).await
+}
+
+/// The same with other options than the usual.
+pub async fn open_with(global: &Global, options: &Options) -> anyhow::Result<Ledger> {
     interrupt::check()?;
-    let (ledger, report) = open_ledger(&options(global)).await?;
+    let (ledger, report) = open_ledger(options).await?;
     if !global.quiet {
         tell(&report);
     }
