@@ -300,11 +300,7 @@ async fn commands_without_the_right_proof_write_nothing() {
         .await
         .problem("TOKEN_INVALID");
     world
-        .post_signed(&world.officer, &decision, approve.clone())
-        .await
-        .problem("ACCESS_DENIED");
-    world
-        .post_signed(&key(99), &decision, approve)
+        .post_signed(&key(99), &decision, approve.clone())
         .await
         .problem("KEY_UNKNOWN");
     let lock = json!({ "ground": "own_request" });
@@ -328,6 +324,20 @@ async fn commands_without_the_right_proof_write_nothing() {
         .await
         .problem("SESSION_EXPIRED");
     assert_eq!(world.length().await, before, "nothing is written");
+    // Somebody enrolled, in another role: the account is known and so are they, and that is on record.
+    let refused = world.post_signed(&world.officer, &decision, approve).await;
+    let refused = refused.problem("ACCESS_DENIED");
+    assert_eq!(refused.text("guard"), "role_allowed");
+    assert_eq!(refused.json()["position"], before);
+    let event = world.get(&format!("/v1/events/{before}")).await.ok().json();
+    assert_eq!(event["kind"], "CommandRejected");
+    assert_eq!(event["facts"]["command"], "decide_application");
+    assert_eq!(event["actor"]["principal"], world.principal(&world.officer));
+    // Of an account that is not there they learn nothing.
+    let nowhere = format!("/v1/accounts/{0}/cases/{0}/decision", "7".repeat(32));
+    let refused = world.post_signed(&world.officer, &nowhere, json!({ "approve": true }));
+    assert!(refused.await.problem("ACCESS_DENIED").json()["position"].is_null());
+    assert_eq!(world.length().await, before + 1);
 }
 
 #[tokio::test]

@@ -230,6 +230,11 @@ impl Caller {
         }))
     }
 
+    /// Whether they are enrolled in a role to which the rules give no such command.
+    pub fn is_of_another_role(&self, command: CommandKind) -> bool {
+        matches!(self, Self::Principal { role, .. } if !domain::decide::roles(command).contains(role))
+    }
+
     /// 401 or 403 unless they may read this, of this account.
     pub fn may_read(
         &self,

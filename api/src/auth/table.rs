@@ -1,7 +1,8 @@
 //! Who may ask for what: the whole table, in one place.
 //!
 //! Only the coarse question is answered here, whether a caller of this sort may use the route at all;
-//! whoever may not is told 403 and nothing is recorded. Whether *this* caller may, now, for this
+//! whoever may not is told 403. Nothing is recorded of it, unless somebody enrolled asks of an account what
+//! the rules give to other roles (spec, decision 10). Whether *this* caller may, now, for this
 //! account (sites, grounds, step-up, levels) is a rule of the domain, and its refusal is an event.
 
 use domain::vocabulary::{CommandKind, Role};

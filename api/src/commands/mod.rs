@@ -127,9 +127,15 @@ pub async fn carry_out(
     }
     let mut secrets = secrets::collect(call, signed, order.secrets, order.need)?;
     let command = command(&caller, &mut secrets)?;
-    caller.may_ask(command.kind())?;
-    check_session(&caller, order.account)?;
     let kind = command.kind();
+    let allowed = caller.may_ask(kind);
+    // Somebody enrolled who asks of an account what is no business of their role is turned down by the rules as
+    // well, and so on record (spec, decision 10). Everybody else is turned away here.
+    let on_record = matches!(order.target, Target::Account(_)) && caller.is_of_another_role(kind);
+    if !on_record {
+        allowed.clone()?;
+    }
+    check_session(&caller, order.account)?;
     let ids = Ids::of(api, call, &caller);
     let submission = Submission {
         command,
@@ -144,10 +150,18 @@ pub async fn carry_out(
     };
     let outcome = submit(api, &ids, submission).await.map_err(|problem| {
         api.metrics().command(kind, "failed");
-        neutral_if_unknown(problem, order.neutral)
+        // Whoever may not ask is not told what else stands in the way.
+        allowed
+            .clone()
+            .err()
+            .unwrap_or_else(|| neutral_if_unknown(problem, order.neutral))
     })?;
     api.metrics().command(kind, receipt::outcome_name(&outcome));
     match outcome.refused {
+        Some(refused) if allowed.is_err() => Err(Problem {
+            code: Code::AccessDenied,
+            ..refusal(&outcome, refused, None)
+        }),
         Some(refused) => Err(refusal(&outcome, refused, order.neutral)),
         None => receipt::respond(api, call, &outcome).await,
     }

@@ -8,8 +8,8 @@ use super::{ATTEMPTS_MAX, LedgerError, append_surely, claims, shared};
 use crate::ledger::Ledger;
 use crate::store::{AppendError, Expected, StoredRecord};
 use crate::vault::KeyState;
-use domain::command::{Command, Decision, NewEvent};
-use domain::decide::needs;
+use domain::command::{Command, Decision, Needs, NewEvent};
+use domain::decide::{needs, roles};
 use domain::event::Event;
 use domain::ids::Category;
 use domain::ids::{AccountId, CorrelationId, Digest, EventId, Revision, Signature, StreamId};
@@ -271,7 +271,13 @@ impl Job<'_> {
             self.first_event = ledger.assembler().ids().event_id();
         }
         self.match_phone(loaded);
-        let needs = needs(&loaded.account, &self.command);
+        // For whoever may not ask nothing is looked up.
+        let may_ask = roles(self.command.kind()).contains(&self.submission.actor.role);
+        let needs = if may_ask {
+            needs(&loaded.account, &self.command)
+        } else {
+            Needs::default()
+        };
         let streams = claims_of(ledger, &needs, &self.command, loaded);
         let all: Vec<_> = streams.iter().map(|(_, stream)| *stream).collect();
         let _claims = ledger.claim_locks().lock(&all).await;
