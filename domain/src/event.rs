@@ -1006,4 +1006,12 @@ events! {
         /// The document it was taken from.
         source: String,
     }
+
+    // ---- Service 5 of level 1 (letter S004) ------------------------------------------------------------
+    /// A registry had something to tell the holder that this service carries: a card that expires, a
+    /// birthday, a procedure that was settled.
+    200 ServiceNoticeGiven {
+        /// What.
+        message: Message,
+    }
 }

@@ -36,6 +36,7 @@ pub const fn told(event: &Event) -> Option<Told> {
         },
         Event::LockGroundRemoved(_) => (Message::LockChanged, None),
         Event::LockRequestRefused(_) => (Message::LockRequestRefused, None),
+        Event::ServiceNoticeGiven(facts) => (facts.message, None),
         _ => return None,
     };
     Some(Told {

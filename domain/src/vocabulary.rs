@@ -930,6 +930,12 @@ list! {
         LockRemains,
         /// A request to lock or unlock was refused.
         LockRequestRefused,
+        /// cảnh báo hết hạn thẻ CCCD gắn chip (service 5)
+        CardExpiry,
+        /// Thông báo sinh nhật (service 5)
+        Birthday,
+        /// thông báo giải quyết thủ tục liên thông (service 5)
+        LinkedProcedure,
     }
     /// How data are shared (P10, letter S004 service 7).
     ShareMode {
@@ -1023,6 +1029,12 @@ list! {
         OrganisationDissolved,
         /// The organisation works again.
         OrganisationRestored,
+        /// The card will expire soon: the holder is warned.
+        CardExpiresSoon,
+        /// It is the holder's birthday.
+        Birthday,
+        /// A linked administrative procedure of the holder was settled.
+        ProcedureSettled,
     }
     /// What a guardian is to a dependant, as the registry says.
     Relation {

@@ -378,6 +378,16 @@ async fn a_child_has_an_account_of_their_own_where_policy_lets_them() {
     world.settle().await;
     let state = world.get(&at).await.ok().json();
     assert_eq!(state["state"]["guardian"]["account"], account);
+    // Taken out of the guardian's account, the child is no longer theirs to act for.
+    let state = world.get(&format!("/v1/accounts/{account}")).await.ok();
+    let state = state.json();
+    let child = state["state"]["dependants"][0]["id"].as_str().unwrap();
+    let unlink = format!("{path}/{child}/unlink");
+    world.post_signed(&own, &unlink, json!({})).await.recorded();
+    world
+        .post_signed(&own, &format!("{at}/guardian-consents"), json!({}))
+        .await
+        .problem("NOT_GUARDIAN");
 }
 
 /// The embedded registry: relations by import, in both forms.

@@ -39,7 +39,8 @@ bodies! {
     StatusReportBody {
         /// `card_revoked`, `card_held`, `card_returned`, `card_issued`, `died`,
         /// `travel_document_issued`, `residence_granted`, `residence_ended`,
-        /// `organisation_dissolved` or `organisation_restored`.
+        /// `organisation_dissolved` or `organisation_restored`; `card_expires_soon`, `birthday` and
+        /// `procedure_settled` only tell the holder.
         #[schema(value_type = String)]
         status: Status,
         /// The last day of what was issued or granted, `YYYY-MM-DD`.

@@ -7,6 +7,10 @@ use domain::messages::message_id;
 impl Words {
     pub(super) fn outside(&self, event: &Event) -> Option<String> {
         match event {
+            Event::ServiceNoticeGiven(f) => self.say(
+                format!("Thông báo cho công dân ({})", message_id(f.message)),
+                format!("Something to tell the holder ({})", message_id(f.message)),
+            ),
             Event::NoticeSent(f) => self.say(
                 format!(
                     "Gửi thông báo {} qua {}",

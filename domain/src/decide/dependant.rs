@@ -282,8 +282,11 @@ pub(super) fn guardian_acts(judge: &mut Judge<'_, '_>) -> Verdict {
         .account
         .guardian_on(today)
         .is_some_and(|known| known.account.0 == judge.context.actor.principal.0);
-    judge.guard(Guard::IsGuardian, own, RefusalCode::NotGuardian)?;
-    let may_act = judge.context.guardian.is_some_and(|facts| facts.may_act);
+    // Taken out of the guardian's account, the dependant is no longer theirs to act for.
+    let facts = judge.context.guardian;
+    let linked = facts.is_some_and(|facts| facts.dependant.is_some());
+    judge.guard(Guard::IsGuardian, own && linked, RefusalCode::NotGuardian)?;
+    let may_act = facts.is_some_and(|facts| facts.may_act);
     judge.guard(Guard::GuardianEntitled, may_act, RefusalCode::LevelTooLow)
 }
 

@@ -138,16 +138,18 @@ fn begin(judge: &mut Judge<'_, '_>, person: Option<&Person>, intake: Intake) -> 
     let holder = judge.context.personal_id_holder;
     judge.take(Claim::PersonalId, holder);
     if !person.phone.is_empty() {
-        take_phone(judge);
+        take_phone(judge, person);
     }
     Ok(())
 }
 
-/// The number goes to the account, and the one of an earlier, unfinished attempt becomes free.
-fn take_phone(judge: &mut Judge<'_, '_>) {
+/// The number goes to the account, and another one of an earlier, unfinished attempt becomes free. The same
+/// one declared before, and never proved, is not given up again.
+fn take_phone(judge: &mut Judge<'_, '_>, person: &Person) {
     let holder = judge.context.phone_holder;
     judge.take(Claim::Phone, holder);
-    if holder != Holder::Own
+    let known = judge.context.person;
+    if known.is_none_or(|known| known.phone != person.phone)
         && let Some(old) = judge.context.phone_hash
     {
         judge.release(Claim::PhoneHash(old));

@@ -126,7 +126,7 @@ pub(super) fn grant(
 }
 
 /// Ids of the services the account may use now, by the catalogue in force.
-fn granted(judge: &mut Judge<'_, '_>) -> Vec<String> {
+pub(super) fn granted(judge: &mut Judge<'_, '_>) -> Vec<String> {
     let (account, now) = (judge.account, judge.context.now);
     let Some(catalogue) = judge.catalogue() else {
         return Vec::new();

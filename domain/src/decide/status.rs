@@ -3,9 +3,13 @@
 
 use super::judge::{Judge, Verdict};
 use super::lock::{exists, in_force, lift, own_list, present, set};
-use crate::event::ValidityRecorded;
+use super::share::granted;
+use crate::event::{ServiceNoticeGiven, ValidityRecorded};
 use crate::ids::LocalDay;
-use crate::vocabulary::{Guard, LockGround, RefusalCode, Status, Validity};
+use crate::vocabulary::{Guard, LockGround, Message, RefusalCode, Status, Validity};
+
+/// The service that carries notices (letter S004, service 5).
+const NOTICES: &str = "procedure_and_card_notifications";
 
 /// The ground that a last day becomes when it passed.
 pub const fn ground_of(of: Validity) -> LockGround {
@@ -48,7 +52,21 @@ pub(super) fn report(
             present(judge, LockGround::OrganisationDissolved)?;
             lift(judge, &[LockGround::OrganisationDissolved])
         }
+        Status::CardExpiresSoon => tell(judge, Message::CardExpiry),
+        Status::Birthday => tell(judge, Message::Birthday),
+        Status::ProcedureSettled => tell(judge, Message::LinkedProcedure),
     }
+}
+
+/// Service 5 of level 1 carries it, so it is told to whoever is entitled to that.
+fn tell(judge: &mut Judge<'_, '_>, message: Message) -> Verdict {
+    let active = judge.account.is_activated();
+    judge.guard(Guard::Activated, active, RefusalCode::NotActivated)?;
+    judge.unlocked()?;
+    let entitled = granted(judge).iter().any(|service| service == NOTICES);
+    judge.guard(Guard::LevelSufficient, entitled, RefusalCode::LevelTooLow)?;
+    judge.record(ServiceNoticeGiven { message });
+    Ok(())
 }
 
 /// A new last day, which has not passed; with it end the grounds that the old one was.

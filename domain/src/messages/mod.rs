@@ -57,6 +57,9 @@ pub const fn message_id(message: Message) -> &'static str {
         Message::LockChanged => "MSG_LOCK_CHANGED",
         Message::LockRemains => "MSG_LOCK_REMAINS",
         Message::LockRequestRefused => "MSG_LOCK_REQUEST_REFUSED",
+        Message::CardExpiry => "MSG_CARD_EXPIRY",
+        Message::Birthday => "MSG_BIRTHDAY",
+        Message::LinkedProcedure => "MSG_LINKED_PROCEDURE",
     }
 }
 
@@ -128,6 +131,15 @@ pub fn message_text(message: Message, lang: Lang) -> &'static str {
         Message::LockRequestRefused => (
             "Yêu cầu khóa, mở khóa tài khoản định danh điện tử đã bị từ chối bằng văn bản có nêu lý do",
             "A request to lock or unlock your electronic identification account was refused in writing, with its reasons",
+        ),
+        Message::CardExpiry => (
+            "Thẻ căn cước công dân gắn chíp của bạn sắp hết hạn, đề nghị làm thủ tục cấp đổi",
+            "Your chip card will expire soon: please have it exchanged",
+        ),
+        Message::Birthday => ("Chúc mừng sinh nhật bạn", "Happy birthday"),
+        Message::LinkedProcedure => (
+            "Đã có kết quả giải quyết thủ tục hành chính liên thông của bạn",
+            "The result of your linked administrative procedure is there",
         ),
     };
     lang.pick(vi, en)

@@ -254,6 +254,17 @@ fn the_guardian_applies_for_the_child_and_nobody_else_does() {
     };
     s.when(Role::Guardian, &chip);
     assert!(s.account.open_case().is_some());
+    // Taken out of the guardian's account, the child is nobody's to act for.
+    let mut taken_out = s.clone();
+    taken_out.world.guardian = Some(crate::command::GuardianFacts {
+        may_act: true,
+        dependant: None,
+    });
+    taken_out
+        .when(Role::Guardian, &Command::GiveConsent)
+        .refused(G::IsGuardian, C::NotGuardian, &[]);
+    s.when(Role::Guardian, &Command::GiveConsent)
+        .accepted(&["GuardianConsentGiven"]);
     // At fourteen they are on their own.
     s.later(2600 * Micros::DAY);
     let lock = Command::LockAccount {

@@ -171,11 +171,23 @@ fn an_unfinished_registration_blocks_nobody_and_an_intake_is_not_replaced() {
     // At the desk the officer's data take its place, and its code is void.
     s.later(60 * SECOND);
     let old = challenge(&s, OtpPurpose::Registration);
-    assert_eq!(
-        s.when(Role::IntakeOfficer, &intake(false))
-            .decision
-            .refused(),
-        None
+    // Another number than was declared before is taken, and that one given up…
+    let mut elsewhere = s.clone();
+    if let Some(person) = &mut elsewhere.world.person {
+        person.phone = "+84912345679".into();
+    }
+    let desk = elsewhere.when(Role::IntakeOfficer, &intake(false)).decision;
+    let given_up = |decision: &crate::command::Decision| {
+        decision.claims.iter().filter(|change| !change.take).count()
+    };
+    assert_eq!((desk.refused(), given_up(&desk)), (None, 1));
+    // …and the same one is only taken.
+    let desk = s.when(Role::IntakeOfficer, &intake(false)).decision;
+    assert_eq!((desk.refused(), given_up(&desk)), (None, 0));
+    assert!(
+        desk.claims
+            .iter()
+            .any(|change| change.claim == Claim::Phone && change.take)
     );
     s.when(
         Role::Citizen,

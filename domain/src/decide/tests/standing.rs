@@ -5,7 +5,7 @@ use crate::command::Claim;
 use crate::decide::{may_lock, may_unlock};
 use crate::ids::Micros;
 use crate::vocabulary::{
-    CloseReason, Guard as G, LockGround, Message, RefusalCode as C, RetentionClass,
+    CloseReason, Guard as G, LockGround, Message, RefusalCode as C, RetentionClass, Status,
 };
 
 fn lock(ground: LockGround) -> Command {
@@ -55,6 +55,34 @@ fn a_lock_is_a_set_of_grounds() {
     Scenario::new()
         .when(Role::RegistryAdapter, &lock(LockGround::CardRevoked))
         .refused(G::AccountMatch, C::AccountNotFound, &[]);
+}
+
+#[test]
+fn notices_of_service_5_are_for_whoever_is_entitled_to_it() {
+    let report = |status| Command::ReportStatus {
+        status,
+        until: None,
+    };
+    let soon = report(Status::CardExpiresSoon);
+    let mut s = level1();
+    s.when(Role::RegistryAdapter, &soon)
+        .refused(G::Activated, C::NotActivated, &[]);
+    s = activate(s);
+    for (status, message) in [
+        (Status::CardExpiresSoon, Message::CardExpiry),
+        (Status::Birthday, Message::Birthday),
+        (Status::ProcedureSettled, Message::LinkedProcedure),
+    ] {
+        let then = s.when(Role::RegistryAdapter, &report(status));
+        let then = then.accepted(&["ServiceNoticeGiven"]);
+        let told = crate::notice::told(&then.decision.events[0].event).unwrap();
+        assert_eq!(told.message, message);
+    }
+    s.when(Role::EidAuthority, &soon)
+        .refused(G::RoleAllowed, C::RoleNotAllowed, &[]);
+    s.when(Role::Citizen, &lock(LockGround::OwnRequest));
+    s.when(Role::RegistryAdapter, &soon)
+        .refused(G::Unlocked, C::Locked, &[]);
 }
 
 #[test]
