@@ -14,4 +14,5 @@ mod fuzz;
 mod hostile;
 mod oracle;
 mod python;
+mod requirements;
 mod vectors;

@@ -15,6 +15,7 @@ mod deadlines;
 mod golden;
 mod holders;
 mod idempotency;
+mod invariants;
 mod law;
 mod live;
 mod notices;
