@@ -758,6 +758,7 @@ impl Town {
         let link = Command::LinkDependant {
             person: person.clone(),
             hash,
+            document: None,
             consent: true,
             text_version: 1,
         };
@@ -765,6 +766,7 @@ impl Town {
         let open = Command::OpenDependantAccount {
             person,
             hash,
+            document: None,
             guardian,
         };
         let by = By::Guardian(guardian, device);
