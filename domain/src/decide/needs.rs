@@ -184,7 +184,9 @@ pub fn needs(account: &Account, command: &Command) -> Needs {
             person: true,
             biometrics: account
                 .case(*case)
-                .filter(|dossier| !dossier.with_card_issue)
+                .filter(|dossier| {
+                    !dossier.with_card_issue && matches!(account.holder, HolderKind::Citizen)
+                })
                 .map(|dossier| (dossier.id, None)),
             ..none
         },
