@@ -108,7 +108,8 @@ impl DocumentRegistry for Registry {
     }
 }
 
-/// Foreigners whose number ends in `R` have no residence card; everybody's biometrics are held.
+/// Foreigners whose number ends in `R` have no residence card, and a document without a last day;
+/// everybody's biometrics are held.
 impl ImmigrationRegistry for Registry {
     fn confirm<'a>(&'a self, foreigner: Foreigner<'a>) -> BoxFuture<'a, ImmigrationAnswer> {
         Box::pin(async move {
@@ -121,7 +122,7 @@ impl ImmigrationRegistry for Registry {
             ImmigrationAnswer::Confirmed {
                 area: AreaCode(30288),
                 birth_date: person.birth_date.clone(),
-                document_until: Some(LocalDay(day + 30)),
+                document_until: stays.then_some(LocalDay(day + 30)),
                 residence: if stays {
                     ResidenceStatus::Temporary
                 } else {
