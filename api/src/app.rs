@@ -7,7 +7,7 @@ use crate::commands::{
 use crate::openapi;
 use crate::queries::{
     account, event, feed, law, ledger, notices, operations, organisation as organisation_read,
-    personal, sharing,
+    personal, report, sharing,
 };
 use crate::state::Api;
 use crate::telemetry;
@@ -99,6 +99,8 @@ fn contract() -> OpenApiRouter<Api> {
         .routes(routes!(feed::feed))
         .routes(routes!(event::get))
         .routes(routes!(ledger::statistics))
+        .routes(routes!(report::quality))
+        .routes(routes!(report::monthly))
         .routes(routes!(ledger::projections))
         .routes(routes!(ledger::lookup))
         .routes(routes!(ledger::keys))

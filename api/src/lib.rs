@@ -17,6 +17,7 @@ pub mod limits;
 pub mod openapi;
 pub mod problem;
 pub mod queries;
+pub mod reports;
 pub mod sessions;
 pub mod signature;
 pub mod state;

@@ -143,6 +143,20 @@ impl Words {
                 format!("Đọc chíp thẻ CCCD ({})", self.t(&f.evidence.strength)),
                 format!("Chip card read ({})", self.t(&f.evidence.strength)),
             ),
+            Event::ChipVerified(f) if f.proof.is_good() => self.say(
+                "Chíp thẻ CCCD đã được xác thực (xác thực thụ động)",
+                "Chip card verified (passive authentication)",
+            ),
+            Event::ChipVerified(f) => {
+                let faults = |lang| {
+                    let words: Vec<_> = f.proof.faults.iter().map(|one| term(one, lang)).collect();
+                    words.join(", ")
+                };
+                self.say(
+                    format!("Chíp thẻ CCCD không đạt: {}", faults(Lang::Vi)),
+                    format!("Chip read not good: {}", faults(Lang::En)),
+                )
+            }
             Event::QrEvidenceRecorded(_) => self.say("Quét mã QR thẻ CCCD", "Card QR scanned"),
             Event::PortraitCaptured(f) => self.say(
                 format!("Chụp ảnh chân dung (chất lượng {})", f.capture.quality),
@@ -553,6 +567,13 @@ impl Words {
             Event::LedgerKeyAdded(f) => self.say(
                 format!("Thêm khóa sổ cái {}", f.key.id()),
                 format!("Ledger key {} added", f.key.id()),
+            ),
+            Event::ChipTrustListLoaded(f) => self.say(
+                format!(
+                    "Nạp danh sách {} chứng thư gốc để xác thực chíp",
+                    f.authorities
+                ),
+                format!("Trust list of {} chip authorities loaded", f.authorities),
             ),
             Event::LedgerKeyRetired(f) => self.say(
                 format!("Ngừng dùng khóa sổ cái {}", f.key.id()),

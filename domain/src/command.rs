@@ -12,9 +12,9 @@ use crate::ids::{
     LookupHash, Micros, PrincipalId, PublicKey, RequestId, ShareId, VerifierId,
 };
 use crate::law::Edition;
-use crate::personal::{Organisation, Person, Personal, TravelDocument};
+use crate::personal::{GroupHash, Organisation, Person, Personal, TravelDocument};
 use crate::vocabulary::{
-    Capture, Channel, ChipEvidence, CloseReason, CommandKind, Database, DependantKind,
+    Capture, Channel, ChipEvidence, ChipProof, CloseReason, CommandKind, Database, DependantKind,
     DocumentKind, LawKind, Level, LinkOutcome, LockAction, LockGround, LockRefusal, MatchResult,
     Message, Modality, NoticeFault, OtpPurpose, QuestionId, RefusalReason, RegistrationMethod,
     RegistryOutcome, Relation, ResidenceStatus, RetentionClass, ShareField, ShareMode, Status,
@@ -374,6 +374,15 @@ pub enum DocumentAnswer {
     Not(LinkOutcome),
 }
 
+/// What the verifier says of the chip read that came with a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChipAnswer {
+    /// What was read and what it proves.
+    pub proof: ChipProof,
+    /// Hashes of the data groups, to be sealed.
+    pub groups: Vec<GroupHash>,
+}
+
 /// The population registry's answer to "is this person's guardian that person?".
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs, reason = "a variant's text says what its fields are")]
@@ -485,6 +494,8 @@ pub struct Context<'a> {
     pub organisation: Option<OrganisationAnswer>,
     /// The legal representative whom the command names, or who acts.
     pub representative: Option<RepresentativeFacts>,
+    /// What the verifier says of a chip read, where one came with the command.
+    pub chip: Option<ChipAnswer>,
 }
 
 /// Whose phone number's holder is looked up.

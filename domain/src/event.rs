@@ -11,12 +11,12 @@ use crate::ids::{
     LocalDay, Micros, PrincipalId, PublicKey, RequestId, ShareId, StreamId, VerifierId,
 };
 use crate::vocabulary::{
-    Awaited, Capture, Channel, ChipEvidence, ClaimEnd, CloseReason, CommandKind, Database,
-    DependantEnd, DependantKind, DocumentKind, EvidenceStrength, Guard, KeyPurpose, LawKind, Level,
-    LinkOutcome, LockAction, LockGround, LockRefusal, LoginOutcome, MatchResult, Message, Modality,
-    NoticeFault, OtpPurpose, QuestionId, RefusalCode, RefusalReason, RegistrationMethod,
-    RegistryOutcome, Relation, RetentionClass, Role, ShareField, ShareMode, StepUpMethod,
-    TravelDocumentKind, UnbindReason, Validity, WaitEnd, WithdrawReason,
+    Awaited, Capture, Channel, ChipEvidence, ChipProof, ClaimEnd, CloseReason, CommandKind,
+    Database, DependantEnd, DependantKind, DocumentKind, EvidenceStrength, Guard, KeyPurpose,
+    LawKind, Level, LinkOutcome, LockAction, LockGround, LockRefusal, LoginOutcome, MatchResult,
+    Message, Modality, NoticeFault, OtpPurpose, QuestionId, RefusalCode, RefusalReason,
+    RegistrationMethod, RegistryOutcome, Relation, RetentionClass, Role, ShareField, ShareMode,
+    StepUpMethod, TravelDocumentKind, UnbindReason, Validity, WaitEnd, WithdrawReason,
 };
 use serde::{Deserialize, Serialize};
 use wincode::{SchemaRead, SchemaWrite};
@@ -1005,6 +1005,23 @@ events! {
         level: Level,
         /// The document it was taken from.
         source: String,
+    }
+
+    // ---- Chip reads and their trust list ------------------------------------------------------------
+    /// A chip read was verified: passive authentication (ICAO 9303 part 11). Recorded whatever came of
+    /// it. Sealed: `ChipHashes`.
+    195 ChipVerified {
+        /// The dossier; none where the read was not good enough for one.
+        case: Option<CaseId>,
+        /// What was read and what it proves.
+        proof: ChipProof,
+    }
+    /// In the ledger's own stream: chip reads are verified against this list of authorities from now on.
+    196 ChipTrustListLoaded {
+        /// SHA-256 of the list's file.
+        digest: Digest,
+        /// Number of authorities in it.
+        authorities: u32,
     }
 
     // ---- Service 5 of level 1 (letter S004) ------------------------------------------------------------

@@ -69,6 +69,17 @@ pub struct Organisation {
     pub email: String,
 }
 
+/// The hash of one data group of a chip (ICAO 9303 part 10), as it was read and found signed.
+#[derive(
+    Clone, PartialEq, Eq, SchemaRead, SchemaWrite, Serialize, Deserialize, Zeroize, ZeroizeOnDrop,
+)]
+pub struct GroupHash {
+    /// 1 to 16.
+    pub number: u8,
+    /// SHA-256, SHA-384 or SHA-512, by its length.
+    pub hash: Vec<u8>,
+}
+
 /// One sealed part. Order is format.
 #[derive(
     Clone, PartialEq, Eq, SchemaRead, SchemaWrite, Serialize, Deserialize, Zeroize, ZeroizeOnDrop,
@@ -99,6 +110,8 @@ pub enum Personal {
     TravelDocument(TravelDocument),
     /// An organisation.
     Organisation(Organisation),
+    /// Hashes of the data groups read from a chip.
+    ChipHashes(Vec<GroupHash>),
 }
 
 impl core::fmt::Debug for Person {
@@ -116,6 +129,12 @@ impl core::fmt::Debug for TravelDocument {
 impl core::fmt::Debug for Organisation {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("Organisation(sealed)")
+    }
+}
+
+impl core::fmt::Debug for GroupHash {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("GroupHash(sealed)")
     }
 }
 

@@ -3,7 +3,7 @@
 //! default is what holds before the first version.
 
 use crate::law::LawFault;
-use crate::vocabulary::Level;
+use crate::vocabulary::{EvidenceStrength, Level};
 use serde::{Deserialize, Serialize};
 use wincode::{SchemaRead, SchemaWrite};
 
@@ -122,6 +122,11 @@ pub struct Policy {
     pub decide_organisation_working_days: u8,
     /// Calendar days to decide it where they are not.
     pub decide_organisation_unknown_days: u8,
+    /// The weakest card evidence that level 1 takes: `qr_unsigned` or `chip_passive_auth`. What a
+    /// device says of a chip is no more than a QR; what this ledger verified is.
+    pub level_1_evidence_min: EvidenceStrength,
+    /// Days after which a linked document's data count as stale in the data-quality report.
+    pub document_stale_days: u16,
 }
 
 impl Default for Policy {
@@ -159,6 +164,8 @@ impl Default for Policy {
             foreigner_needs_residence: false,
             decide_organisation_working_days: 1,
             decide_organisation_unknown_days: 15,
+            level_1_evidence_min: EvidenceStrength::QrUnsigned,
+            document_stale_days: 365,
         }
     }
 }
@@ -206,6 +213,7 @@ impl Policy {
             ("share_identification_qr_s", self.share_identification_qr_s),
             ("share_other_s", self.share_other_s),
             ("guardian_consent_s", self.guardian_consent_s),
+            ("document_stale_days", u32::from(self.document_stale_days)),
             (
                 "lock_decision_working_days",
                 u32::from(self.lock_decision_working_days),
@@ -223,6 +231,10 @@ impl Policy {
         ];
         if let Some((name, _)) = positive.iter().find(|(_, value)| *value == 0) {
             return Err(LawFault::Range(name));
+        }
+        if self.level_1_evidence_min > EvidenceStrength::ChipPassiveAuth {
+            // Nothing stronger can be shown from afar.
+            return Err(LawFault::Range("level_1_evidence_min"));
         }
         if self.capture_quality_min > 100 {
             return Err(LawFault::Range("capture_quality_min"));

@@ -131,6 +131,42 @@ list! {
         /// A travel document as declared, confirmed by the immigration database.
         TravelDocument,
     }
+    /// What is wrong with a chip read (ICAO 9303 part 11, passive authentication). None of them: it is
+    /// good.
+    ChipFault {
+        /// Not a document security object, or longer than one may be.
+        SodMalformed,
+        /// A hash that is not taken, or not the same where it must be.
+        HashAlgorithm,
+        /// A signature or key of a kind that is not taken.
+        SignatureAlgorithm,
+        /// The signed digest is not that of the security object.
+        ContentDigest,
+        /// The signature does not verify.
+        Signature,
+        /// The signer's certificate is not there or cannot be read.
+        Certificate,
+        /// The certificate is not for signing documents.
+        CertificateUsage,
+        /// The certificate is not valid yet.
+        CertificateNotYetValid,
+        /// The certificate is no longer valid.
+        CertificateExpired,
+        /// No trust list is loaded.
+        TrustListMissing,
+        /// No authority of the trust list issued the certificate.
+        IssuerUnknown,
+        /// The authority's own certificate is not valid at that time.
+        IssuerOutOfTime,
+        /// A data group that is not under the signature.
+        DataGroupUnknown,
+        /// A data group that is not as it was signed.
+        DataGroupAltered,
+        /// DG1 was not read, or holds no personal number: whose card it is cannot be told.
+        HolderUnknown,
+        /// The card is somebody else's.
+        HolderMismatch,
+    }
     /// A biometric.
     Modality {
         /// ảnh chân dung
@@ -893,6 +929,8 @@ list! {
         NoLawInForce,
         /// No source document, or one that gives a person away.
         SourceMissing,
+        /// The card's evidence is good and weaker than policy asks for.
+        EvidenceTooWeak,
     }
     /// A message of the catalogue (spec A.7). Events hold the id, never the text.
     Message {
@@ -1129,4 +1167,33 @@ pub struct ChipEvidence {
     pub strength: EvidenceStrength,
     /// Version of the verifying software.
     pub verifier: u32,
+}
+
+/// What a verified chip read came to (spec C.3): hashes and a verdict, never contents.
+#[derive(Debug, Clone, PartialEq, Eq, SchemaRead, SchemaWrite, Serialize, Deserialize)]
+pub struct ChipProof {
+    /// SHA-256 of EF.SOD as it was read.
+    pub sod: Digest,
+    /// Numbers of the data groups read. Their hashes are sealed: DG1 holds so little that is not known
+    /// of somebody that its hash could be tried.
+    pub groups: Vec<u8>,
+    /// Serial number of the document signer's certificate, hexadecimal; empty: it could not be read.
+    pub serial: String,
+    /// Name of the authority that issued it, as the trust list says; empty: none did.
+    pub issuer: String,
+    /// SHA-256 of the document signer's certificate.
+    pub certificate: Option<Digest>,
+    /// SHA-256 of the trust list's file.
+    pub trust_list: Option<Digest>,
+    /// What is wrong with it. None: passive authentication is good.
+    pub faults: Vec<ChipFault>,
+    /// Version of the verifier.
+    pub verifier: u32,
+}
+
+impl ChipProof {
+    /// Passive authentication is good.
+    pub const fn is_good(&self) -> bool {
+        self.faults.is_empty()
+    }
 }

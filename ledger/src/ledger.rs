@@ -1,5 +1,6 @@
 //! One open ledger: the store, the vault, the keys and the law in force, put together.
 
+use crate::chip::{ChipVerifier, PassiveAuthentication};
 use crate::credentials::{Credentials, OneTimeCodes, SessionTokens};
 use crate::keyring::KeyRing;
 use crate::law::Statutes;
@@ -29,6 +30,8 @@ use std::sync::Arc;
 /// What the ledger's own streams say of keys and principals, folded.
 pub(crate) struct Law {
     pub ring: KeyRing,
+    /// SHA-256 of the trust list that chip reads are verified against.
+    pub trust_list: Option<Digest>,
     pub principals: Arc<Principals>,
 }
 
@@ -62,6 +65,7 @@ struct Inner {
     parts: Parts,
     law: RwLock<Law>,
     statutes: RwLock<Statutes>,
+    chips: RwLock<Arc<dyn ChipVerifier>>,
     codes: OneTimeCodes,
     sessions: SessionTokens,
     account_locks: writer::Stripes,
@@ -85,9 +89,11 @@ impl Ledger {
                 parts,
                 law: RwLock::new(Law {
                     ring: KeyRing::default(),
+                    trust_list: None,
                     principals: Arc::default(),
                 }),
                 statutes: RwLock::default(),
+                chips: RwLock::new(Arc::new(PassiveAuthentication::default())),
                 account_locks: writer::Stripes::default(),
                 claim_locks: writer::Stripes::default(),
                 cache: writer::Cache::default(),
@@ -121,6 +127,7 @@ impl Ledger {
             Event::PrincipalEnrolled(_) | Event::PrincipalRevoked(_) => {
                 Arc::make_mut(&mut law.principals).learn(event);
             }
+            Event::ChipTrustListLoaded(facts) => law.trust_list = Some(facts.digest),
             _ => {}
         }
         Ok(())
@@ -395,6 +402,14 @@ impl Ledger {
 
     pub(crate) fn statutes(&self) -> &RwLock<Statutes> {
         &self.inner.statutes
+    }
+
+    pub(crate) fn chip_verifier(&self) -> &RwLock<Arc<dyn ChipVerifier>> {
+        &self.inner.chips
+    }
+
+    pub(crate) fn trust_list(&self) -> Option<Digest> {
+        self.inner.law.read().trust_list
     }
 
     pub(crate) fn account_locks(&self) -> &writer::Stripes {

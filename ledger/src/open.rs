@@ -7,10 +7,12 @@
 //! <dir>/index/        derived: stream heads
 //! <dir>/vault/        wrapped data keys and credential verifiers: as precious as the log
 //! <dir>/registry/     sealed records of people and of foreigners
+//! <dir>/trust/        trust lists of chip reads, by digest: public, the events say which is in use
 //! <dir>/views/        derived: read models
 //! <dir>/secrets/      key-encryption key and signing key, unless they are given from elsewhere
 //! ```
 
+use crate::chip;
 use crate::credentials::{Concurrency, Cost, CredentialError, Credentials};
 use crate::disk::{Disk, RealDisk};
 use crate::evidence::Proven;
@@ -297,6 +299,7 @@ pub async fn open(options: &Options) -> Result<(Ledger, OpenReport), OpenError> 
     let key = SigningKey::from_bytes(&options.signing_key.load()?.0);
     let id = PublicKey(key.verifying_key().to_bytes()).id();
     let (ledger, report) = assemble(options, keys, key).await?;
+    chip::use_loaded(&ledger, &options.dir);
     let next = domain::ids::Position(ledger.store().length().await?);
     if ledger.ring().key_at(id, next).is_none() {
         return Err(OpenError::WrongKey {

@@ -18,6 +18,7 @@ pub mod lookups;
 pub mod outbox;
 pub mod projection;
 pub mod rebuild;
+pub mod report;
 mod runner;
 mod serving;
 pub mod statistics;

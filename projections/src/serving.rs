@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 pub(crate) struct Slot {
     pub(crate) name: &'static str,
     pub(crate) version: u32,
-    pub(crate) inbox: Arc<LaneInbox<Swap>>,
+    pub(crate) inbox: Arc<LaneInbox<Order>>,
     pub(crate) watermark: Watermark,
     pub(crate) info: Mutex<Info>,
     view: RwLock<Arc<dyn ViewStore>>,
@@ -45,6 +45,17 @@ pub(crate) struct Swap {
     pub(crate) generation: u64,
     pub(crate) reply: oneshot::Sender<Result<Rebuilt, ViewError>>,
 }
+
+/// What a serving thread is asked to do between two batches.
+pub(crate) enum Order {
+    /// Swap a view in.
+    Swap(Swap),
+    /// Read the rows as of the digest that goes with them: nothing changes meanwhile.
+    Read(Reading),
+}
+
+/// Reads rows and their digest.
+pub(crate) type Reading = Box<dyn FnOnce(&dyn ViewStore, &ProjectionDigest) + Send>;
 
 /// What a serving thread needs besides its lane.
 #[derive(Clone)]
@@ -83,6 +94,12 @@ impl Slot {
     /// The rows that serve now.
     pub(crate) fn view(&self) -> Arc<dyn ViewStore> {
         Arc::clone(&self.view.read())
+    }
+
+    /// Only where nobody writes: in the lane's thread, or after its end.
+    pub(crate) fn read(&self, read: Reading) {
+        let digest = self.info.lock().digest.clone();
+        read(&*self.view(), &digest);
     }
 
     fn publish(&self, lane: &Lane) {
@@ -136,7 +153,8 @@ impl Server {
         while let Some(message) = self.slot.inbox.pop() {
             match message {
                 Message::Batch(batch) => self.take(&batch),
-                Message::Order(swap) => {
+                Message::Order(Order::Read(read)) => self.read(read),
+                Message::Order(Order::Swap(swap)) => {
                     let Swap {
                         lane,
                         generation,
@@ -179,6 +197,18 @@ impl Server {
             }
             self.slot.halted(&halt);
         }
+    }
+
+    /// Whoever asked is not answered where the rows cannot be brought to one position.
+    fn read(&mut self, read: Reading) {
+        if !self.halted {
+            if let Err(error) = self.lane.commit() {
+                tracing::error!(projection = self.slot.name, %error, "a report was not read");
+                return;
+            }
+            self.slot.publish(&self.lane);
+        }
+        self.slot.read(read);
     }
 
     /// Swaps in what was built aside, once it has folded exactly what this lane has.

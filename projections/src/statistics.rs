@@ -8,11 +8,24 @@
 //! Beside them one small row per account says what it counts as since when. A new fact takes the
 //! account's old line of changes out and puts the new one in, so that the order in which facts are
 //! recorded does not matter.
+//!
+//! What the reports need besides (documents, procedures, deadlines) is in `held`.
+
+mod counts;
+mod freshness;
+mod held;
+mod standing;
+mod tally;
+
+pub use counts::{Counts, Statistics};
+pub use standing::{Documents, Flows};
+pub(crate) use {freshness::stale, held::documents, held::flows};
 
 use crate::changes::Changes;
 use crate::error::{ApplyError, ViewError};
 use crate::projection::{Decoded, Projection};
 use crate::view::{Order, ViewStore, prefix_end};
+use counts::Class;
 use domain::bytes;
 use domain::event::Event;
 use domain::ids::{AccountId, AreaCode, LocalDay};
@@ -23,7 +36,7 @@ use wincode::{SchemaRead, SchemaWrite};
 /// Its name.
 pub const NAME: &str = "statistics";
 /// Version of its rows.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 const ACCOUNT: u8 = b'a';
 const DAYS: u8 = b'd';
@@ -33,94 +46,6 @@ const CHUNK_DAYS: i32 = 32;
 const CHUNKS_MAX: usize = 10_000;
 /// The whole country.
 pub const COUNTRY: AreaCode = AreaCode(0);
-
-/// Counts of accounts, each account once (spec 0.12).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, SchemaRead, SchemaWrite, serde::Serialize)]
-pub struct Counts {
-    /// App accounts that are not identified; not among the issued ones.
-    pub app_only: i64,
-    /// Level 1, not activated.
-    pub level1_inactive: i64,
-    /// Level 1, activated.
-    pub level1_activated: i64,
-    /// Level 2, not activated.
-    pub level2_inactive: i64,
-    /// Level 2, activated.
-    pub level2_activated: i64,
-    /// Closed; not among the issued ones.
-    pub closed: i64,
-    /// Of agencies and organisations: without levels, and so not among the issued ones.
-    pub organisations: i64,
-}
-
-impl Counts {
-    fn of(&mut self, class: Class) -> &mut i64 {
-        match class {
-            Class::AppOnly => &mut self.app_only,
-            Class::Issued(Level::One, false) => &mut self.level1_inactive,
-            Class::Issued(Level::One, true) => &mut self.level1_activated,
-            Class::Issued(Level::Two, false) => &mut self.level2_inactive,
-            Class::Issued(Level::Two, true) => &mut self.level2_activated,
-            Class::Closed => &mut self.closed,
-            Class::Organisation => &mut self.organisations,
-        }
-    }
-
-    fn add(&mut self, other: &Self) {
-        self.app_only += other.app_only;
-        self.level1_inactive += other.level1_inactive;
-        self.level1_activated += other.level1_activated;
-        self.level2_inactive += other.level2_inactive;
-        self.level2_activated += other.level2_activated;
-        self.closed += other.closed;
-        self.organisations += other.organisations;
-    }
-}
-
-/// Totals of an area at the end of a day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-pub struct Statistics {
-    /// The area.
-    pub area: AreaCode,
-    /// The day, Asia/Ho_Chi_Minh.
-    pub as_of: LocalDay,
-    /// Accounts issued: level 1 and level 2.
-    pub accounts: i64,
-    /// Of these, at level 1.
-    pub level1: i64,
-    /// Of these, at level 2.
-    pub level2: i64,
-    /// Of these, activated.
-    pub activated: i64,
-    /// The counts behind the totals.
-    pub counts: Counts,
-}
-
-impl Statistics {
-    fn new(area: AreaCode, as_of: LocalDay, counts: Counts) -> Self {
-        let level1 = counts.level1_inactive + counts.level1_activated;
-        let level2 = counts.level2_inactive + counts.level2_activated;
-        let activated = counts.level1_activated + counts.level2_activated;
-        Self {
-            area,
-            as_of,
-            accounts: level1 + level2,
-            level1,
-            level2,
-            activated,
-            counts,
-        }
-    }
-}
-
-/// What an account counts as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Class {
-    AppOnly,
-    Issued(Level, bool),
-    Closed,
-    Organisation,
-}
 
 /// Since when, and where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, SchemaRead, SchemaWrite)]
@@ -285,7 +210,9 @@ impl Chunk {
 
 /// Folds what accounts count as.
 #[derive(Debug, Default)]
-pub struct StatisticsProjection;
+pub struct StatisticsProjection {
+    held: held::Held,
+}
 
 impl Projection for StatisticsProjection {
     fn name(&self) -> &'static str {
@@ -297,6 +224,29 @@ impl Projection for StatisticsProjection {
     }
 
     fn apply(&mut self, changes: &mut Changes, record: &Decoded) -> Result<(), ApplyError> {
+        self.count(changes, record)?;
+        let added = held::apply(changes, record)?;
+        // Last, since it cannot be taken back: a record that fails leaves nothing behind.
+        self.held.merge(added);
+        Ok(())
+    }
+
+    fn held_rows(&self) -> usize {
+        self.held.len()
+    }
+
+    fn before_commit(&mut self, changes: &mut Changes) -> Result<(), ViewError> {
+        self.held.flush(changes).map_err(|error| match error {
+            ApplyError::View(error) => error,
+            ApplyError::Poison(reason) => ViewError::damaged(NAME, &reason),
+        })
+    }
+}
+
+impl StatisticsProjection {
+    /// What the account counts as, in its area, since its day.
+    #[allow(clippy::unused_self, reason = "it is the projection's, as `apply` is")]
+    fn count(&self, changes: &mut Changes, record: &Decoded) -> Result<(), ApplyError> {
         let Some(account) = record.account().filter(|_| counts(&record.event)) else {
             return Ok(());
         };

@@ -5,6 +5,7 @@
 
 mod open;
 mod queues;
+mod reports;
 mod status;
 
 pub use status::{State, Status};
@@ -21,7 +22,7 @@ use crate::lane::{Lane, Window};
 use crate::lookups::Lookup;
 use crate::projection::{Admission, Projection};
 use crate::rebuild::{Build, OnHalt, Progress, Rebuilt, build};
-use crate::serving::{Slot, Surroundings, Swap};
+use crate::serving::{Order, Slot, Surroundings, Swap};
 use crate::statistics::Statistics;
 use crate::view::ViewStore;
 use crate::{accounts, as_of, audit, deadlines, lookups, outbox, statistics, waiting};
@@ -87,7 +88,7 @@ fn projections() -> Vec<Box<dyn Projection>> {
         Box::new(accounts::Accounts),
         Box::new(audit::Audit::default()),
         Box::new(lookups::Lookups::default()),
-        Box::new(statistics::StatisticsProjection),
+        Box::new(statistics::StatisticsProjection::default()),
         Box::new(deadlines::Deadlines),
         Box::new(outbox::Outbox),
         Box::new(waiting::WaitingProjection),
@@ -330,11 +331,11 @@ impl Views {
         for (lane, generation) in built.into_iter().zip(generations) {
             let slot = self.slot(lane.name())?;
             let (reply, answer) = oneshot::channel();
-            if !slot.inbox.order(Swap {
+            if !slot.inbox.order(Order::Swap(Swap {
                 lane,
                 generation,
                 reply,
-            }) {
+            })) {
                 return Err(ViewError::Closed);
             }
             rebuilt.push(answer.await.map_err(|_| ViewError::Closed)??);

@@ -39,6 +39,12 @@ impl Watermark {
         self.mark.borrow().visible
     }
 
+    /// Resolves when nobody moves it any more.
+    pub(crate) async fn ended(&self) {
+        // An error means that it is gone, which is an end as well.
+        let _ = self.mark.subscribe().wait_for(|mark| mark.closed).await;
+    }
+
     /// Moves it and wakes whoever waits.
     pub(crate) fn set(&self, change: impl FnOnce(&mut Mark)) {
         self.mark.send_modify(change);

@@ -16,5 +16,6 @@ mod import;
 mod law;
 mod outside;
 mod privacy;
+mod reports;
 mod run;
 mod scenarios;

@@ -6,11 +6,11 @@ use domain::ids::{self, Category};
 use domain::law::{Confidence, Opening};
 use domain::policy::{BiometricRule, BoundDeviceActivation, ChildrenAccounts, ContactRequired};
 use domain::vocabulary::{
-    Capture, Channel, ChipEvidence, ClaimEnd, CloseReason, CommandKind, Database, DependantEnd,
-    DependantKind, DocumentKind, EvidenceStrength, Guard, KeyPurpose, LawKind, Level, LinkOutcome,
-    LockAction, LockGround, LockRefusal, LoginOutcome, MatchResult, Message, Modality, NoticeFault,
-    OtpPurpose, QuestionId, RefusalCode, RefusalReason, RegistrationMethod, RegistryOutcome,
-    Relation, RetentionClass, Role, ShareField, ShareMode, Status, StepUpMethod,
+    Capture, Channel, ChipEvidence, ChipFault, ClaimEnd, CloseReason, CommandKind, Database,
+    DependantEnd, DependantKind, DocumentKind, EvidenceStrength, Guard, KeyPurpose, LawKind, Level,
+    LinkOutcome, LockAction, LockGround, LockRefusal, LoginOutcome, MatchResult, Message, Modality,
+    NoticeFault, OtpPurpose, QuestionId, RefusalCode, RefusalReason, RegistrationMethod,
+    RegistryOutcome, Relation, RetentionClass, Role, ShareField, ShareMode, Status, StepUpMethod,
     TravelDocumentKind, UnbindReason, Validity, WaitEnd, WithdrawReason,
 };
 use std::collections::BTreeSet;
@@ -50,6 +50,7 @@ fn lists() -> Vec<(&'static str, Vec<String>)> {
         DocumentKind LinkOutcome LockGround CloseReason ClaimEnd RetentionClass KeyPurpose
         QuestionId CommandKind LawKind Guard RefusalCode Message ShareMode ShareField Validity LockAction
         LockRefusal Status Relation DependantKind DependantEnd NoticeFault WaitEnd TravelDocumentKind
+        ChipFault
     };
     lists.push(("Category", category));
     let names =
@@ -85,7 +86,7 @@ fn lists() -> Vec<(&'static str, Vec<String>)> {
 }
 
 /// Types that FORMAT.md describes in words.
-const DESCRIBED: [&str; 18] = [
+const DESCRIBED: [&str; 19] = [
     "u8",
     "u16",
     "u32",
@@ -100,6 +101,7 @@ const DESCRIBED: [&str; 18] = [
     "Capture",
     "ChipEvidence",
     "Awaited",
+    "ChipProof",
     "CatalogueService",
     "LawDraft",
     "Policy",

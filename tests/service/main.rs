@@ -11,6 +11,7 @@
 )]
 
 mod bad_input;
+mod chip;
 mod deadlines;
 mod golden;
 mod holders;
@@ -24,6 +25,7 @@ mod people;
 mod procedures;
 mod reads;
 mod registries;
+mod reports;
 mod signatures;
 mod waiting;
 mod world;

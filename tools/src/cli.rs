@@ -3,8 +3,8 @@
 //! Owns nothing but the words. What a command does stands in the module of its name.
 
 use crate::commands::{
-    account, bench, demo, doctor, export, import, init, keys, law, log, notices, projections,
-    registry, replay, serve, show, stats, verify,
+    account, bench, demo, doctor, evidence, export, import, init, keys, law, log, notices,
+    projections, registry, replay, report, serve, show, stats, verify,
 };
 use crate::exit::EXIT_CODES;
 use crate::output::{Format, When};
@@ -128,6 +128,8 @@ pub enum Command {
     Entitlements(account::EntitlementsArgs),
     /// Statistics by area, level, activation and day
     Stats(stats::StatsArgs),
+    /// Reports: how good linked data are, and a month
+    Report(report::ReportArgs),
     /// Check the log with nothing but public keys: framing, links, signatures, commitments
     Verify(verify::VerifyArgs),
     /// Rebuild read models up to a position or a time
@@ -142,6 +144,8 @@ pub enum Command {
     Registry(registry::RegistryArgs),
     /// What holders were told, by which channel, and what became of it
     Notices(notices::NoticesArgs),
+    /// Reads of a card's chip: verify one, load the trust list
+    Evidence(evidence::EvidenceArgs),
     /// Keys and principals: list, generate, enrol, revoke, tokens
     Keys(keys::KeysArgs),
     /// The law: policy, catalogue and tables by version; propose and approve new ones

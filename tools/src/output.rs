@@ -11,6 +11,7 @@ use std::io::{self, IsTerminal, Write};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
     /// For people.
+    #[value(alias = "text")]
     Table,
     /// One JSON document.
     Json,

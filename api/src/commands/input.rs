@@ -12,7 +12,7 @@ use domain::identity::{
 };
 use domain::ids::{Category, DeviceRef, Digest, PublicKey};
 use domain::personal::{Organisation, Person, TravelDocument};
-use domain::vocabulary::{Capture, ChipEvidence, EvidenceStrength, TravelDocumentKind};
+use domain::vocabulary::{Capture, TravelDocumentKind};
 use ledger::ledger::Ledger;
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
@@ -393,38 +393,5 @@ impl CaptureBody {
     /// One that may be absent.
     pub fn given(capture: Option<&Self>, pointer: &str) -> Result<Option<Capture>, Problem> {
         capture.map(|capture| capture.capture(pointer)).transpose()
-    }
-}
-
-/// What was read from a chip: hashes and verdicts.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ChipBody {
-    /// SHA-256 of the document security object.
-    #[schema(value_type = String)]
-    sod: Digest,
-    /// SHA-256 over the hashes of the data groups read.
-    #[schema(value_type = String)]
-    data_groups: Digest,
-    /// SHA-256 of the document-signer certificate.
-    #[schema(value_type = String)]
-    certificate: Digest,
-    /// `chip_passive_auth` or `chip_active_auth`.
-    #[schema(value_type = String)]
-    strength: EvidenceStrength,
-    /// Version of the verifying software.
-    verifier: u32,
-}
-
-impl ChipBody {
-    /// As the domain takes it.
-    pub const fn evidence(&self) -> ChipEvidence {
-        ChipEvidence {
-            sod: self.sod,
-            data_groups: self.data_groups,
-            certificate: self.certificate,
-            strength: self.strength,
-            verifier: self.verifier,
-        }
     }
 }

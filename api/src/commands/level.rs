@@ -1,6 +1,7 @@
 //! P3: level 1, applied for in the app; and how any application ends before a decision.
 
-use super::input::{Body as _, CaptureBody, ChipBody, bodies, card_qr};
+use super::chip::{Chip, ChipBody, ChipSchema};
+use super::input::{Body as _, CaptureBody, bodies, card_qr};
 use super::receipt::CommandResponses;
 use super::{Order, carry_out};
 use crate::auth::Caller;
@@ -16,6 +17,7 @@ bodies! {
     /// An application for level 1 (P3): the card by NFC or QR, and a portrait.
     Level1Body {
         /// What was read from the chip.
+        #[schema(value_type = Option<ChipSchema>)]
         #[serde(default, deserialize_with = "crate::json::object_if_given")]
         chip: Option<ChipBody>,
         /// The raw text of the card's QR.
@@ -47,11 +49,21 @@ pub async fn apply(
     let body: Level1Body = call.json()?;
     let account = call::id(&account)?;
     card_qr("/qr", body.qr.as_deref())?;
-    let chip = body.chip.as_ref().map(ChipBody::evidence);
+    let chip = body.chip.as_ref().map(ChipBody::chip).transpose()?;
     let portrait = CaptureBody::given(body.portrait.as_ref(), "/portrait")?;
     let qr = body.qr.clone();
-    let order = Order::for_account(account, body.salt());
-    carry_out(&api, &call, order, |_, _| {
+    let mut order = Order::for_account(account, body.salt());
+    // Contents of a chip are kept nowhere, not even sealed (spec C.3).
+    order.keep_body = !matches!(chip, Some(Chip::Read(_)));
+    carry_out(&api, &call, order, |_, secrets| {
+        let chip = match chip {
+            Some(Chip::Read(read)) => {
+                secrets.chip = Some(read);
+                None
+            }
+            Some(Chip::Claim(claim)) => Some(claim),
+            None => None,
+        };
         Ok(Command::ApplyLevel1 { chip, qr, portrait })
     })
     .await

@@ -3,6 +3,7 @@
 //! the ledger has recorded. No rule of the domain stands here.
 
 pub mod activation;
+pub mod chip;
 pub mod dependant;
 pub mod desk;
 pub mod device;
@@ -54,6 +55,8 @@ pub struct Order<'a> {
     pub as_guardian: bool,
     /// The holder asks as an organisation's legal representative.
     pub as_representative: bool,
+    /// A signed body is sealed beside the event; not where it holds what is kept as hashes only.
+    pub keep_body: bool,
 }
 
 impl<'a> Order<'a> {
@@ -69,6 +72,7 @@ impl<'a> Order<'a> {
             neutral: None,
             as_guardian: false,
             as_representative: false,
+            keep_body: true,
         }
     }
 
@@ -84,6 +88,7 @@ impl<'a> Order<'a> {
             neutral: None,
             as_guardian: false,
             as_representative: false,
+            keep_body: true,
         }
     }
 
@@ -143,7 +148,7 @@ pub async fn carry_out(
         command_id: ids.command,
         correlation: Some(ids.fingerprint),
         actor: caller.actor(),
-        proven: caller.proven(&call.body)?,
+        proven: caller.proven(&call.body)?.kept(order.keep_body),
         expected: call.expected,
         occurred_at: None,
         secrets,

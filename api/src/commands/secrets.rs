@@ -112,6 +112,7 @@ pub fn collect(
             .flatten()
             .map(Secret::into_text)
             .collect(),
+        chip: None,
         step_up: None,
     })
 }

@@ -285,6 +285,7 @@ const fn refusal_status(code: RefusalCode) -> StatusCode {
         | R::PasscodeBlocklisted
         | R::NoChipCard
         | R::EvidenceInvalid
+        | R::EvidenceTooWeak
         | R::EvidenceMissing
         | R::CaptureQuality
         | R::PersonNotPresent

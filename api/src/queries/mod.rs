@@ -10,6 +10,7 @@ pub mod notices;
 pub mod operations;
 pub mod organisation;
 pub mod personal;
+pub mod report;
 pub mod sharing;
 
 use crate::auth::table::Read;

@@ -106,7 +106,9 @@ impl Account {
                 case.consent = true;
                 self.case_opened(case);
             }
-            Event::ChipEvidenceRecorded(_) | Event::QrEvidenceRecorded(_) => {}
+            Event::ChipEvidenceRecorded(_)
+            | Event::ChipVerified(_)
+            | Event::QrEvidenceRecorded(_) => {}
             Event::PortraitCaptured(facts) => self.on_case(facts.case, |case| case.portrait = true),
             Event::Level2IntakeOpened(facts) => {
                 if !self.exists() {

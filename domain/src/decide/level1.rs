@@ -5,8 +5,10 @@ use super::foreigner;
 use super::judge::{Judge, No, Verdict};
 use super::registration::is_card_of;
 use crate::account::Stage;
-use crate::command::RegistryAnswer;
-use crate::event::{ChipEvidenceRecorded, Level1Applied, PortraitCaptured, QrEvidenceRecorded};
+use crate::command::{ChipAnswer, RegistryAnswer};
+use crate::event::{
+    ChipEvidenceRecorded, ChipVerified, Level1Applied, PortraitCaptured, QrEvidenceRecorded,
+};
 use crate::identity::BirthDate;
 use crate::ids::CaseId;
 use crate::personal::Personal;
@@ -40,8 +42,13 @@ pub(super) fn apply(
         return foreigner::apply_level1(judge, chip, portrait);
     }
     of_age(judge, None)?;
-    has_chip_card(judge, chip.is_some() || qr.is_some())?;
-    let strength = evidence(judge, chip, qr)?;
+    let verified = judge.context.chip.take();
+    let shown = chip.is_some() || qr.is_some() || verified.is_some();
+    has_chip_card(judge, shown)?;
+    let strength = match &verified {
+        Some(answer) => verified_evidence(judge, answer, qr)?,
+        None => evidence(judge, chip, qr)?,
+    };
     let portrait = judge.require(Guard::Portrait, portrait, RefusalCode::EvidenceMissing)?;
     let sharp = portrait.quality >= judge.policy().capture_quality_min;
     judge.guard(Guard::CaptureQuality, sharp, RefusalCode::CaptureQuality)?;
@@ -62,6 +69,9 @@ pub(super) fn apply(
             evidence: evidence.clone(),
         });
     }
+    if let Some(answer) = verified {
+        record_chip(judge, Some(case), answer);
+    }
     if let Some(text) = qr {
         let raw = Personal::CardQr(text.to_owned());
         judge.record_with(QrEvidenceRecorded { case }, RetentionClass::Permanent, raw);
@@ -73,20 +83,49 @@ pub(super) fn apply(
     Ok(())
 }
 
-/// How strong the card evidence is. A chip whose authenticity was not shown is none, and a QR of
+/// The read itself came along and was verified here, so nothing is believed. What came of it is
+/// recorded also where it is not good.
+fn verified_evidence(
+    judge: &mut Judge<'_, '_>,
+    answer: &ChipAnswer,
+    qr: Option<&str>,
+) -> Result<EvidenceStrength, No> {
+    let qr_good = qr.is_none_or(|text| is_holders(judge, text));
+    if answer.proof.is_good() && qr_good {
+        let strength = EvidenceStrength::ChipPassiveAuth;
+        return judge.require(
+            Guard::Evidence,
+            Some(strength),
+            RefusalCode::EvidenceInvalid,
+        );
+    }
+    record_chip(judge, None, answer.clone());
+    judge.require(Guard::Evidence, None, RefusalCode::EvidenceInvalid)
+}
+
+fn record_chip(judge: &mut Judge<'_, '_>, case: Option<CaseId>, answer: ChipAnswer) {
+    let ChipAnswer { proof, groups } = answer;
+    let class = match case {
+        Some(_) => RetentionClass::Permanent,
+        None => RetentionClass::Short,
+    };
+    let hashes = Personal::ChipHashes(groups);
+    judge.record_with(ChipVerified { case, proof }, class, hashes);
+}
+
+fn is_holders(judge: &Judge<'_, '_>, qr: &str) -> bool {
+    let person = judge.context.person;
+    person.is_some_and(|person| is_card_of(qr, person))
+}
+
+/// How strong the card evidence is that somebody claims. A chip whose authenticity was not shown is none, and a QR of
 /// somebody else's card neither.
 fn evidence(
     judge: &mut Judge<'_, '_>,
     chip: Option<&ChipEvidence>,
     qr: Option<&str>,
 ) -> Result<EvidenceStrength, No> {
-    let of_holder = |text: &str| {
-        judge
-            .context
-            .person
-            .is_some_and(|person| is_card_of(text, person))
-    };
-    let qr_good = qr.map(of_holder);
+    let qr_good = qr.map(|text| is_holders(judge, text));
     let chip_good = chip.map(|chip| {
         matches!(
             chip.strength,
@@ -98,6 +137,11 @@ fn evidence(
         (None, None, Some(true)) => Some(EvidenceStrength::QrUnsigned),
         _ => None,
     };
+    // Said by a device, it is a claim and no proof, whatever it claims.
+    let enough = judge.policy().level_1_evidence_min <= EvidenceStrength::QrUnsigned;
+    if strength.is_some() && !enough {
+        return judge.require(Guard::Evidence, None, RefusalCode::EvidenceTooWeak);
+    }
     judge.require(Guard::Evidence, strength, RefusalCode::EvidenceInvalid)
 }
 

@@ -124,4 +124,5 @@ refusals! {
     SourceMissing = "SOURCE_MISSING", "Thiếu nguồn, hoặc nguồn làm lộ thông tin cá nhân", "No source document, or a reference that could give a person away";
     ValidityUnknown = "VALIDITY_UNKNOWN", "Không có ngày hết hạn hợp lệ", "There is no good last day";
     DocumentLimit = "DOCUMENT_LIMIT", "Đã tích hợp tối đa số giấy tờ", "No more documents can be linked";
+    EvidenceTooWeak = "EVIDENCE_TOO_WEAK", "Phải đọc chíp thẻ CCCD: mã QR không đủ tin cậy", "The card's chip must be read: its QR is not proof enough";
 }

@@ -152,6 +152,8 @@ pub struct Surroundings {
     pub law: Edition,
     /// Whether the relying party is enrolled.
     pub relying_party_active: bool,
+    /// What the verifier says of a chip read.
+    pub chip: Option<crate::command::ChipAnswer>,
     /// The registry's answer about a relation.
     pub relation: Option<RelationAnswer>,
     /// The guardian who acts.
@@ -193,6 +195,7 @@ impl Default for Surroundings {
             }),
             site_open_from: None,
             relying_party_active: true,
+            chip: None,
             relation: Some(RelationAnswer::Confirmed {
                 relation: crate::vocabulary::Relation::Parent,
                 ward: false,
@@ -379,6 +382,7 @@ pub fn decide_under(
         step_up: s.step_up,
         officer: s.officer.clone(),
         relying_party_active: s.relying_party_active,
+        chip: s.chip.clone(),
         relation: s.relation,
         guardian: s.guardian,
         immigration: s.immigration.clone(),

@@ -2,7 +2,7 @@
 
 use super::{CARD_QR, NOON, Surroundings, device, foreigner, organisation, passport, person};
 use crate::command::{
-    Command, CredentialForm, DocumentAnswer, Holder, OfficerFacts, RegistryAnswer,
+    ChipAnswer, Command, CredentialForm, DocumentAnswer, Holder, OfficerFacts, RegistryAnswer,
 };
 use crate::event::{self as e, Event};
 use crate::ids::{
@@ -68,6 +68,22 @@ impl Dice<'_> {
         }
     }
 
+    fn proof(&mut self) -> v::ChipProof {
+        v::ChipProof {
+            sod: Digest([1; 32]),
+            groups: vec![1, 2],
+            serial: "01".into(),
+            issuer: String::new(),
+            certificate: self.maybe(|_| Digest([3; 32])),
+            trust_list: self.maybe(|_| Digest([4; 32])),
+            faults: self
+                .maybe(|d| d.pick(v::ChipFault::ALL))
+                .into_iter()
+                .collect(),
+            verifier: 1,
+        }
+    }
+
     fn holder(&mut self) -> Holder {
         match self.roll(4) {
             0 => Holder::Free,
@@ -82,7 +98,7 @@ impl Dice<'_> {
 pub fn any_event() -> impl Strategy<Value = Event> {
     proptest::collection::vec(any::<u8>(), 12).prop_map(|bytes| {
         let mut dice = Dice(&bytes);
-        let kind = dice.roll(91);
+        let kind = dice.roll(93);
         application(kind, &mut dice)
             .or_else(|| usage(kind, &mut dice))
             .unwrap_or_else(|| standing(kind, &mut dice))
@@ -366,7 +382,17 @@ fn standing(kind: usize, d: &mut Dice<'_>) -> Event {
         }
         .into(),
         64..=78 => people(kind, d),
-        79.. => holders(kind - 2, d),
+        79..=90 => holders(kind - 2, d),
+        91 => e::ChipVerified {
+            case: d.maybe(|d| CaseId(d.id())),
+            proof: d.proof(),
+        }
+        .into(),
+        92 => e::ChipTrustListLoaded {
+            digest: Digest([4; 32]),
+            authorities: 3,
+        }
+        .into(),
         _ => e::CommandRejected {
             command: d.pick(v::CommandKind::ALL),
             guard: d.pick(v::Guard::ALL),
@@ -879,6 +905,11 @@ fn surroundings(d: &mut Dice<'_>) -> Surroundings {
         } else {
             BiometricRule::PortraitAndFingerprints
         },
+        level_1_evidence_min: if d.roll(8) == 0 {
+            v::EvidenceStrength::ChipPassiveAuth
+        } else {
+            v::EvidenceStrength::QrUnsigned
+        },
         ..Policy::default()
     };
     let base = Surroundings {
@@ -919,6 +950,10 @@ fn surroundings(d: &mut Dice<'_>) -> Surroundings {
         new_phone: d.maybe(|_| "+84987654321".into()),
         otp_right: d.maybe(Dice::yes),
         credential_right: d.maybe(Dice::yes),
+        chip: d.maybe(|d| ChipAnswer {
+            proof: d.proof(),
+            groups: Vec::new(),
+        }),
         credential_form: d.maybe(|d| {
             d.pick(&[
                 CredentialForm::Good,

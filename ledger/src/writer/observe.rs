@@ -11,8 +11,8 @@ use crate::credentials::{
 use crate::ledger::Ledger;
 use crate::registry::{Foreigner, OrganisationReply};
 use domain::command::{
-    Claim, Command, Context, CredentialForm, Decision, DocumentAnswer, GuardianFacts, Holder,
-    ImmigrationAnswer, Needs, OfficerFacts, OrganisationAnswer, PhoneNeed, RegistryAnswer,
+    ChipAnswer, Claim, Command, Context, CredentialForm, Decision, DocumentAnswer, GuardianFacts,
+    Holder, ImmigrationAnswer, Needs, OfficerFacts, OrganisationAnswer, PhoneNeed, RegistryAnswer,
     RelationAnswer, RepresentativeFacts,
 };
 use domain::ids::Category;
@@ -32,6 +32,7 @@ pub(super) struct Observed {
     declared: Option<Zeroizing<String>>,
     biometrics: Vec<(Modality, MatchResult)>,
     relation: Option<RelationAnswer>,
+    chip: Option<ChipAnswer>,
     guardian: Option<GuardianFacts>,
     immigration: Option<ImmigrationAnswer>,
     organisation: Option<OrganisationAnswer>,
@@ -205,6 +206,7 @@ impl Observed {
         if let Some((guardian, dependant)) = needs.guardian {
             observed.guardian = Some(guardian_facts(ledger, guardian, dependant).await?);
         }
+        observed.chip = chip_answer(job, loaded);
         observed.secrets(job, loaded, needs.otp).await?;
         Ok(observed)
     }
@@ -383,6 +385,7 @@ impl Observed {
             immigration: self.immigration.clone(),
             organisation: self.organisation.clone(),
             representative: self.representative,
+            chip: self.chip.clone(),
             relying_party_active: relying_party(&job.command).is_some_and(|named| {
                 let principals = ledger.principals();
                 let known = principals.get(named);
@@ -445,6 +448,21 @@ async fn compare(
         results.push((*modality, answer.await));
     }
     results
+}
+
+/// What the verifier says of the chip read that came along: as of when the command happened, and of
+/// the holder.
+fn chip_answer(job: &Job<'_>, loaded: &Loaded) -> Option<ChipAnswer> {
+    let read = job.submission.secrets.chip.as_ref()?;
+    let now = job.ledger.now();
+    let at = job.submission.occurred_at.unwrap_or(now).min(now);
+    let mut verdict = job.ledger.chips().verify(read, at);
+    let holder = loaded.person.as_ref();
+    verdict.of_holder(holder.map_or("", |person| &person.personal_id));
+    Some(ChipAnswer {
+        proof: verdict.proof,
+        groups: verdict.groups,
+    })
 }
 
 /// What a guardian's own account lets them do for a dependant.

@@ -36,6 +36,8 @@ pub struct Secrets {
     pub passcode: Option<String>,
     /// Answers to the security questions, in their order.
     pub answers: Vec<String>,
+    /// What was read from a card's chip: personal, and proved before it counts.
+    pub chip: Option<crate::chip::ChipRead>,
     /// Whether another second proof (chip read, in person) was checked and good.
     pub step_up: Option<bool>,
 }

@@ -267,7 +267,7 @@ fn lanes() -> Vec<Box<dyn Projection>> {
         Box::new(Accounts),
         Box::new(audit::Audit::default()),
         Box::new(lookups::Lookups::default()),
-        Box::new(statistics::StatisticsProjection),
+        Box::new(statistics::StatisticsProjection::default()),
         Box::new(deadlines::Deadlines),
     ]
 }

@@ -180,9 +180,16 @@ fn compare(ours: &[ProjectionDigest], theirs: &[Known]) -> anyhow::Result<Exit> 
 }
 
 /// The beginning of a log, as if nothing had come after.
-struct Prefix {
+pub struct Prefix {
     log: Arc<LogReader>,
     end: u64,
+}
+
+impl Prefix {
+    /// The first `end` events.
+    pub const fn new(log: Arc<LogReader>, end: u64) -> Self {
+        Self { log, end }
+    }
 }
 
 impl EventStore for Prefix {

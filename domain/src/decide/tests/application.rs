@@ -2,13 +2,14 @@
 
 use super::*;
 use crate::account::CaseState;
-use crate::command::{OfficerFacts, RegistryAnswer};
+use crate::command::{ChipAnswer, OfficerFacts, RegistryAnswer};
 use crate::event::Event;
 use crate::ids::{AreaCode, LocalDay, Micros};
+use crate::personal::{GroupHash, Personal};
 use crate::policy::{BiometricRule, ContactRequired};
 use crate::vocabulary::{
-    ChipEvidence, EvidenceStrength, Guard as G, Level, LockGround, Message, RefusalCode as C,
-    RefusalReason, WithdrawReason,
+    ChipEvidence, ChipFault, ChipProof, EvidenceStrength, Guard as G, Level, LockGround, Message,
+    RefusalCode as C, RefusalReason, RetentionClass, WithdrawReason,
 };
 
 fn confirmed(birth: &str, has_chip_card: bool) -> Option<RegistryAnswer> {
@@ -477,4 +478,115 @@ fn the_registry_s_silence_holds_no_intake_up_but_its_answer_is_needed() {
         C::DataMismatch,
         &["RegistryCheckRequested", "RegistryCheckFailed"],
     );
+}
+
+fn verified(faults: &[ChipFault]) -> Option<ChipAnswer> {
+    let proof = ChipProof {
+        sod: Digest([1; 32]),
+        groups: vec![1, 2],
+        serial: "01".into(),
+        issuer: "CN=Test CSCA,C=VN".into(),
+        certificate: Some(Digest([2; 32])),
+        trust_list: Some(Digest([3; 32])),
+        faults: faults.to_vec(),
+        verifier: 1,
+    };
+    let hash = vec![4; 32];
+    let groups = vec![GroupHash { number: 1, hash }];
+    Some(ChipAnswer { proof, groups })
+}
+
+const READ: Command = Command::ApplyLevel1 {
+    chip: None,
+    qr: None,
+    portrait: None,
+};
+
+fn apply_by(chip: Option<ChipEvidence>, qr: Option<&str>) -> Command {
+    Command::ApplyLevel1 {
+        chip,
+        qr: qr.map(str::to_owned),
+        portrait: Some(capture()),
+    }
+}
+
+#[test]
+fn p3_a_chip_read_is_verified_and_recorded_whatever_came_of_it() {
+    let mut s = app_account();
+    for fault in ChipFault::ALL {
+        s.world.chip = verified(&[*fault]);
+        let asked = s.when(Role::Citizen, &apply_by(None, None));
+        let asked = asked.refused(G::Evidence, C::EvidenceInvalid, &["ChipVerified"]);
+        let recorded = &asked.decision.events[0];
+        assert!(matches!(&recorded.event, Event::ChipVerified(facts)
+            if facts.case.is_none() && facts.proof.faults == [*fault]));
+        assert_eq!(recorded.sealed[0].0, RetentionClass::Short);
+    }
+    // A good chip and the QR of another card.
+    let foreign = crate::testing::CARD_QR.replace("030099000001", "030099000002");
+    s.world.chip = verified(&[]);
+    s.when(Role::Citizen, &apply_by(None, Some(&foreign)))
+        .refused(G::Evidence, C::EvidenceInvalid, &["ChipVerified"]);
+    s.world.chip = verified(&[]);
+    s.when(Role::Citizen, &READ)
+        .refused(G::Portrait, C::EvidenceMissing, &[]);
+    s.world.chip = verified(&[]);
+    let asked = s.when(Role::Citizen, &apply_by(None, None));
+    let asked = asked.accepted(&["Level1Applied", "ChipVerified", "PortraitCaptured"]);
+    let [applied, chip, _] = asked.decision.events.as_slice() else {
+        panic!("three events");
+    };
+    let (Event::Level1Applied(applied), Event::ChipVerified(facts)) = (&applied.event, &chip.event)
+    else {
+        panic!("an application and a chip");
+    };
+    assert_eq!(applied.strength, EvidenceStrength::ChipPassiveAuth);
+    assert_eq!(facts.case, Some(applied.case));
+    assert!(
+        matches!(&chip.sealed[..], [(RetentionClass::Permanent, Personal::ChipHashes(hashes))]
+        if hashes.len() == 1)
+    );
+}
+
+#[test]
+fn c2_how_strong_evidence_must_be_is_policys() {
+    let claim = |strength| apply_by(Some(chip(strength)), None);
+    let claimed = [
+        apply_by(None, Some(crate::testing::CARD_QR)),
+        claim(EvidenceStrength::ChipPassiveAuth),
+        claim(EvidenceStrength::ChipActiveAuth),
+    ];
+    for command in &claimed {
+        // As policy has it: a QR does, and so does what a device says.
+        let mut s = app_account();
+        assert_eq!(s.when(Role::Citizen, command).decision.refused(), None);
+        // Where policy asks for more, a claim is none, whatever it claims.
+        let mut s = app_account();
+        s.world.policy.level_1_evidence_min = EvidenceStrength::ChipPassiveAuth;
+        s.when(Role::Citizen, command)
+            .refused(G::Evidence, C::EvidenceTooWeak, &[]);
+        s.world.chip = verified(&[]);
+        s.when(Role::Citizen, &apply_by(None, None)).accepted(&[
+            "Level1Applied",
+            "ChipVerified",
+            "PortraitCaptured",
+        ]);
+    }
+    // What is not even good is not called too weak.
+    let mut s = app_account();
+    s.world.policy.level_1_evidence_min = EvidenceStrength::ChipPassiveAuth;
+    s.when(Role::Citizen, &claim(EvidenceStrength::QrUnsigned))
+        .refused(G::Evidence, C::EvidenceInvalid, &[]);
+    for (strength, good) in [
+        (EvidenceStrength::QrUnsigned, true),
+        (EvidenceStrength::ChipPassiveAuth, true),
+        (EvidenceStrength::ChipActiveAuth, false),
+        (EvidenceStrength::InPersonBiometric, false),
+    ] {
+        let policy = crate::policy::Policy {
+            level_1_evidence_min: strength,
+            ..crate::policy::Policy::default()
+        };
+        assert_eq!(policy.check().is_ok(), good, "{strength:?}");
+    }
 }
