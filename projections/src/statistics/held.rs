@@ -30,12 +30,12 @@ pub(super) fn apply(changes: &mut Changes, record: &Decoded) -> Result<Held, App
     let before: Standing = changes.read(NAME, &key)?.unwrap_or_default();
     let mut after = before.clone();
     let added = after.take(&record.event);
-    if after == before && added.flows == Flows::default() && added.documents.is_empty() {
-        return Ok(held);
-    }
     let day = record.envelope.occurred_at.local_day();
     let day = before.day.map_or(day, |before| before.max(day));
     after.day = Some(day);
+    if after == before && added.flows == Flows::default() && added.documents.is_empty() {
+        return Ok(held);
+    }
     changes.write(&key, &after)?;
     let mut documents: BTreeMap<(DocumentKind, AreaCode), Documents> = BTreeMap::new();
     for (standing, sign) in [(&before, -1), (&after, 1)] {

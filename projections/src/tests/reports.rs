@@ -132,7 +132,6 @@ struct Model {
     two: bool,
     closed: bool,
     linked: BTreeMap<DocumentId, (DocumentKind, i64)>,
-    order: Vec<DocumentId>,
     tried: Vec<(DocumentId, DocumentKind, LinkOutcome, Option<RequestId>)>,
     waiting: BTreeMap<CaseId, Level>,
     window: bool,
