@@ -5,7 +5,7 @@
 
 use super::judge::{Judge, No, Verdict};
 use super::level1::{already, of_age};
-use super::level2::officer_at;
+use super::level2::{officer_at, take_phone};
 use super::registration::{by_email, code_of, phone_free};
 use crate::account::{HolderKind, Stage};
 use crate::command::{Claim, Holder, ImmigrationAnswer};
@@ -244,13 +244,10 @@ pub(super) fn open_intake(
     judge.record(opened);
     if let (true, Some((person, document))) = (new, entered) {
         seal(judge, person, document);
-        let (number, phone) = (judge.context.personal_id_holder, judge.context.phone_holder);
+        let number = judge.context.personal_id_holder;
         judge.take(Claim::PersonalId, number);
         if !person.phone.is_empty() {
-            judge.take(Claim::Phone, phone);
-            if let (true, Some(old)) = (phone != Holder::Own, judge.context.phone_hash) {
-                judge.release(Claim::PhoneHash(old));
-            }
+            take_phone(judge, person);
         }
     }
     Ok(())

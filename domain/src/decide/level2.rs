@@ -145,7 +145,7 @@ fn begin(judge: &mut Judge<'_, '_>, person: Option<&Person>, intake: Intake) -> 
 
 /// The number goes to the account, and another one of an earlier, unfinished attempt becomes free. The same
 /// one declared before, and never proved, is not given up again.
-fn take_phone(judge: &mut Judge<'_, '_>, person: &Person) {
+pub(super) fn take_phone(judge: &mut Judge<'_, '_>, person: &Person) {
     let holder = judge.context.phone_holder;
     judge.take(Claim::Phone, holder);
     let known = judge.context.person;
