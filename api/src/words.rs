@@ -530,6 +530,7 @@ impl Words {
     }
 
     /// Erasure, claims, principals, the ledger's own streams.
+    #[allow(clippy::too_many_lines, reason = "a table: one arm a kind")]
     fn ledger(&self, event: &Event) -> Option<String> {
         match event {
             Event::ErasureApproved(f) => self.say(

@@ -370,7 +370,7 @@ fn known(header: &csv::ByteRecord) -> Result<csv::ByteRecord, Reason> {
         clean.push_field(name);
     }
     let there = |wanted: &&str| clean.iter().any(|name| name == wanted.as_bytes());
-    if REQUIRED.iter().all(|wanted| there(&wanted)) {
+    if REQUIRED.iter().all(there) {
         Ok(clean)
     } else {
         Err("a column is missing: personal_id, phone, level, issued_at, area and source are needed")

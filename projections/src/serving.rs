@@ -47,6 +47,7 @@ pub(crate) struct Swap {
 }
 
 /// What a serving thread is asked to do between two batches.
+#[allow(clippy::large_enum_variant, reason = "few, and gone at once")]
 pub(crate) enum Order {
     /// Swap a view in.
     Swap(Swap),

@@ -107,6 +107,10 @@ fn a_reports_accounts_are_those_of_the_statistics() {
 }
 
 #[test]
+#[allow(
+    clippy::too_many_lines,
+    reason = "one read and everything that can be wrong with it"
+)]
 fn a_chip_read_is_verified_offline() {
     let place = Place::new();
     let write = |name: &str, bytes: &[u8]| {

@@ -205,13 +205,13 @@ fn tests_in(source: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let mut marked = false;
     for line in source.lines().map(str::trim) {
-        let named = line
+        let function = line
             .strip_prefix("async ")
             .unwrap_or(line)
             .strip_prefix("fn ");
         if line == "#[test]" || line.starts_with("#[tokio::test") {
             marked = true;
-        } else if let (true, Some(rest)) = (marked, named) {
+        } else if let (true, Some(rest)) = (marked, function) {
             let end = rest.find('(').unwrap_or(rest.len());
             names.insert(rest[..end].to_owned());
             marked = false;

@@ -38,7 +38,11 @@ const RELYING: Sort = Signed(Role::RelyingParty);
 const IMMIGRATION: Sort = Signed(Role::ImmigrationOfficer);
 
 /// Who may ask for a command. Empty: nobody over HTTP (the clock, the operator at the machine).
-#[allow(clippy::match_same_arms)] // one arm a procedure: a table is read line by line
+#[allow(
+    clippy::match_same_arms,
+    clippy::too_many_lines,
+    reason = "one arm a procedure: a table is read line by line"
+)]
 pub const fn callers(command: CommandKind) -> &'static [Sort] {
     use CommandKind as C;
     match command {

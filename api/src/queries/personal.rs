@@ -65,6 +65,7 @@ pub struct PersonalBody {
     params(("account" = String, Path, description = "The account: 32 hexadecimal digits")),
     responses((status = 200, body = PersonalBody), ReadProblems),
 )]
+#[allow(clippy::too_many_lines, reason = "a table: one arm a kind of datum")]
 pub async fn get(
     State(api): State<Api>,
     Path(account): Path<String>,

@@ -19,11 +19,11 @@ pub const fn roles(command: CommandKind) -> &'static [Role] {
         | C::SetSecurityQuestions
         | C::ShareData
         | C::LinkDependant
-        | C::UnlinkDependant => &[Role::Citizen],
+        | C::UnlinkDependant
+        | C::RegisterForeigner => &[Role::Citizen],
         C::ApplyLevel1 | C::UnlinkDocument => &[Role::Citizen, Role::Guardian],
         C::OpenDependantAccount | C::GiveConsent => &[Role::Guardian],
         C::ConsumeShare => &[Role::RelyingParty],
-        C::RegisterForeigner => &[Role::Citizen],
         C::OpenLevel2Intake | C::OpenOrganisationIntake => &[Role::IntakeOfficer],
         C::OpenForeignerIntake => &[Role::ImmigrationOfficer],
         // Which of them, the dossier says.

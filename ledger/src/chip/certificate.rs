@@ -123,7 +123,7 @@ impl Certificate {
         let constraints = tbs.get_extension::<BasicConstraints>();
         let issues = !matches!(
             constraints,
-            Ok(None) | Ok(Some((_, BasicConstraints { ca: false, .. })))
+            Ok(None | Some((_, BasicConstraints { ca: false, .. })))
         );
         signs && !issues && self.is_understood()
     }

@@ -39,12 +39,12 @@ pub(super) fn whole(bytes: &[u8]) -> Result<AnyRef<'_>, Malformed> {
 }
 
 /// The elements inside a constructed value: at least `least`, at most `most`.
-pub(super) fn inside<'a>(
-    of: AnyRef<'a>,
+pub(super) fn inside(
+    of: AnyRef<'_>,
     tag: Tag,
     least: usize,
     most: usize,
-) -> Result<Vec<AnyRef<'a>>, Malformed> {
+) -> Result<Vec<AnyRef<'_>>, Malformed> {
     let mut reader = SliceReader::new(value(of, tag)?)?;
     let mut elements = Vec::new();
     while !reader.is_finished() {

@@ -90,7 +90,7 @@ pub fn use_loaded(ledger: &Ledger, dir: &Path) {
     match list.filter(|list| list.digest() == digest) {
         Some(list) => ledger.verify_chips_with(Arc::new(PassiveAuthentication::new(list))),
         None => {
-            tracing::error!(%digest, "the trust list of chip reads is not there: load it again")
+            tracing::error!(%digest, "the trust list of chip reads is not there: load it again");
         }
     }
 }

@@ -146,8 +146,11 @@ fn content(enveloped: AnyRef<'_>) -> Result<&[u8], Malformed> {
     value(only(*octets, context(0))?, Tag::OctetString)
 }
 
+/// Number and hash of each data group.
+type GroupHashes<'a> = Vec<(u8, &'a [u8])>;
+
 /// Hash algorithm, and number and hash of each data group; each number once.
-fn security_object(content: &[u8]) -> Result<(Hash, Vec<(u8, &[u8])>), ChipFault> {
+fn security_object(content: &[u8]) -> Result<(Hash, GroupHashes<'_>), ChipFault> {
     let parts = inside(whole(content)?, Tag::Sequence, 3, 4)?;
     let [version, algorithm, list, ..] = parts.as_slice() else {
         return Err(ChipFault::SodMalformed);

@@ -88,7 +88,10 @@ impl Recipe {
             .digest(if self.wrong_digest { b"" } else { &content });
         let name = oid("2.23.136.1.1.1");
         let mut attributes = [
-            sequence(&[oid("1.2.840.113549.1.9.3"), set(&[name.clone()])]),
+            sequence(&[
+                oid("1.2.840.113549.1.9.3"),
+                set(core::slice::from_ref(&name)),
+            ]),
             sequence(&[oid("1.2.840.113549.1.9.4"), set(&[tlv(0x04, &digest)])]),
         ];
         attributes.sort();
@@ -320,17 +323,16 @@ pub fn dg1(personal_number: &str) -> Vec<u8> {
 pub fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
     let mut bytes = vec![tag];
     let length = (content.len() as u32).to_be_bytes();
-    match content.len() {
-        short @ 0..128 => bytes.push(short as u8),
-        _ => {
-            let digits: Vec<u8> = length
-                .iter()
-                .copied()
-                .skip_while(|byte| *byte == 0)
-                .collect();
-            bytes.push(0x80 | digits.len() as u8);
-            bytes.extend(digits);
-        }
+    if let short @ 0..128 = content.len() {
+        bytes.push(short as u8);
+    } else {
+        let digits: Vec<u8> = length
+            .iter()
+            .copied()
+            .skip_while(|byte| *byte == 0)
+            .collect();
+        bytes.push(0x80 | digits.len() as u8);
+        bytes.extend(digits);
     }
     bytes.extend(content);
     bytes

@@ -178,7 +178,10 @@ impl Ledger {
                 .is_some_and(|known| known.full_name.is_empty());
         match person {
             Some(entered) if nameless => {
-                entered.phone = loaded.registered_phone().unwrap_or_default().to_owned();
+                loaded
+                    .registered_phone()
+                    .unwrap_or_default()
+                    .clone_into(&mut entered.phone);
             }
             _ => *person = None,
         }

@@ -98,7 +98,9 @@ fn copy_file(from: &Path, to: &Path) {
             break;
         }
         if chunk[..read] == zeros[..read] {
-            target.seek(SeekFrom::Current(read as i64)).unwrap();
+            target
+                .seek(SeekFrom::Current(i64::try_from(read).unwrap()))
+                .unwrap();
         } else {
             target.write_all(&chunk[..read]).unwrap();
         }

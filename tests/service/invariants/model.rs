@@ -16,6 +16,10 @@ use std::sync::Arc;
 
 /// What happened to one account, as far as it matters here.
 #[derive(Default)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "what was seen, each by itself"
+)]
 struct Seen {
     /// What happened, for whoever reads that it must not have.
     told: Vec<&'static str>,

@@ -137,6 +137,7 @@ fn secret(fill: impl FnOnce(&mut Secrets)) -> Secrets {
     all
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "as commands have it")]
 fn capture() -> Option<Capture> {
     let digest = Digest([5; 32]);
     let quality = 90;

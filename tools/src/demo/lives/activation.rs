@@ -116,6 +116,6 @@ impl Occasion<'_> {
         self.own(hotline, Command::AssistActivation { proof_given: true })
             .await?;
         clock::pass(10 * 60);
-        self.activate().await
+        Box::pin(self.activate()).await
     }
 }
