@@ -105,7 +105,8 @@ pub enum Command {
     },
     /// P7 steps 2–5. The account was found by number and phone; `matched` says both are right.
     /// `step_up`: the second proof offered, needed only where the device is another account's and
-    /// policy lets it be taken over (C-09); `Context::step_up` says whether it succeeded.
+    /// policy lets it be taken over (C-09): a read of the chip (`Context::chip`), or an officer's word
+    /// (`Context::step_up`).
     RequestActivation {
         matched: bool,
         device: DeviceInfo,
@@ -128,7 +129,8 @@ pub enum Command {
     AssistActivation { proof_given: bool },
     /// P9: ask to move to another device.
     RequestDeviceChange { device: DeviceInfo },
-    /// P9: with a second proof (`Context::step_up`).
+    /// P9: with a second proof: the code, signed by the old device; the code and a read of the chip
+    /// (`Context::chip`); or an officer's word (`Context::step_up`).
     ConfirmDeviceChange {
         method: StepUpMethod,
         challenge: Option<ChallengeId>,

@@ -166,6 +166,8 @@ list! {
         HolderUnknown,
         /// The card is somebody else's.
         HolderMismatch,
+        /// The card's own last day, in DG1, passed.
+        CardExpired,
     }
     /// A biometric.
     Modality {

@@ -42,7 +42,7 @@ pub const GROUPS_MAX: usize = 16;
 pub const GROUP_BYTES_MAX: usize = 512 * 1024;
 /// Version of this verifier, kept with every verdict. Raised whenever the same read could get another
 /// verdict.
-pub const VERIFIER: u32 = 1;
+pub const VERIFIER: u32 = 2;
 
 /// The data group that says whose card it is.
 const HOLDER_GROUP: u8 = 1;
@@ -135,7 +135,7 @@ impl ChipVerifier for PassiveAuthentication {
             Err(fault) => verdict.proof.faults.push(fault),
             Ok(sod) => {
                 self.signed(&sod, at, &mut verdict.proof);
-                compare(&sod, read, &mut verdict);
+                compare(&sod, read, at, &mut verdict);
             }
         }
         verdict
@@ -197,7 +197,7 @@ fn signer(sod: &Sod<'_>) -> Option<Certificate> {
 }
 
 /// Each data group against its signed hash; each fault is said once.
-fn compare(sod: &Sod<'_>, read: &ChipRead, verdict: &mut ChipVerdict) {
+fn compare(sod: &Sod<'_>, read: &ChipRead, at: Micros, verdict: &mut ChipVerdict) {
     let mut faults = Vec::new();
     for (number, data) in read.groups.iter().take(GROUPS_MAX) {
         let signed = sod.groups.iter().find(|(known, _)| known == number);
@@ -213,8 +213,13 @@ fn compare(sod: &Sod<'_>, read: &ChipRead, verdict: &mut ChipVerdict) {
             None => faults.push(ChipFault::DataGroupUnknown),
             Some((_, signed)) if *signed != hash => faults.push(ChipFault::DataGroupAltered),
             Some(_) => {
-                if let Some(content) = content.filter(|_| *number == HOLDER_GROUP) {
-                    verdict.personal_number = mrz::personal_number(content);
+                let content = content.filter(|_| *number == HOLDER_GROUP);
+                if let Some(zone) = content.and_then(|content| mrz::zone(content)) {
+                    // A copy of a read is good for ever but for this: it dies with the card.
+                    if zone.last_day.is_some_and(|last| at.local_day() > last) {
+                        faults.push(ChipFault::CardExpired);
+                    }
+                    verdict.personal_number = Some(zone.personal_number);
                 }
                 verdict.groups.push(GroupHash {
                     number: *number,

@@ -331,17 +331,18 @@ async fn documents_locks_phone_and_device() {
         .post_secret(&own, &format!("{path}/confirmation"), body, otp)
         .await
         .recorded();
-    // Another device, introduced by its own signature, confirmed with the code on the old one.
+    // Another device, introduced by its own signature, confirmed with the code by the old one.
     let next = key(43);
     let path = format!("{at}/device-changes");
     let body = json!({ "device": device(&next, "device 43") });
     let asked = world.post_signed(&next, &path, body).await.recorded();
     let body = json!({ "method": "code_on_old_device", "challenge": asked.text("challenge") });
     let otp = json!({ "otp": world.code_of(&account) });
-    world
-        .post_secret(&next, &format!("{path}/confirmation"), body, otp)
-        .await
-        .recorded();
+    let path = format!("{path}/confirmation");
+    let by_new = world.post_secret(&next, &path, body.clone(), otp.clone());
+    by_new.await.problem("STEP_UP_FAILED");
+    let by_old = world.post_secret(&own, &path, body, otp);
+    by_old.await.recorded();
     world.settle().await;
     let state = world.get(&at).await.ok().json();
     assert_eq!(state["state"]["device"]["key"], public(&next).to_string());

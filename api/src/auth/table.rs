@@ -62,7 +62,7 @@ pub const fn callers(command: CommandKind) -> &'static [Sort] {
         C::RecordRegistryResult => &[ADAPTER],
         C::DecideApplication => &[AUTHORITY],
         C::NotifyResult => &[AUTHORITY, ADAPTER, OFFICER, IMMIGRATION],
-        C::RequestActivation => &[NewDevice],
+        C::RequestActivation => &[NewDevice, OFFICER],
         C::ConfirmActivationOtp | C::SetPasscode | C::SetSecurityQuestions => &[Session, NewDevice],
         C::AssistActivation => &[HOTLINE],
         C::RequestDeviceChange => &[NewDevice, OFFICER, HOTLINE],

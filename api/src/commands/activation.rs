@@ -1,10 +1,12 @@
 //! P7: activation. The device that is being introduced signs from the first step on.
 
+use super::chip::{ChipBody, ChipSchema, read_of};
 use super::input::{self, Body as _, DeviceBody, Secret, bodies};
 use super::receipt::CommandResponses;
 use super::registration::OtpBody;
 use super::secrets::{Need, SecretFields};
 use super::{Order, carry_out};
+use crate::auth::Caller;
 use crate::call::{self, Call};
 use crate::problem::{Code, Problem};
 use crate::state::Api;
@@ -16,7 +18,8 @@ use domain::vocabulary::{QuestionId, RefusalCode, StepUpMethod};
 use ledger::writer::Target;
 
 bodies! {
-    /// Asks for activation (P7 steps 2–5). Signed with the device's own key.
+    /// Asks for activation (P7 steps 2–5). Signed with the device's own key, or by an officer for whoever
+    /// stands before them, with `in_person`.
     ActivationBody {
         /// Personal identification number: twelve digits.
         personal_id: String,
@@ -28,9 +31,15 @@ bodies! {
         #[serde(deserialize_with = "crate::json::object")]
         device: DeviceBody,
         /// A second proof offered, where the device belongs to another account and policy lets it
-        /// be taken over.
+        /// be taken over: `chip_read`, or an officer's `in_person`.
         #[schema(value_type = Option<String>)]
         step_up: Option<StepUpMethod>,
+        /// The read of the holder's chip, where that is the proof. Not a claim of one.
+        #[schema(value_type = Option<ChipSchema>)]
+        #[serde(default, deserialize_with = "crate::json::object_if_given")]
+        chip: Option<ChipBody>,
+        /// Staff only: whether the proof in person was given.
+        proof_given: Option<bool>,
     }
     /// The passcode (P7 step 7).
     PasscodeBody {
@@ -86,10 +95,16 @@ pub async fn request(State(api): State<Api>, call: Call) -> Result<Response, Pro
             .unwrap_or_default(),
         phone: Some(contact),
     };
-    let step_up = body.step_up;
+    let (step_up, proof_given) = (body.step_up, body.proof_given);
+    let read = read_of(body.chip.as_ref())?;
     let mut order = Order::for_target(target, body.salt()).introducing(device.key);
     order.neutral = Some(RefusalCode::RequestNotAccepted);
-    carry_out(&api, &call, order, |_, _| {
+    // Contents of a chip are kept nowhere, not even sealed (spec C.3).
+    order.keep_body = read.is_none();
+    carry_out(&api, &call, order, |caller, secrets| {
+        secrets.chip = read;
+        // Only staff can say that a proof was given; a citizen's must be one we check.
+        secrets.step_up = proof_given.filter(|_| matches!(caller, Caller::Principal { .. }));
         // The writer finds the account and says whether number and phone are its.
         Ok(Command::RequestActivation {
             matched: false,

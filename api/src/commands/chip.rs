@@ -102,6 +102,22 @@ pub enum Chip {
     Claim(ChipEvidence),
 }
 
+/// The read in a body where nothing else counts: what a device says of one is turned down.
+pub fn read_of(body: Option<&ChipBody>) -> Result<Option<ChipRead>, Problem> {
+    match body.map(ChipBody::chip).transpose()? {
+        None => Ok(None),
+        Some(Chip::Read(read)) => Ok(Some(read)),
+        Some(Chip::Claim(_)) => {
+            let detail = "a list of data groups: the read itself, to be verified";
+            Err(Problem::field(
+                Code::WrongType,
+                "/chip/data_groups",
+                detail,
+            ))
+        }
+    }
+}
+
 impl ChipBody {
     /// As the ledger takes it.
     pub fn chip(&self) -> Result<Chip, Problem> {

@@ -1,5 +1,6 @@
 //! P9: the device an account acts with.
 
+use super::chip::{ChipBody, ChipSchema, read_of};
 use super::input::{Body as _, DeviceBody, Secret, bodies};
 use super::receipt::CommandResponses;
 use super::secrets::SecretFields;
@@ -23,7 +24,8 @@ bodies! {
     }
     /// Confirms the move with a second proof.
     DeviceChangeConfirmationBody {
-        /// `code_on_old_device`, `chip_read` or `in_person`.
+        /// `code_on_old_device`, signed with the old device's key; `chip_read`, with the code and the read;
+        /// or an officer's `in_person`.
         #[schema(value_type = String)]
         method: StepUpMethod,
         /// The challenge of the code, where the proof is one.
@@ -31,6 +33,10 @@ bodies! {
         challenge: Option<ChallengeId>,
         /// The code. In a signed request: in the `Idledger-Secret` header instead.
         otp: Option<Secret>,
+        /// The read of the holder's chip, where that is the proof. Not a claim of one.
+        #[schema(value_type = Option<ChipSchema>)]
+        #[serde(default, deserialize_with = "crate::json::object_if_given")]
+        chip: Option<ChipBody>,
         /// Staff only: whether the proof in person was given.
         proof_given: Option<bool>,
     }
@@ -83,9 +89,13 @@ pub async fn confirm(
     let body: DeviceChangeConfirmationBody = call.json()?;
     let account = call::id(&account)?;
     let (method, challenge, proof_given) = (body.method, body.challenge, body.proof_given);
+    let read = read_of(body.chip.as_ref())?;
     let mut order = Order::for_account(account, body.salt.as_deref());
     order.secrets = SecretFields::otp(body.otp);
+    // Contents of a chip are kept nowhere, not even sealed (spec C.3).
+    order.keep_body = read.is_none();
     carry_out(&api, &call, order, |caller, secrets| {
+        secrets.chip = read;
         // Only staff can say that a proof was given; a citizen's must be one we check.
         secrets.step_up = proof_given.filter(|_| matches!(caller, Caller::Principal { .. }));
         Ok(Command::ConfirmDeviceChange { method, challenge })

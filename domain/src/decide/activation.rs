@@ -1,8 +1,8 @@
 //! P7: activation, in the letter's order (S003 steps 6 and 7).
 
-use super::device::{Bind, bind};
+use super::device::{Bind, bind, shown};
 use super::judge::{Judge, Verdict};
-use super::level2::officer_at;
+use super::level2::{officer_at, staff_active};
 use super::registration::by_email;
 use crate::account::ActivationPhase;
 use crate::calendar::start_of;
@@ -15,7 +15,7 @@ use crate::event::{
 use crate::ids::{ChallengeId, LocalDay, Micros, VerifierId};
 use crate::policy::BoundDeviceActivation;
 use crate::vocabulary::{
-    Guard, Message, OtpPurpose, QuestionId, RefusalCode, RetentionClass, StepUpMethod,
+    Guard, Message, OtpPurpose, QuestionId, RefusalCode, RetentionClass, Role, StepUpMethod,
 };
 
 /// What this command adds to what activation needs.
@@ -40,13 +40,15 @@ pub(super) const fn deadline(received_at: Micros, days: u8) -> Micros {
 
 /// P7 steps 2–5. Number and phone were matched and the account is open; then, and only in this order:
 /// the level, whether it is active already, the device. The window and locks come after the letter's
-/// checks, so that none of its messages is hidden by them.
+/// checks, so that none of its messages is hidden by them. An officer asks for a person who stands before
+/// them, and only with that as the second proof.
 pub(super) fn request(
     judge: &mut Judge<'_, '_>,
     device: &DeviceInfo,
     step_up: Option<StepUpMethod>,
 ) -> Verdict {
     let account = judge.account;
+    staff_active(judge)?;
     judge.guard(
         Guard::LevelCheck,
         account.level().is_some(),
@@ -67,11 +69,13 @@ pub(super) fn request(
         key: device.key,
     };
     judge.record_with(asked, RetentionClass::Usage, device.sealed());
-    match taken_over {
-        Some(method) => judge.step_up_satisfied(method),
-        None => judge.record(DeviceCheckPassed {
+    if let Some(method) = taken_over {
+        judge.step_up_satisfied(method);
+    }
+    if !matches!(judge.context.device_holder, Holder::Other(_)) {
+        judge.record(DeviceCheckPassed {
             device: device.device,
-        }),
+        });
     }
     send_activation_code(judge);
     Ok(())
@@ -89,10 +93,10 @@ fn device_check(
         !(others && reject),
         RefusalCode::UseOtherDevice,
     )?;
-    if !others {
+    if !others && judge.role() == Role::Citizen {
         return Ok(None);
     }
-    let proven = step_up.filter(|_| judge.context.step_up == Some(true));
+    let proven = step_up.filter(|method| shown(judge, *method));
     judge
         .require(Guard::StepUp, proven, RefusalCode::StepUpFailed)
         .map(Some)

@@ -1,6 +1,7 @@
 //! P9: the device an account acts with. At most one per account, and one account per device.
 
 use super::judge::{Judge, Verdict};
+use super::level1::record_chip;
 use super::level2::{officer_at, staff_active};
 use crate::command::{Claim, Command, DeviceInfo, Holder};
 use crate::event::{DeviceBound, DeviceChangeRequested, DeviceUnbound};
@@ -85,7 +86,9 @@ pub(super) fn request(judge: &mut Judge<'_, '_>, device: &DeviceInfo) -> Verdict
     Ok(())
 }
 
-/// With a second proof: the code on the old device, the chip, or in person (spec A.8).
+/// With a second proof: the code on the old device, the chip, or in person (spec A.8). The code alone counts
+/// only where the old device's own key signs; with a read of the chip, which shows that the card's data are
+/// genuine and not that the card is there, it comes from whichever device.
 pub(super) fn confirm(
     judge: &mut Judge<'_, '_>,
     method: StepUpMethod,
@@ -120,20 +123,46 @@ fn step_up(
     method: StepUpMethod,
     challenge: Option<ChallengeId>,
 ) -> Verdict {
-    let proven = judge.context.step_up == Some(true);
     let holds = match (method, judge.role()) {
         (StepUpMethod::CodeOnOldDevice, Role::Citizen) => {
-            judge.account.device.is_some() && challenge.is_some()
+            let bound = judge.account.device.as_ref().map(|bound| bound.key.id());
+            let by_it = bound.is_some() && bound == judge.context.actor.key;
+            by_it && challenge.is_some()
         }
-        (StepUpMethod::ChipRead, Role::Citizen) => proven,
-        // The officer's own signature is the proof, unless they say that it failed.
-        (StepUpMethod::InPerson, Role::IntakeOfficer) => judge.context.step_up != Some(false),
-        _ => false,
+        (StepUpMethod::ChipRead, Role::Citizen) => {
+            let read = shown(judge, method);
+            read && challenge.is_some()
+        }
+        _ => shown(judge, method),
     };
     if let (true, Some(challenge)) = (holds, challenge) {
         judge.otp(challenge, OtpPurpose::DeviceChange)?;
     }
     judge.guard(Guard::StepUp, holds, RefusalCode::StepUpFailed)
+}
+
+/// Whether a second proof that needs no code was given, and who asks may give it: a read of the holder's
+/// chip, verified here, in a request that a device signed; or an officer's own signature that the person
+/// is there. What came of a read is recorded also where it is not good.
+pub(super) fn shown(judge: &mut Judge<'_, '_>, method: StepUpMethod) -> bool {
+    match (method, judge.role()) {
+        (StepUpMethod::ChipRead, Role::Citizen) => {
+            let Some(answer) = judge.context.chip.take() else {
+                return false;
+            };
+            let good = answer.proof.is_good() && judge.context.actor.key.is_some();
+            let class = if good {
+                RetentionClass::Usage
+            } else {
+                RetentionClass::Short
+            };
+            record_chip(judge, None, class, answer);
+            good
+        }
+        // Unless they say that it failed.
+        (StepUpMethod::InPerson, Role::IntakeOfficer) => judge.context.step_up != Some(false),
+        _ => false,
+    }
 }
 
 /// The new device is no other account's, or may be taken over with the second proof (C-09).

@@ -70,7 +70,7 @@ pub(super) fn apply(
         });
     }
     if let Some(answer) = verified {
-        record_chip(judge, Some(case), answer);
+        record_chip(judge, Some(case), RetentionClass::Permanent, answer);
     }
     if let Some(text) = qr {
         let raw = Personal::CardQr(text.to_owned());
@@ -99,16 +99,18 @@ fn verified_evidence(
             RefusalCode::EvidenceInvalid,
         );
     }
-    record_chip(judge, None, answer.clone());
+    record_chip(judge, None, RetentionClass::Short, answer.clone());
     judge.require(Guard::Evidence, None, RefusalCode::EvidenceInvalid)
 }
 
-fn record_chip(judge: &mut Judge<'_, '_>, case: Option<CaseId>, answer: ChipAnswer) {
+/// The verdict, and the hashes for as long as what they prove is needed.
+pub(super) fn record_chip(
+    judge: &mut Judge<'_, '_>,
+    case: Option<CaseId>,
+    class: RetentionClass,
+    answer: ChipAnswer,
+) {
     let ChipAnswer { proof, groups } = answer;
-    let class = match case {
-        Some(_) => RetentionClass::Permanent,
-        None => RetentionClass::Short,
-    };
     let hashes = Personal::ChipHashes(groups);
     judge.record_with(ChipVerified { case, proof }, class, hashes);
 }

@@ -71,6 +71,7 @@ pub fn needs(account: &Account, command: &Command) -> Needs {
         Command::RequestActivation { device, .. } => Needs {
             person: true,
             device_holder: Some(device.device),
+            officer: true,
             ..none
         },
         Command::ConfirmActivationOtp { challenge } => Needs {

@@ -13,7 +13,6 @@ pub const fn roles(command: CommandKind) -> &'static [Role] {
         | C::ConfirmRegistrationOtp
         | C::SetPassword
         | C::LogIn
-        | C::RequestActivation
         | C::ConfirmActivationOtp
         | C::SetPasscode
         | C::SetSecurityQuestions
@@ -21,6 +20,8 @@ pub const fn roles(command: CommandKind) -> &'static [Role] {
         | C::LinkDependant
         | C::UnlinkDependant
         | C::RegisterForeigner => &[Role::Citizen],
+        // An officer only for who stands before them (C-09).
+        C::RequestActivation => &[Role::Citizen, Role::IntakeOfficer],
         C::ApplyLevel1 | C::UnlinkDocument => &[Role::Citizen, Role::Guardian],
         C::OpenDependantAccount | C::GiveConsent => &[Role::Guardian],
         C::ConsumeShare => &[Role::RelyingParty],

@@ -308,10 +308,15 @@ fn key_id(key: &Key) -> Vec<u8> {
         .collect()
 }
 
-/// A DG1 with a TD1 zone of a person with this number.
+/// A DG1 with a TD1 zone of a person with this number, whose card is good until 2039-01-01.
 pub fn dg1(personal_number: &str) -> Vec<u8> {
+    dg1_until(personal_number, "390101")
+}
+
+/// The same with another last day: `YYMMDD`, or six `<`.
+pub fn dg1_until(personal_number: &str, last_day: &str) -> Vec<u8> {
     let zone = format!(
-        "IDVNM0840000012{personal_number}<<78401016M3901012VNM<<<<<<<<<<<4{:<<30}",
+        "IDVNM0840000012{personal_number}<<78401016M{last_day}2VNM<<<<<<<<<<<4{:<<30}",
         "NGUYEN<<VAN<A"
     );
     let mut zone = zone.into_bytes();

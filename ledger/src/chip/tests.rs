@@ -1,6 +1,6 @@
 //! Chips that are good, and every way in which one is not.
 
-use super::testing::{BEGIN, Curve, END, Recipe, dg1, tlv};
+use super::testing::{BEGIN, Curve, END, Recipe, dg1, dg1_until, tlv};
 use super::*;
 use domain::ids::Micros;
 use proptest::prelude::*;
@@ -374,4 +374,29 @@ fn same(one: &[u8], other: &[u8]) -> bool {
         )
     };
     all(&one) == all(&other)
+}
+
+#[test]
+fn a_read_dies_with_the_card() {
+    // 2030-01-01T00:00:00Z is seven in the morning there: the first day is still the last.
+    for (last_day, expected) in [
+        ("300101", &[][..]),
+        ("991231", &[]),
+        ("<<<<<<", &[]),
+        ("291231", &[ChipFault::CardExpired]),
+        ("240101", &[ChipFault::CardExpired]),
+    ] {
+        let recipe = Recipe {
+            groups: vec![(1, dg1_until(NUMBER, last_day))],
+            ..Recipe::of(NUMBER)
+        };
+        faults(&recipe, expected);
+    }
+    for no_day in ["301301", "300230", "3001<<", "+10101", "      "] {
+        let recipe = Recipe {
+            groups: vec![(1, dg1_until(NUMBER, no_day))],
+            ..Recipe::of(NUMBER)
+        };
+        assert!(verify(&recipe).personal_number.is_none(), "{no_day}");
+    }
 }

@@ -6,8 +6,9 @@ use crate::run::{Place, Server};
 use api::signature::{Unsigned, sign_request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use ed25519_dalek::SigningKey;
+use ledger::chip::testing::Recipe;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -71,7 +72,7 @@ impl<'t> Stage<'t> {
 
     /// What `@something` stands for: `@person`, whom the registry knows under `{number}`, with `{phone}` and
     /// `{email}`; `@qr:NUMBER`, the card of one; `@device:A`; `@otp:ACCOUNT`, the newest code;
-    /// `@capture` and `@blurred`; `@chip`; `@now`; `@principal:NAME`; `@null`.
+    /// `@capture` and `@blurred`; `@chip`, what somebody says of a read, and `@chip:NUMBER`, a read; `@now`; `@principal:NAME`; `@null`.
     fn named(&self, text: &str) -> Value {
         let Some(name) = text.strip_prefix('@') else {
             return Value::String(text.to_owned());
@@ -81,6 +82,7 @@ impl<'t> Stage<'t> {
                 "identifier": format!("device {name}"), "model": "A", "public_key": public(&device(name)),
             }),
             Some(("otp", account)) => Value::String(self.code_of(account)),
+            Some(("chip", number)) => chip_read(number),
             Some(("qr", number)) => Value::String(card_qr(&known(number))),
             Some(("principal", name)) => Value::String(self.template.principals[name].clone()),
             None => match name {
@@ -388,6 +390,14 @@ fn known(number: &str) -> Value {
     rows.into_iter()
         .find(|row| row["personal_id"] == number)
         .unwrap_or(stranger)
+}
+
+/// What a device reads from a person's chip.
+fn chip_read(number: &str) -> Value {
+    let recipe = Recipe::of(number);
+    let group = |(number, bytes): &(u8, Vec<u8>)| json!({ "number": number, "content": BASE64_STANDARD.encode(bytes) });
+    let groups: Vec<Value> = recipe.groups.iter().map(group).collect();
+    json!({ "sod": BASE64_STANDARD.encode(recipe.sod()), "data_groups": groups })
 }
 
 /// The seven fields of a card.

@@ -2,6 +2,7 @@
 
 use crate::run::Place;
 use ed25519_dalek::SigningKey;
+use ledger::chip::testing::Recipe;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -51,6 +52,9 @@ impl Template {
         place.good(&["init", "--simulate-clock", MADE_S]);
         let people = super::dir().join("people.jsonl");
         place.good(&["registry", "import", people.to_str().unwrap()]);
+        let list = place.path("csca.pem");
+        fs::write(&list, Recipe::of("").trust_list()).unwrap();
+        place.good(&["evidence", "trust", list.to_str().unwrap()]);
         let enrol = |(name, role, number, sites): (&'static str, &str, u8, &[&str])| {
             let public = public(&key(number));
             let mut arguments = vec!["keys", "enrol", "--role", role, "--public-key", &public];

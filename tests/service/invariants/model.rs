@@ -10,7 +10,8 @@ use domain::ids::{
 use domain::record::{RecordRef, open_event};
 use domain::vocabulary::{CloseReason, Level, LockGround, MatchResult, Modality};
 use ledger::memory::Memory;
-use ledger::store::{EventStore, Expected, NewRecord};
+use ledger::store::{EventStore, Expected, NewRecord, StoredRecord};
+use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -81,24 +82,30 @@ impl Model {
                 return;
             }
             for stored in page {
-                assert_eq!(stored.position.0, self.next, "positions have no gaps");
-                self.next += 1;
-                let record = RecordRef::parse(&stored.bytes).unwrap();
-                let envelope = record.open_envelope().unwrap();
-                let (revision, link) = match self.heads.get(&stored.stream) {
-                    Some((last, link)) => (last + 1, *link),
-                    None => (0, Digest::ZERO),
-                };
-                assert_eq!(envelope.stream, stored.stream);
-                assert_eq!(envelope.revision.0, revision, "revisions have no gaps");
-                assert_eq!(envelope.link, link, "each event names the one before it");
-                self.heads.insert(stored.stream, (revision, record.link()));
-                self.take(&envelope, &open_event(&envelope).unwrap());
+                self.record(&stored);
             }
         }
     }
 
-    fn take(&mut self, envelope: &Envelope, event: &Event) {
+    /// The next record of the log.
+    pub fn record(&mut self, stored: &StoredRecord) {
+        assert_eq!(stored.position.0, self.next, "positions have no gaps");
+        self.next += 1;
+        let record = RecordRef::parse(&stored.bytes).unwrap();
+        let envelope = record.open_envelope().unwrap();
+        let (revision, link) = match self.heads.get(&stored.stream) {
+            Some((last, link)) => (last + 1, *link),
+            None => (0, Digest::ZERO),
+        };
+        assert_eq!(envelope.stream, stored.stream);
+        assert_eq!(envelope.revision.0, revision, "revisions have no gaps");
+        assert_eq!(envelope.link, link, "each event names the one before it");
+        self.heads.insert(stored.stream, (revision, record.link()));
+        self.take(&envelope, &open_event(&envelope).unwrap());
+    }
+
+    /// An event in its envelope, whose place in the log was looked at.
+    pub fn take(&mut self, envelope: &Envelope, event: &Event) {
         if let Some(account) = envelope.stream.as_account() {
             self.happened(account, event, envelope.recorded_at);
             let seen = self.accounts.entry(account).or_default();
@@ -244,33 +251,38 @@ impl Model {
     /// What the service says of every account is what the events say.
     pub async fn compare_answers(&self, world: &World) {
         world.settle().await;
-        for (account, seen) in &self.accounts {
+        for account in self.accounts.keys() {
             let path = format!("/v1/accounts/{account}");
             let state = world.get_as(READER, &path).await.ok().json();
             let rights = world.get_as(READER, &format!("{path}/entitlements")).await;
-            let rights = rights.ok().json();
-            let level = (seen.issued > 0).then_some(u64::from(seen.issued));
-            assert_eq!(
-                state["level"].as_u64(),
-                level,
-                "the level is what was issued"
-            );
-            assert_eq!(state["activated"].as_bool(), Some(seen.activated));
-            assert_eq!(state["locked"].as_bool(), Some(!seen.locks.is_empty()));
-            assert_eq!(state["closed"].as_bool(), Some(seen.closed.is_some()));
-            let may = seen.activated && seen.locks.is_empty() && seen.closed.is_none();
-            let services = match (may, seen.issued) {
-                (true, 1) => 9,
-                (true, 2) => 16,
-                _ => 0,
-            };
-            assert_eq!(
-                rights["granted"].as_u64(),
-                Some(services),
-                "services of {state}"
-            );
-            assert_eq!(state["entitlements"]["granted"].as_u64(), Some(services));
+            self.compare_answer(*account, &state, &rights.ok().json());
         }
+    }
+
+    /// One account's state and rights, as answered.
+    pub fn compare_answer(&self, account: AccountId, state: &Value, rights: &Value) {
+        let seen = &self.accounts[&account];
+        let level = (seen.issued > 0).then_some(u64::from(seen.issued));
+        assert_eq!(
+            state["level"].as_u64(),
+            level,
+            "the level is what was issued"
+        );
+        assert_eq!(state["activated"].as_bool(), Some(seen.activated));
+        assert_eq!(state["locked"].as_bool(), Some(!seen.locks.is_empty()));
+        assert_eq!(state["closed"].as_bool(), Some(seen.closed.is_some()));
+        let may = seen.activated && seen.locks.is_empty() && seen.closed.is_none();
+        let services = match (may, seen.issued) {
+            (true, 1) => 9,
+            (true, 2) => 16,
+            _ => 0,
+        };
+        assert_eq!(
+            rights["granted"].as_u64(),
+            Some(services),
+            "services of {state}"
+        );
+        assert_eq!(state["entitlements"]["granted"].as_u64(), Some(services));
     }
 }
 
@@ -413,6 +425,11 @@ impl Seen {
 
 /// The same ledger without any sealed part, as a stranger may have it.
 pub async fn redacted(world: &World) -> Arc<dyn EventStore> {
+    redacted_until(world, u64::MAX).await
+}
+
+/// Its first records only.
+pub async fn redacted_until(world: &World, length: u64) -> Arc<dyn EventStore> {
     let copy = Arc::new(Memory::new());
     let mut next = Position(0);
     loop {
@@ -420,6 +437,9 @@ pub async fn redacted(world: &World) -> Arc<dyn EventStore> {
         let Some(last) = page.last() else { return copy };
         next = Position(last.position.0 + 1);
         for stored in page {
+            if stored.position.0 >= length {
+                return copy;
+            }
             let record = RecordRef::parse(&stored.bytes).unwrap();
             let envelope = record.open_envelope().unwrap();
             let expected = match stored.revision.0.checked_sub(1) {

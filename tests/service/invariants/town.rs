@@ -19,10 +19,13 @@ use domain::vocabulary::{
     UnbindReason, WithdrawReason,
 };
 use ed25519_dalek::SigningKey;
+use ledger::chip::testing::Recipe;
+use ledger::chip::{ChipRead, PassiveAuthentication, TrustList};
 use ledger::evidence::{Proven, SignedCommand};
 use ledger::writer::{LedgerError, Outcome, Secrets, Submission, Target};
 use outside::clock::Clock;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock};
 
 const PEOPLE: usize = 5;
 const PHONES: usize = 4;
@@ -98,6 +101,12 @@ pub struct Town {
     commands: u64,
 }
 
+/// Reads of everybody's chip, made once.
+static CHIPS: LazyLock<Vec<ChipRead>> = LazyLock::new(|| {
+    let read = |person| Recipe::of(&who(person, 0).personal_id).read();
+    (0..PEOPLE).map(read).collect()
+});
+
 fn who(person: usize, phone: usize) -> Person {
     Person {
         // The last is a ward, by the registry of these tests.
@@ -159,6 +168,9 @@ impl Town {
         let text = file("policy-2022-02.toml", "2024-03-07", &changes);
         publish(&world, &other, "policy", &text).await;
         world.pass(3 * 86_400);
+        let list = TrustList::read(Recipe::of("").trust_list().as_bytes()).unwrap();
+        let verifier = Arc::new(PassiveAuthentication::new(list));
+        world.ledger.verify_chips_with(verifier);
         let clock = Clock::new(world.ledger.clone(), world.views.clone());
         Self {
             world,
@@ -507,7 +519,8 @@ impl Town {
         let known = known.filter(|_| dice.mostly());
         let person = known.and_then(|account| self.people.get(&account).copied().or(Some(person)));
         let own = known.and_then(|account| self.phones.get(&account).copied());
-        let person = who(person.unwrap_or(0), own.unwrap_or(phone));
+        let of = person.unwrap_or(0);
+        let person = who(of, own.unwrap_or(phone));
         let command = Command::RequestActivation {
             matched: false,
             device: self.device(device),
@@ -517,7 +530,8 @@ impl Town {
             personal_id: person.personal_id.clone(),
             phone: Some(person.phone.clone()),
         };
-        let secrets = secret(|all| all.step_up = Some(dice.mostly()));
+        let chip = if dice.mostly() { of } else { (of + 1) % PEOPLE };
+        let secrets = secret(|all| all.chip = Some(CHIPS[chip].clone()));
         let by = By::Device(device);
         let Some(asked) = self.submit(by, target, command, secrets).await else {
             return;
@@ -583,11 +597,21 @@ impl Town {
                 };
                 let asked = self.on(by, account, command).await;
                 let challenge = asked.and_then(|asked| asked.challenge);
-                let (method, challenge) = match kind {
-                    2 => (StepUpMethod::CodeOnOldDevice, challenge),
+                let (method, challenge) = match (kind, dice.roll(2)) {
+                    (2, 0) => (StepUpMethod::CodeOnOldDevice, challenge),
+                    (2, _) => (StepUpMethod::ChipRead, challenge),
                     _ => (StepUpMethod::InPerson, None),
                 };
-                let secrets = self.code(account, dice);
+                let mut secrets = self.code(account, dice);
+                let by = match method {
+                    StepUpMethod::CodeOnOldDevice => By::Device(self.told(account).device),
+                    StepUpMethod::ChipRead => {
+                        let of = self.people.get(&account).copied().unwrap_or(0);
+                        secrets.chip = Some(CHIPS[of].clone());
+                        by
+                    }
+                    _ => by,
+                };
                 let command = Command::ConfirmDeviceChange { method, challenge };
                 let done = self.with(by, account, command, secrets).await;
                 if done.is_some() {

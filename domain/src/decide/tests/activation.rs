@@ -209,11 +209,16 @@ fn another_s_device_is_taken_over_only_by_policy_and_with_a_second_proof() {
     s.world.policy.bound_device_activation = BoundDeviceActivation::TransferWithStepUp;
     s.when(Role::Citizen, &request_activation())
         .refused(G::StepUp, C::StepUpFailed, &[]);
-    s.world.step_up = Some(false);
+    // `Context::step_up` is an officer's word: a citizen's own is none.
     s.when(Role::Citizen, &ask)
         .refused(G::StepUp, C::StepUpFailed, &[]);
-    s.world.step_up = Some(true);
+    s.world.key = Some(device(1).key.id());
+    s.world.chip = verified(&[ChipFault::CardExpired]);
+    s.when(Role::Citizen, &ask)
+        .refused(G::StepUp, C::StepUpFailed, &["ChipVerified"]);
+    s.world.chip = verified(&[]);
     s.when(Role::Citizen, &ask).accepted(&[
+        "ChipVerified",
         "ActivationRequested",
         "StepUpSatisfied",
         "OtpChallengeIssued",
@@ -243,6 +248,51 @@ fn another_s_device_is_taken_over_only_by_policy_and_with_a_second_proof() {
         .accepted(&["DeviceUnbound"]);
     assert_eq!(then.decision.send[0].message, Message::DeviceChanged);
     assert!(others.account.is_activated() && others.account.device.is_none());
+}
+
+#[test]
+fn an_officer_lets_who_stands_before_them_take_a_device_over() {
+    let by = |step_up| Command::RequestActivation {
+        matched: true,
+        device: device(1),
+        step_up,
+    };
+    let in_person = by(Some(StepUpMethod::InPerson));
+    let mut s = level1();
+    s.world.device_holder = Holder::Other(AccountId([9; 16]));
+    s.when(Role::IntakeOfficer, &in_person)
+        .refused(G::DeviceCheck, C::UseOtherDevice, &[]);
+    s.world.policy.bound_device_activation = BoundDeviceActivation::TransferWithStepUp;
+    // Without saying that the person is there, or saying that they are not, an officer proves nothing.
+    for step_up in [None, Some(StepUpMethod::ChipRead)] {
+        s.when(Role::IntakeOfficer, &by(step_up))
+            .refused(G::StepUp, C::StepUpFailed, &[]);
+    }
+    s.world.step_up = Some(false);
+    s.when(Role::IntakeOfficer, &in_person)
+        .refused(G::StepUp, C::StepUpFailed, &[]);
+    s.world.step_up = Some(true);
+    s.when(Role::Citizen, &in_person)
+        .refused(G::StepUp, C::StepUpFailed, &[]);
+    let officer = s.world.officer.take();
+    s.when(Role::IntakeOfficer, &in_person)
+        .refused(G::OfficerAuthorised, C::OfficerNotAuthorised, &[]);
+    s.world.officer = officer;
+    let mut free = s.clone();
+    s.when(Role::IntakeOfficer, &in_person).accepted(&[
+        "ActivationRequested",
+        "StepUpSatisfied",
+        "OtpChallengeIssued",
+        "ActivationCodeSent",
+    ]);
+    free.world.device_holder = Holder::Free;
+    free.when(Role::IntakeOfficer, &in_person).accepted(&[
+        "ActivationRequested",
+        "StepUpSatisfied",
+        "DeviceCheckPassed",
+        "OtpChallengeIssued",
+        "ActivationCodeSent",
+    ]);
 }
 
 #[test]

@@ -2,13 +2,13 @@
 
 use super::*;
 use crate::account::CaseState;
-use crate::command::{ChipAnswer, OfficerFacts, RegistryAnswer};
+use crate::command::{OfficerFacts, RegistryAnswer};
 use crate::event::Event;
 use crate::ids::{AreaCode, LocalDay, Micros};
-use crate::personal::{GroupHash, Personal};
+use crate::personal::Personal;
 use crate::policy::{BiometricRule, ContactRequired};
 use crate::vocabulary::{
-    ChipEvidence, ChipFault, ChipProof, EvidenceStrength, Guard as G, Level, LockGround, Message,
+    ChipEvidence, ChipFault, EvidenceStrength, Guard as G, Level, LockGround, Message,
     RefusalCode as C, RefusalReason, RetentionClass, WithdrawReason,
 };
 
@@ -478,22 +478,6 @@ fn the_registry_s_silence_holds_no_intake_up_but_its_answer_is_needed() {
         C::DataMismatch,
         &["RegistryCheckRequested", "RegistryCheckFailed"],
     );
-}
-
-fn verified(faults: &[ChipFault]) -> Option<ChipAnswer> {
-    let proof = ChipProof {
-        sod: Digest([1; 32]),
-        groups: vec![1, 2],
-        serial: "01".into(),
-        issuer: "CN=Test CSCA,C=VN".into(),
-        certificate: Some(Digest([2; 32])),
-        trust_list: Some(Digest([3; 32])),
-        faults: faults.to_vec(),
-        verifier: 1,
-    };
-    let hash = vec![4; 32];
-    let groups = vec![GroupHash { number: 1, hash }];
-    Some(ChipAnswer { proof, groups })
 }
 
 const READ: Command = Command::ApplyLevel1 {

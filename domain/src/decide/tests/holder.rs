@@ -6,7 +6,8 @@ use crate::ids::{AccountId, DocumentId, LookupHash};
 use crate::law::{DocumentKinds, LawContent};
 use crate::testing::NOON;
 use crate::vocabulary::{
-    DocumentKind, Guard as G, LinkOutcome, Message, RefusalCode as C, StepUpMethod, UnbindReason,
+    DocumentKind, Guard as G, LinkOutcome, Message, RefusalCode as C, RetentionClass, StepUpMethod,
+    UnbindReason,
 };
 
 fn ask_device() -> Command {
@@ -29,6 +30,13 @@ fn p9_by_the_code_on_the_old_device() {
     s.when(Role::Citizen, &ask_device())
         .accepted(&["DeviceChangeRequested", "OtpChallengeIssued"]);
     let confirm = confirm_device(&s, StepUpMethod::CodeOnOldDevice);
+    // The code without the old device, or from the new one, is no code on the old device.
+    for key in [None, Some(device(2).key.id())] {
+        s.world.key = key;
+        s.when(Role::Citizen, &confirm)
+            .refused(G::StepUp, C::StepUpFailed, &[]);
+    }
+    s.world.key = Some(device(1).key.id());
     let then = s.when(Role::Citizen, &confirm).accepted(&[
         "StepUpSatisfied",
         "DeviceUnbound",
@@ -54,6 +62,7 @@ fn p9_by_the_code_on_the_old_device() {
 #[test]
 fn p9_needs_a_proof_that_counts() {
     let mut s = activate(level1());
+    s.world.key = Some(device(1).key.id());
     s.when(Role::Citizen, &ask_device());
     for method in [
         StepUpMethod::InPerson,
@@ -76,19 +85,67 @@ fn p9_needs_a_proof_that_counts() {
     let confirm = confirm_device(&s, StepUpMethod::CodeOnOldDevice);
     s.when(Role::Citizen, &confirm)
         .refused(G::OtpCode, C::OtpWrong, &[]);
+    s.world.otp_right = Some(true);
     s.world.device_holder = Holder::Other(AccountId([9; 16]));
-    s.world.step_up = Some(true);
-    s.when(Role::Citizen, &bare(StepUpMethod::ChipRead))
+    let confirm = confirm_device(&s, StepUpMethod::CodeOnOldDevice);
+    s.when(Role::Citizen, &confirm)
         .refused(G::DeviceCheck, C::UseOtherDevice, &[]);
     s.world.device_holder = Holder::Free;
     let mut desk = s.clone();
-    s.when(Role::Citizen, &bare(StepUpMethod::ChipRead))
-        .accepted(&["StepUpSatisfied", "DeviceUnbound", "DeviceBound"]);
     desk.when(Role::IntakeOfficer, &bare(StepUpMethod::InPerson))
         .accepted(&["StepUpSatisfied", "DeviceUnbound", "DeviceBound"]);
+    let mut desk = s.clone();
+    desk.world.step_up = Some(false);
+    desk.when(Role::IntakeOfficer, &bare(StepUpMethod::InPerson))
+        .refused(G::StepUp, C::StepUpFailed, &[]);
     level1()
         .when(Role::Citizen, &ask_device())
         .refused(G::Activated, C::NotActivated, &[]);
+}
+
+#[test]
+fn p9_by_a_read_of_the_chip() {
+    let mut s = activate(level1());
+    s.when(Role::Citizen, &ask_device());
+    s.world.key = Some(device(2).key.id());
+    let confirm = confirm_device(&s, StepUpMethod::ChipRead);
+    // What somebody says of a read is no read; and one that is not genuine is recorded and counts for nothing.
+    s.world.step_up = Some(true);
+    s.when(Role::Citizen, &confirm)
+        .refused(G::StepUp, C::StepUpFailed, &[]);
+    s.world.chip = verified(&[ChipFault::HolderMismatch]);
+    let then = s.when(Role::Citizen, &confirm);
+    let then = then.refused(G::StepUp, C::StepUpFailed, &["ChipVerified"]);
+    assert_eq!(
+        then.decision.events[0].sealed[0].0,
+        RetentionClass::Short
+    );
+    // Nor does a read that no device signed for, one without the code, or one with a wrong code.
+    s.world.chip = verified(&[]);
+    s.world.key = None;
+    s.when(Role::Citizen, &confirm)
+        .refused(G::StepUp, C::StepUpFailed, &["ChipVerified"]);
+    s.world.key = Some(device(2).key.id());
+    let bare = Command::ConfirmDeviceChange {
+        method: StepUpMethod::ChipRead,
+        challenge: None,
+    };
+    s.when(Role::Citizen, &bare)
+        .refused(G::StepUp, C::StepUpFailed, &["ChipVerified"]);
+    s.world.otp_right = Some(false);
+    s.when(Role::Citizen, &confirm)
+        .refused(G::OtpCode, C::OtpWrong, &["ChipVerified"]);
+    s.world.otp_right = Some(true);
+    let then = s.when(Role::Citizen, &confirm).accepted(&[
+        "ChipVerified",
+        "StepUpSatisfied",
+        "DeviceUnbound",
+        "DeviceBound",
+    ]);
+    assert_eq!(
+        then.decision.events[0].sealed[0].0,
+        RetentionClass::Usage
+    );
 }
 
 #[test]

@@ -21,12 +21,13 @@ mod sharing;
 mod standing;
 mod waiting;
 
-use crate::command::{Command, Holder};
+use crate::command::{ChipAnswer, Command, Holder};
 use crate::ids::{CaseId, ChallengeId, Digest, VerifierId};
+use crate::personal::GroupHash;
 use crate::policy::Policy;
 use crate::testing::{Scenario, device, person};
 use crate::vocabulary::{
-    Capture, Channel, Database, MatchResult, Modality, OtpPurpose, QuestionId, RegistrationMethod,
+    Capture, Channel, ChipFault, ChipProof, Database, MatchResult, Modality, OtpPurpose, QuestionId, RegistrationMethod,
     Role,
 };
 
@@ -231,4 +232,21 @@ fn activate(mut s: Scenario) -> Scenario {
     ]);
     s.later(120 * SECOND);
     s
+}
+
+/// What the verifier says of a chip read.
+fn verified(faults: &[ChipFault]) -> Option<ChipAnswer> {
+    let proof = ChipProof {
+        sod: Digest([1; 32]),
+        groups: vec![1, 2],
+        serial: "01".into(),
+        issuer: "CN=Test CSCA,C=VN".into(),
+        certificate: Some(Digest([2; 32])),
+        trust_list: Some(Digest([3; 32])),
+        faults: faults.to_vec(),
+        verifier: 1,
+    };
+    let hash = vec![4; 32];
+    let groups = vec![GroupHash { number: 1, hash }];
+    Some(ChipAnswer { proof, groups })
 }

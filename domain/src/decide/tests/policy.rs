@@ -49,7 +49,8 @@ fn bound_device_activation() {
     ] {
         let mut s = under(level1(), |policy| policy.bound_device_activation = value);
         s.world.device_holder = Holder::Other(AccountId([9; 16]));
-        s.world.step_up = Some(true);
+        s.world.chip = verified(&[]);
+        s.world.key = Some(device(1).key.id());
         let then = s.when(Role::Citizen, &on_anothers);
         if passes {
             assert_eq!(then.decision.refused(), None);
