@@ -17,7 +17,8 @@ use domain::vocabulary::{
     CloseReason, Database, EvidenceStrength, Level, LockGround, MatchResult, Modality, QuestionId,
 };
 use model::Model;
-use projections::{Options, ProjectionDigest, Views};
+use projections::digest::ProjectionDigest;
+use projections::{Options, Views};
 use proptest::prelude::*;
 use town::{Dice, Town};
 

@@ -109,11 +109,7 @@ pub fn read_of(body: Option<&ChipBody>) -> Result<Option<ChipRead>, Problem> {
         Some(Chip::Read(read)) => Ok(Some(read)),
         Some(Chip::Claim(_)) => {
             let detail = "a list of data groups: the read itself, to be verified";
-            Err(Problem::field(
-                Code::WrongType,
-                "/chip/data_groups",
-                detail,
-            ))
+            Err(Problem::field(Code::WrongType, "/chip/data_groups", detail))
         }
     }
 }

@@ -347,7 +347,7 @@ proptest! {
         let verdict = trusting(&recipe).verify(&read, THEN);
         prop_assert!(!verdict.proof.is_good() || same(&sod, &recipe.sod()));
         let _ = TrustList::read(&sod);
-        let _ = mrz::personal_number(&sod);
+        let _ = mrz::zone(&sod);
     }
 }
 

@@ -275,8 +275,11 @@ fn an_officer_lets_who_stands_before_them_take_a_device_over() {
     s.when(Role::Citizen, &in_person)
         .refused(G::StepUp, C::StepUpFailed, &[]);
     let officer = s.world.officer.take();
-    s.when(Role::IntakeOfficer, &in_person)
-        .refused(G::OfficerAuthorised, C::OfficerNotAuthorised, &[]);
+    s.when(Role::IntakeOfficer, &in_person).refused(
+        G::OfficerAuthorised,
+        C::OfficerNotAuthorised,
+        &[],
+    );
     s.world.officer = officer;
     let mut free = s.clone();
     s.when(Role::IntakeOfficer, &in_person).accepted(&[

@@ -116,10 +116,7 @@ fn p9_by_a_read_of_the_chip() {
     s.world.chip = verified(&[ChipFault::HolderMismatch]);
     let then = s.when(Role::Citizen, &confirm);
     let then = then.refused(G::StepUp, C::StepUpFailed, &["ChipVerified"]);
-    assert_eq!(
-        then.decision.events[0].sealed[0].0,
-        RetentionClass::Short
-    );
+    assert_eq!(then.decision.events[0].sealed[0].0, RetentionClass::Short);
     // Nor does a read that no device signed for, one without the code, or one with a wrong code.
     s.world.chip = verified(&[]);
     s.world.key = None;
@@ -142,10 +139,7 @@ fn p9_by_a_read_of_the_chip() {
         "DeviceUnbound",
         "DeviceBound",
     ]);
-    assert_eq!(
-        then.decision.events[0].sealed[0].0,
-        RetentionClass::Usage
-    );
+    assert_eq!(then.decision.events[0].sealed[0].0, RetentionClass::Usage);
 }
 
 #[test]

@@ -27,8 +27,8 @@ use crate::personal::GroupHash;
 use crate::policy::Policy;
 use crate::testing::{Scenario, device, person};
 use crate::vocabulary::{
-    Capture, Channel, ChipFault, ChipProof, Database, MatchResult, Modality, OtpPurpose, QuestionId, RegistrationMethod,
-    Role,
+    Capture, Channel, ChipFault, ChipProof, Database, MatchResult, Modality, OtpPurpose,
+    QuestionId, RegistrationMethod, Role,
 };
 
 const SECOND: i64 = 1_000_000;
