@@ -24,7 +24,9 @@ pub use tokens::{Session, SessionTokens, TokenError};
 
 use crate::disk::Disk;
 use crate::secrets::Keys;
-use crate::vault::slots::{Found, Inserted, SlotFile};
+use crate::vault::port::{Found, Inserted, Slots};
+use crate::vault::shared::SharedVault;
+use crate::vault::slots::SlotFile;
 use crate::vault::{Layout, VaultError, create_directory};
 use crate::wiring::Randomness;
 use aes_gcm::aead::{Aead, KeyInit, Payload};
@@ -139,7 +141,7 @@ pub enum CredentialError {
 
 /// The store of verifiers.
 pub struct Credentials {
-    slots: SlotFile,
+    slots: Box<dyn Slots>,
     sealing: Aes256Gcm,
     randomness: Arc<dyn Randomness>,
     cost: Cost,
@@ -167,10 +169,33 @@ impl Credentials {
         cost: Cost,
         limits: Concurrency,
     ) -> Result<Self, CredentialError> {
-        argon2(cost)?;
         create_directory(disk, directory, LAYOUT.file)?;
+        let slots = SlotFile::open(disk, directory, LAYOUT, keys.check())?;
+        Self::over(Box::new(slots), keys, randomness, cost, limits)
+    }
+
+    /// Opens the store that several servers share.
+    pub async fn open_shared(
+        place: &SharedVault,
+        keys: &Keys,
+        randomness: Arc<dyn Randomness>,
+        cost: Cost,
+        limits: Concurrency,
+    ) -> Result<Self, CredentialError> {
+        let slots = place.slots(LAYOUT, keys.check()).await?;
+        Self::over(Box::new(slots), keys, randomness, cost, limits)
+    }
+
+    fn over(
+        slots: Box<dyn Slots>,
+        keys: &Keys,
+        randomness: Arc<dyn Randomness>,
+        cost: Cost,
+        limits: Concurrency,
+    ) -> Result<Self, CredentialError> {
+        argon2(cost)?;
         Ok(Self {
-            slots: SlotFile::open(disk, directory, LAYOUT, keys.check())?,
+            slots,
             sealing: Aes256Gcm::new(&keys.credentials.into()),
             randomness,
             cost,
@@ -181,13 +206,8 @@ impl Credentials {
     }
 
     /// Number of verifiers, deleted ones included.
-    pub fn len(&self) -> usize {
-        self.slots.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    pub async fn count(&self) -> Result<u64, CredentialError> {
+        Ok(self.slots.count().await?)
     }
 
     /// Keeps a verifier of a password or passcode. Safe when this returns.
@@ -238,7 +258,7 @@ impl Credentials {
     /// there is no error.
     pub async fn delete(&self, id: VerifierId) -> Result<(), CredentialError> {
         loop {
-            let Some(found) = self.slots.read(&id.0)? else {
+            let Some(found) = self.slots.read(id.0).await? else {
                 return Ok(());
             };
             if found.payload.iter().all(|byte| *byte == 0) {
@@ -283,7 +303,7 @@ impl Credentials {
         kind: Kind,
         secret: Zeroizing<Vec<u8>>,
     ) -> Result<bool, CredentialError> {
-        let verifier = match self.slots.read(&id.0)? {
+        let verifier = match self.slots.read(id.0).await? {
             Some(found) => self.open_slot(id, &found)?,
             None => None,
         };

@@ -255,13 +255,13 @@ impl Ledger {
     }
 
     /// Opens the sealed parts of a stored record. `None`: redacted, or its key is destroyed.
-    pub fn open_personal(
+    pub async fn open_personal(
         &self,
         record: &StoredRecord,
     ) -> Result<Vec<Option<Personal>>, LedgerError> {
         let parsed = RecordRef::parse(&record.bytes)?;
         let envelope = parsed.open_envelope()?;
-        open_parts(&parsed, &envelope, self.vault())
+        open_parts(&parsed, &envelope, self.vault()).await
     }
 
     /// The name a principal was enrolled with; `None`: without one, or it was erased.
@@ -288,7 +288,7 @@ impl Ledger {
                 {
                     continue;
                 }
-                let parts = open_parts(&parsed, &envelope, self.vault())?;
+                let parts = open_parts(&parsed, &envelope, self.vault()).await?;
                 return Ok(parts.into_iter().flatten().find_map(|part| match &part {
                     Personal::Note(name) => Some(name.clone()),
                     _ => None,

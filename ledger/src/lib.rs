@@ -5,6 +5,7 @@ pub mod archive;
 pub mod chip;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
+pub mod copy;
 pub mod credentials;
 pub mod disk;
 pub mod evidence;
@@ -23,6 +24,8 @@ pub mod registry;
 pub mod secrets;
 pub mod segments;
 pub mod store;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod vault;
 pub mod wiring;
 pub mod writer;

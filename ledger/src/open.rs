@@ -5,7 +5,8 @@
 //! <dir>/lock          held by the one process that may write
 //! <dir>/log/          the events: the log of record
 //! <dir>/index/        derived: stream heads
-//! <dir>/vault/        wrapped data keys and credential verifiers: as precious as the log
+//! <dir>/vault/        wrapped data keys and credential verifiers: as precious as the log (not there
+//!                     where servers share a vault: see `vault::shared`)
 //! <dir>/registry/     sealed records of people and of foreigners
 //! <dir>/trust/        trust lists of chip reads, by digest: public, the events say which is in use
 //! <dir>/views/        derived: read models
@@ -25,6 +26,7 @@ use crate::registry::{
 use crate::secrets::{KeySource, Keys, SecretError};
 use crate::segments::{self, OpenReport, Segments};
 use crate::store::{EventStore, StoreError};
+use crate::vault::shared::SharedVault;
 use crate::vault::{Vault, VaultError};
 use crate::wiring::Ids;
 use crate::writer::LedgerError;
@@ -83,6 +85,9 @@ pub enum OpenError {
     /// The vault.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// A shared vault was named, and the directory has one of its own.
+    #[error("there is a vault in the directory, and another was named")]
+    TwoVaults,
     /// The credential store.
     #[error(transparent)]
     Credentials(#[from] CredentialError),
@@ -124,6 +129,8 @@ pub struct Options {
     pub segments: segments::Options,
     /// What the log and the vault are written to.
     pub disk: Arc<dyn Disk>,
+    /// The vault that several servers share, instead of files in the directory.
+    pub vault: Option<SharedVault>,
     /// Confirms people, instead of the embedded registry.
     pub people: Option<Arc<dyn PopulationRegistry>>,
     /// Confirms people at an officer's desk, instead of the embedded registry.
@@ -148,6 +155,7 @@ impl Options {
             cost: Cost::default(),
             segments: segments::Options::default(),
             disk: Arc::new(RealDisk),
+            vault: None,
             people: None,
             cards: None,
             immigration: None,
@@ -309,6 +317,26 @@ pub async fn open(options: &Options) -> Result<(Ledger, OpenReport), OpenError> 
     Ok((ledger, report))
 }
 
+/// Keys and verifiers: in the directory, or in the database that servers share.
+async fn vault(options: &Options, keys: &Keys) -> Result<(Arc<Vault>, Credentials), OpenError> {
+    let randomness = || Arc::clone(options.ids.randomness());
+    let (cost, limits) = (options.cost, Concurrency::default());
+    let dir = options.dir.join("vault");
+    if let Some(place) = &options.vault {
+        // Two vaults would each know half of the keys, and an erasure would reach one of them.
+        if dir.exists() {
+            return Err(OpenError::TwoVaults);
+        }
+        let vault = Vault::open_shared(place, keys, randomness()).await?;
+        let credentials = Credentials::open_shared(place, keys, randomness(), cost, limits).await?;
+        return Ok((Arc::new(vault), credentials));
+    }
+    let disk = &*options.disk;
+    let vault = Vault::open(disk, &dir, keys, randomness())?;
+    let credentials = Credentials::open(disk, &dir, keys, randomness(), cost, limits)?;
+    Ok((Arc::new(vault), credentials))
+}
+
 async fn assemble(
     options: &Options,
     keys: Keys,
@@ -317,18 +345,7 @@ async fn assemble(
     let (store, report) =
         Segments::open_on(Arc::clone(&options.disk), &options.dir, options.segments)?;
     let randomness = options.ids.randomness();
-    let vault_dir = options.dir.join("vault");
-    let disk = &*options.disk;
-    let vault = Vault::open(disk, &vault_dir, &keys, Arc::clone(randomness))?;
-    let vault = Arc::new(vault);
-    let credentials = Credentials::open(
-        disk,
-        &vault_dir,
-        &keys,
-        Arc::clone(randomness),
-        options.cost,
-        Concurrency::default(),
-    )?;
+    let (vault, credentials) = vault(options, &keys).await?;
     let registry = options.dir.join("registry");
     let foreigners = Immigration::open(&registry, &keys, Arc::clone(randomness))?;
     let organisations = Organisations::open(&registry, &keys, Arc::clone(randomness))?;

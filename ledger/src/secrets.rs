@@ -204,6 +204,18 @@ fn sync_directory(directory: &Path) -> std::io::Result<()> {
 }
 
 fn load_file(path: &Path) -> Result<Secret32, SecretError> {
+    parse(&secret_text(path)?).ok_or_else(|| malformed(path))
+}
+
+fn malformed(path: &Path) -> SecretError {
+    SecretError::Malformed {
+        place: format!("the key file `{}`", path.display()),
+    }
+}
+
+/// The text of a file that only its owner may read: a key, or a password that others gave. At most
+/// 256 bytes are read.
+pub fn secret_text(path: &Path) -> Result<Zeroizing<String>, SecretError> {
     let file = File::open(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => SecretError::Missing { path: path.into() },
         _ => io(path, "opening")(error),
@@ -221,16 +233,13 @@ fn load_file(path: &Path) -> Result<Secret32, SecretError> {
         }
     }
     let mut text = Zeroizing::new(String::with_capacity(SOURCE_BYTES_MAX as usize));
-    let malformed = || SecretError::Malformed {
-        place: format!("the key file `{}`", path.display()),
-    };
     file.take(SOURCE_BYTES_MAX)
         .read_to_string(&mut text)
         .map_err(|error| match error.kind() {
-            std::io::ErrorKind::InvalidData => malformed(),
+            std::io::ErrorKind::InvalidData => malformed(path),
             _ => io(path, "reading")(error),
         })?;
-    parse(&text).ok_or_else(malformed)
+    Ok(text)
 }
 
 fn parse(text: &str) -> Option<Secret32> {

@@ -197,6 +197,12 @@ pub trait EventStore: Send + Sync + 'static {
     /// The number of safe events: the next event gets at least this position. 0 when empty.
     fn length(&self) -> BoxFuture<'_, Result<u64, StoreError>>;
 
+    /// Whether other processes write here too: what was read may be out of date at once, and
+    /// appends under way at the same time may be stored in another order than they were asked for.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// Resolves when [`EventStore::length`] is over `seen`, or the store stops. For followers:
     /// `read_all` until empty, then wait.
     fn wait_beyond(&self, seen: u64) -> BoxFuture<'_, Result<u64, StoreError>>;

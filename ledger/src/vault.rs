@@ -9,6 +9,9 @@
 //! moves sectors may keep old blocks below the file; they hold the key wrapped, never plain. Put
 //! the key-encryption key elsewhere.) Never knows what the keys are used for.
 //!
+//! The slots lie in a file of this directory ([`slots`]) or, for several servers, in a database they
+//! share ([`shared`]). Keys that somebody else may destroy are not kept in memory.
+//!
 //! A slot's payload, 220 bytes: 3 × wrapped key (nonce 12, ciphertext 32, tag 16; zero when
 //! destroyed), in the order of [`RetentionClass::ALL`], then 3 × state (1 live, 2 destroyed), then
 //! zero. Wrapped by AES-256-GCM with the associated data `"idledger-data-key/v1\0"`, subject 16,
@@ -17,6 +20,8 @@
 mod commit;
 mod error;
 mod layout;
+pub(crate) mod port;
+pub mod shared;
 pub(crate) mod slots;
 
 pub use error::VaultError;
@@ -28,9 +33,12 @@ use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use domain::seal::DataKey;
 use domain::vocabulary::RetentionClass;
+use futures_util::future::join_all;
 pub(crate) use layout::Layout;
 use parking_lot::Mutex;
-use slots::{Found, Inserted, SlotFile};
+use port::{Found, Inserted, Slots};
+use shared::SharedVault;
+use slots::SlotFile;
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
@@ -84,7 +92,7 @@ type Classes = [Option<DataKey>; CLASSES];
 
 /// The vault of data keys.
 pub struct Vault {
-    slots: SlotFile,
+    slots: Box<dyn Slots>,
     wrapping: Aes256Gcm,
     randomness: Arc<dyn Randomness>,
     cache: Mutex<Cache>,
@@ -99,17 +107,32 @@ impl Vault {
         randomness: Arc<dyn Randomness>,
     ) -> Result<Self, VaultError> {
         create_directory(disk, directory, LAYOUT.file)?;
-        Ok(Self {
-            slots: SlotFile::open(disk, directory, LAYOUT, keys.check())?,
+        let slots = SlotFile::open(disk, directory, LAYOUT, keys.check())?;
+        Ok(Self::over(Box::new(slots), keys, randomness))
+    }
+
+    /// Opens the vault that several servers share.
+    pub async fn open_shared(
+        place: &SharedVault,
+        keys: &Keys,
+        randomness: Arc<dyn Randomness>,
+    ) -> Result<Self, VaultError> {
+        let slots = place.slots(LAYOUT, keys.check()).await?;
+        Ok(Self::over(Box::new(slots), keys, randomness))
+    }
+
+    fn over(slots: Box<dyn Slots>, keys: &Keys, randomness: Arc<dyn Randomness>) -> Self {
+        Self {
+            slots,
             wrapping: Aes256Gcm::new(&keys.wrapping.into()),
             randomness,
             cache: Mutex::new(Cache::default()),
-        })
+        }
     }
 
     /// Number of subjects that have, or had, keys.
-    pub fn subjects(&self) -> usize {
-        self.slots.len()
+    pub async fn subjects(&self) -> Result<u64, VaultError> {
+        self.slots.count().await
     }
 
     /// The keys asked for; those of subjects not seen before are made. They are safe when this
@@ -125,24 +148,21 @@ impl Vault {
             if subjects.contains_key(subject) {
                 continue;
             }
-            let known = self.classes(subject)?;
+            let known = self.classes(subject).await?;
             if known.is_none() {
                 let (classes, payload) = self.new_keys(subject)?;
-                pending.push((
-                    *subject,
-                    classes,
-                    self.slots.begin_insert(*subject, payload)?,
-                ));
+                let write = self.slots.insert(*subject, payload);
+                pending.push(async move { (*subject, classes, write.await) });
             }
             subjects.insert(*subject, known);
         }
-        for (subject, classes, write) in pending {
-            let classes = match write.wait().await? {
+        for (subject, classes, written) in join_all(pending).await {
+            let classes = match written? {
                 Inserted::New => {
-                    self.cache.lock().put(subject, &classes, changes);
+                    self.keep(subject, &classes, changes);
                     Some(classes)
                 }
-                Inserted::Existing => self.classes(&subject)?,
+                Inserted::Existing => self.classes(&subject).await?,
             };
             subjects.insert(subject, classes);
         }
@@ -157,8 +177,12 @@ impl Vault {
     }
 
     /// A key, if there is one.
-    pub fn key(&self, subject: &Subject, class: RetentionClass) -> Result<KeyState, VaultError> {
-        Ok(match self.classes(subject)? {
+    pub async fn key(
+        &self,
+        subject: &Subject,
+        class: RetentionClass,
+    ) -> Result<KeyState, VaultError> {
+        Ok(match self.classes(subject).await? {
             None => KeyState::Unknown,
             Some(classes) => match classes.get(class as usize).and_then(Option::as_ref) {
                 Some(key) => KeyState::Live(key.clone()),
@@ -175,7 +199,7 @@ impl Vault {
         class: RetentionClass,
     ) -> Result<bool, VaultError> {
         loop {
-            let Some(found) = self.slots.read(subject)? else {
+            let Some(found) = self.slots.read(*subject).await? else {
                 return Ok(false);
             };
             let mut classes = self.unwrap(subject, &found)?;
@@ -197,7 +221,7 @@ impl Vault {
         }
     }
 
-    fn classes(&self, subject: &Subject) -> Result<Option<Classes>, VaultError> {
+    async fn classes(&self, subject: &Subject) -> Result<Option<Classes>, VaultError> {
         let changes = {
             let cache = self.cache.lock();
             if let Some(classes) = cache.get(subject) {
@@ -205,12 +229,19 @@ impl Vault {
             }
             cache.changes
         };
-        let Some(found) = self.slots.read(subject)? else {
+        let Some(found) = self.slots.read(*subject).await? else {
             return Ok(None);
         };
         let classes = self.unwrap(subject, &found)?;
-        self.cache.lock().put(*subject, &classes, changes);
+        self.keep(*subject, &classes, changes);
         Ok(Some(classes))
+    }
+
+    /// Remembers keys that nobody but this process can destroy.
+    fn keep(&self, subject: Subject, classes: &Classes, read_at: u64) {
+        if !self.slots.is_shared() {
+            self.cache.lock().put(subject, classes, read_at);
+        }
     }
 
     fn new_keys(&self, subject: &Subject) -> Result<(Classes, Zeroizing<Vec<u8>>), VaultError> {

@@ -75,7 +75,7 @@ async fn settle(ledger: &Ledger, position: Position) -> Result<bool, LedgerError
         return Ok(false);
     };
     let subject = record.stream.id.0;
-    match ledger.vault().key(&subject, facts.class)? {
+    match ledger.vault().key(&subject, facts.class).await? {
         KeyState::Live(_) => {
             ledger.vault().destroy(&subject, facts.class).await?;
             Ok(true)

@@ -207,16 +207,17 @@ async fn an_erasure_that_was_cut_short_is_finished() {
         world.mailbox.clone(),
     )
     .await;
-    let state = |account: AccountId, class| restarted.vault().key(&account.0, class).unwrap();
+    let vault = restarted.vault();
+    let state = async |account: AccountId, class| vault.key(&account.0, class).await.unwrap();
     let short = RetentionClass::Short;
-    assert!(matches!(state(account, short), KeyState::Live(_)));
+    assert!(matches!(state(account, short).await, KeyState::Live(_)));
     let wait = Duration::from_secs(10);
     let finish = outside::erasure::finish(&restarted, &world.views, wait).await;
     assert_eq!(finish.unwrap(), 1);
-    assert!(matches!(state(account, short), KeyState::Destroyed));
+    assert!(matches!(state(account, short).await, KeyState::Destroyed));
     let permanent = RetentionClass::Permanent;
-    assert!(matches!(state(account, permanent), KeyState::Live(_)));
-    assert!(matches!(state(other, short), KeyState::Live(_)));
+    assert!(matches!(state(account, permanent).await, KeyState::Live(_)));
+    assert!(matches!(state(other, short).await, KeyState::Live(_)));
     let again = outside::erasure::finish(&restarted, &world.views, wait).await;
     assert_eq!(again.unwrap(), 0);
     let stream = StreamId::account(account);

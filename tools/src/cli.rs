@@ -54,6 +54,34 @@ pub struct Global {
         value_name = "FILE"
     )]
     pub kek_file: Option<PathBuf>,
+    /// Database of a vault that several servers share, instead of DIR/vault:
+    /// `postgres://USER@HOST/DATABASE` (password: `--vault-password-file`)
+    #[arg(
+        long,
+        global = true,
+        env = "LEDGER_VAULT",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub vault: Option<String>,
+    /// File with the password of the shared vault's user
+    #[arg(
+        long,
+        global = true,
+        env = "LEDGER_VAULT_PASSWORD_FILE",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub vault_password_file: Option<PathBuf>,
+    /// PEM file of who signed the certificates of the shared vault's hosts
+    #[arg(
+        long,
+        global = true,
+        env = "LEDGER_VAULT_CA_FILE",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub vault_ca_file: Option<PathBuf>,
     /// Output format
     #[arg(
         long,

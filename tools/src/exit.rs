@@ -3,9 +3,11 @@
 //! Owns the table and the way from an error to its number, its message and its hint. Never prints.
 
 use ledger::archive::ArchiveError;
+use ledger::credentials::CredentialError;
 use ledger::open::OpenError;
 use ledger::secrets::SecretError;
 use ledger::store::{AppendError, StoreError};
+use ledger::vault::VaultError;
 use ledger::writer::LedgerError;
 use projections::ViewError;
 use std::process::ExitCode;
@@ -118,6 +120,9 @@ pub fn classify(error: &anyhow::Error) -> (Exit, Option<String>) {
             }
             _ => {}
         }
+        if let Some(error) = cause.downcast_ref::<VaultError>() {
+            return of_vault(error);
+        }
         if let Some(error) = cause.downcast_ref::<SecretError>() {
             return (Exit::Key, Some(error.hint()));
         }
@@ -132,6 +137,7 @@ pub fn classify(error: &anyhow::Error) -> (Exit, Option<String>) {
             Some(LedgerError::Store(error) | LedgerError::Uncertain(error)) => {
                 return of_store(error);
             }
+            Some(LedgerError::Vault(error)) => return of_vault(error),
             Some(_) => return (Exit::Failed, None),
             None => {}
         }
@@ -156,6 +162,38 @@ fn of_open(error: &OpenError) -> (Exit, Option<String>) {
             "`idledger init` on the same directory finishes it",
         ),
         OpenError::NewerFormat { .. } => (Exit::Failed, "use the program version that made it"),
+        OpenError::Vault(error)
+        | OpenError::Credentials(CredentialError::Vault(error))
+        | OpenError::Ledger(LedgerError::Vault(error)) => return of_vault(error),
+        OpenError::TwoVaults => (
+            Exit::Failed,
+            "a ledger has one vault: open it without `--vault`, or, if everything is in the shared one, move \
+             DIR/vault away",
+        ),
+        _ => return (Exit::Failed, None),
+    };
+    (exit, Some(hint.to_owned()))
+}
+
+fn of_vault(error: &VaultError) -> (Exit, Option<String>) {
+    let (exit, hint) = match error {
+        VaultError::WrongKey { .. } => (
+            Exit::Key,
+            "name the right file with `--kek-file`; nothing was changed",
+        ),
+        VaultError::Damaged { .. } => (
+            Exit::Integrity,
+            "nothing was changed; restore DIR/vault from a copy",
+        ),
+        VaultError::Remote { .. } => (
+            Exit::Failed,
+            "look whether the database runs, takes writes and lets this user in (`--vault-password-file`, \
+             `--vault-ca-file`); nothing that was acknowledged is lost",
+        ),
+        VaultError::Address { .. } => (
+            Exit::Usage,
+            "write `--vault postgres://USER@HOST/DATABASE`; the authority is a PEM file",
+        ),
         _ => return (Exit::Failed, None),
     };
     (exit, Some(hint.to_owned()))

@@ -154,6 +154,6 @@ pub async fn open<T>(
     let Some(at) = at else { return Ok(None) };
     let record = super::event::read(api, Position(at.position)).await?;
     let record = record.ok_or(Problem::new(Code::LedgerCorrupt))?;
-    let parts = api.ledger().open_personal(&record)?;
+    let parts = api.ledger().open_personal(&record).await?;
     Ok(parts.iter().flatten().find_map(wanted))
 }

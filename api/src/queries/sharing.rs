@@ -305,7 +305,7 @@ async fn note(api: &Api, by: EventRef) -> Result<Option<String>, Problem> {
     };
     let record = super::event::read(api, position).await?;
     let record = record.ok_or(Problem::new(Code::LedgerCorrupt))?;
-    let parts = api.ledger().open_personal(&record)?;
+    let parts = api.ledger().open_personal(&record).await?;
     Ok(parts.iter().flatten().find_map(|part| match part {
         Personal::Note(text) => Some(text.clone()),
         _ => None,

@@ -60,7 +60,7 @@ async fn a_verifier_is_of_one_kind() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path());
     store.set(id(1), Kind::Passcode, "482915").await.unwrap();
-    let found = store.slots.read(&id(1).0).unwrap().unwrap();
+    let found = store.slots.read(id(1).0).await.unwrap().unwrap();
     let verifier = store.open_slot(id(1), &found).unwrap().unwrap();
     assert_eq!(verifier.kind, Kind::Passcode as u8);
     assert!(
@@ -98,7 +98,7 @@ async fn nothing_of_a_credential_is_stored_plain_and_a_deleted_one_is_gone() {
     let store = open(directory.path());
     store.set(id(1), Kind::Password, PASSWORD).await.unwrap();
     store.set(id(2), Kind::Passcode, "482915").await.unwrap();
-    let found = store.slots.read(&id(1).0).unwrap().unwrap();
+    let found = store.slots.read(id(1).0).await.unwrap().unwrap();
     let verifier = store.open_slot(id(1), &found).unwrap().unwrap();
     let file = || std::fs::read(directory.path().join(LAYOUT.file)).unwrap();
     let stored = |needle: &[u8]| file().windows(needle.len()).any(|window| window == needle);
@@ -178,7 +178,7 @@ async fn forms_and_costs_that_cannot_be_are_refused() {
         store.set_answers(id(1), &["", "x"]).await,
         Err(CredentialError::Form)
     );
-    assert!(store.is_empty());
+    assert_eq!(store.count().await, Ok(0));
     let cost = Cost {
         memory_kib: 1,
         passes: 0,

@@ -7,7 +7,8 @@
 
 use super::error::VaultError;
 use super::layout::{Head, REDO_AT, SECTOR, SETTLED_AT};
-use super::slots::{BATCH_MAX, Inserted, Shared};
+use super::port::Inserted;
+use super::slots::{BATCH_MAX, Shared};
 use std::collections::HashSet;
 use std::sync::{Arc, mpsc};
 use tokio::sync::oneshot;

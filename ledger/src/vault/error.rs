@@ -44,6 +44,22 @@ pub enum VaultError {
         /// Which file.
         file: &'static str,
     },
+    /// The shared vault cannot be reached or used; a later call may succeed.
+    #[error("the shared vault failed at {operation} `{file}`: {message}")]
+    Remote {
+        /// Which slots.
+        file: &'static str,
+        /// What was being done.
+        operation: &'static str,
+        /// The database's message, without its details.
+        message: String,
+    },
+    /// The address or the settings of the shared vault are wrong.
+    #[error("the shared vault cannot be used: {reason}")]
+    Address {
+        /// Why. Never repeats the address, which may hold a password.
+        reason: &'static str,
+    },
     /// The key was destroyed and is never made again.
     #[error("the key was destroyed")]
     Destroyed,

@@ -10,7 +10,10 @@
 use super::commit::{Answer, Job, Writer};
 use super::error::VaultError;
 use super::layout::{Head, Layout, Parsed, REDO_AT, SECTOR, SETTLED_AT, SLOTS_AT};
+use super::port::{Found, Inserted, Slots};
 use crate::disk::{Disk, DiskFile};
+use crate::store::BoxFuture;
+use core::future::ready;
 use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::path::Path;
@@ -22,23 +25,6 @@ use zeroize::Zeroizing;
 pub(super) const BATCH_MAX: usize = 1024;
 /// Bytes read at a time while opening.
 const SCAN_BYTES: usize = 1 << 20;
-
-/// What was found in a slot.
-pub(crate) struct Found {
-    /// The slot's generation, to be named when it is overwritten.
-    pub generation: u32,
-    /// The payload.
-    pub payload: Zeroizing<Vec<u8>>,
-}
-
-/// Whether an insertion made the slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Inserted {
-    /// It did.
-    New,
-    /// The id has a slot already; nothing was written.
-    Existing,
-}
 
 /// A file of slots.
 pub(crate) struct SlotFile {
@@ -98,65 +84,6 @@ impl SlotFile {
         })
     }
 
-    /// Number of ids.
-    pub fn len(&self) -> usize {
-        self.shared.index.read().len()
-    }
-
-    /// Reads a slot.
-    pub fn read(&self, id: &[u8; 16]) -> Result<Option<Found>, VaultError> {
-        let index = self.shared.index.read();
-        let Some(&number) = index.get(id) else {
-            return Ok(None);
-        };
-        self.shared.read(number, id).map(Some)
-    }
-
-    /// Makes a slot. Returns when it is safe, whoever made it.
-    pub async fn insert(
-        &self,
-        id: [u8; 16],
-        payload: Zeroizing<Vec<u8>>,
-    ) -> Result<Inserted, VaultError> {
-        self.submit(|answer| Job::Insert {
-            id,
-            payload,
-            answer,
-        })?
-        .wait()
-        .await
-    }
-
-    /// Starts to make a slot; more than one can be under way.
-    pub fn begin_insert(
-        &self,
-        id: [u8; 16],
-        payload: Zeroizing<Vec<u8>>,
-    ) -> Result<Pending, VaultError> {
-        self.submit(|answer| Job::Insert {
-            id,
-            payload,
-            answer,
-        })
-    }
-
-    /// Overwrites a slot that is still of `generation`; the old bytes are gone from the file when
-    /// this returns.
-    pub async fn overwrite(
-        &self,
-        id: [u8; 16],
-        generation: u32,
-        payload: Zeroizing<Vec<u8>>,
-    ) -> Result<(), VaultError> {
-        let pending = self.submit(|answer| Job::Overwrite {
-            id,
-            generation,
-            payload,
-            answer,
-        })?;
-        pending.wait().await.map(|_| ())
-    }
-
     fn submit(&self, job: impl FnOnce(Answer) -> Job) -> Result<Pending, VaultError> {
         let (answer, receiver) = oneshot::channel();
         let file = self.shared.layout.file;
@@ -164,6 +91,56 @@ impl SlotFile {
         let jobs = self.jobs.as_ref().ok_or_else(|| stopped.clone())?;
         jobs.send(job(answer)).map_err(|_| stopped)?;
         Ok(Pending { receiver, file })
+    }
+}
+
+impl Slots for SlotFile {
+    fn read(&self, id: [u8; 16]) -> BoxFuture<'_, Result<Option<Found>, VaultError>> {
+        let index = self.shared.index.read();
+        let found = match index.get(&id) {
+            Some(&number) => self.shared.read(number, &id).map(Some),
+            None => Ok(None),
+        };
+        Box::pin(ready(found))
+    }
+
+    fn insert(
+        &self,
+        id: [u8; 16],
+        payload: Zeroizing<Vec<u8>>,
+    ) -> BoxFuture<'_, Result<Inserted, VaultError>> {
+        // Asked for at once, so that many can be under way.
+        let pending = self.submit(|answer| Job::Insert {
+            id,
+            payload,
+            answer,
+        });
+        Box::pin(async move { pending?.wait().await })
+    }
+
+    fn overwrite(
+        &self,
+        id: [u8; 16],
+        generation: u32,
+        payload: Zeroizing<Vec<u8>>,
+    ) -> BoxFuture<'_, Result<(), VaultError>> {
+        let pending = self.submit(|answer| Job::Overwrite {
+            id,
+            generation,
+            payload,
+            answer,
+        });
+        Box::pin(async move { pending?.wait().await.map(|_| ()) })
+    }
+
+    fn count(&self) -> BoxFuture<'_, Result<u64, VaultError>> {
+        let count = self.shared.index.read().len() as u64;
+        Box::pin(ready(Ok(count)))
+    }
+
+    /// The ledger's lock keeps everybody else out.
+    fn is_shared(&self) -> bool {
+        false
     }
 }
 

@@ -12,8 +12,8 @@ fn open(directory: &Path) -> Vault {
     Vault::open(&crate::disk::RealDisk, directory, &keys(1), randomness).unwrap()
 }
 
-fn live(vault: &Vault, subject: &Subject, class: RetentionClass) -> Option<[u8; 32]> {
-    match vault.key(subject, class).unwrap() {
+async fn live(vault: &Vault, subject: &Subject, class: RetentionClass) -> Option<[u8; 32]> {
+    match vault.key(subject, class).await.unwrap() {
         KeyState::Live(key) => Some(key.0),
         _ => None,
     }
@@ -46,7 +46,10 @@ async fn keys_are_made_once_and_found_again() {
     let directory = tempfile::tempdir().unwrap();
     let vault = open(directory.path());
     let (anna, binh) = ([1; 16], [2; 16]);
-    assert!(matches!(vault.key(&anna, Permanent), Ok(KeyState::Unknown)));
+    assert!(matches!(
+        vault.key(&anna, Permanent).await,
+        Ok(KeyState::Unknown)
+    ));
     let wanted = [
         (anna, Permanent),
         (binh, Short),
@@ -69,10 +72,10 @@ async fn keys_are_made_once_and_found_again() {
     drop(vault);
     let vault = open(directory.path());
     assert_eq!(
-        live(&vault, &anna, Permanent),
+        live(&vault, &anna, Permanent).await,
         Some(made.get(&anna, Permanent).unwrap().0)
     );
-    assert_eq!(vault.subjects(), 2);
+    assert_eq!(vault.subjects().await.unwrap(), 2);
     let stored = everything(directory.path());
     assert!(
         distinct.iter().all(|key| !contains(&stored, key)),
@@ -87,7 +90,7 @@ async fn a_destroyed_key_is_nowhere_and_never_comes_back() {
     let subject = [3; 16];
     let wanted = [(subject, Permanent), (subject, Usage), (subject, Short)];
     let made = vault.ensure_keys(&wanted).await.unwrap();
-    let slot = vault.slots.read(&subject).unwrap().unwrap().payload;
+    let slot = vault.slots.read(subject).await.unwrap().unwrap().payload;
     assert!(contains(
         &everything(directory.path()),
         &slot[..WRAPPED_BYTES]
@@ -106,20 +109,20 @@ async fn a_destroyed_key_is_nowhere_and_never_comes_back() {
             );
         }
         assert!(matches!(
-            vault.key(&subject, Short),
+            vault.key(&subject, Short).await,
             Ok(KeyState::Destroyed)
         ));
         let error = vault.ensure_keys(&[(subject, Short)]).await.unwrap_err();
         assert_eq!(error, VaultError::Destroyed);
         for class in [Permanent, Usage] {
             let key = made.get(&subject, class).unwrap().0;
-            assert_eq!(live(&vault, &subject, class), Some(key));
+            assert_eq!(live(&vault, &subject, class).await, Some(key));
         }
         drop(vault);
     }
 
     let vault = open(directory.path());
-    let survivor = vault.slots.read(&subject).unwrap().unwrap().payload;
+    let survivor = vault.slots.read(subject).await.unwrap().unwrap().payload;
     assert!(
         vault.destroy(&subject, Short).await.unwrap(),
         "destroying twice is the same"
@@ -159,7 +162,7 @@ async fn callers_who_race_for_a_subject_get_the_same_keys() {
         }
         assert_eq!(seen.len(), 1);
     }
-    assert_eq!(vault.subjects(), 20);
+    assert_eq!(vault.subjects().await.unwrap(), 20);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -171,18 +174,20 @@ async fn readers_never_see_a_key_after_its_destruction_was_acknowledged() {
         vault.ensure_keys(&[(subject, Short)]).await.unwrap();
         let reader = {
             let vault = vault.clone();
+            let runtime = tokio::runtime::Handle::current();
             tokio::task::spawn_blocking(move || {
-                while matches!(vault.key(&subject, Short).unwrap(), KeyState::Live(_)) {}
+                let state = || runtime.block_on(vault.key(&subject, Short)).unwrap();
+                while matches!(state(), KeyState::Live(_)) {}
             })
         };
         vault.destroy(&subject, Short).await.unwrap();
         assert!(matches!(
-            vault.key(&subject, Short),
+            vault.key(&subject, Short).await,
             Ok(KeyState::Destroyed)
         ));
         reader.await.unwrap();
         assert!(matches!(
-            vault.key(&subject, Short),
+            vault.key(&subject, Short).await,
             Ok(KeyState::Destroyed)
         ));
     }
@@ -199,7 +204,7 @@ async fn the_cache_is_bounded_and_what_falls_out_is_read_again() {
     assert_eq!(vault.cache.lock().subjects.len(), CACHE_SUBJECTS);
     for (subject, class) in wanted.iter().step_by(97) {
         assert_eq!(
-            live(&vault, subject, *class),
+            live(&vault, subject, *class).await,
             made.get(subject, *class).map(|key| key.0)
         );
     }
@@ -248,9 +253,9 @@ async fn keys_put_under_another_subject_do_not_unwrap() {
     bytes[at(1)..at(2)].copy_from_slice(&forged);
     std::fs::write(&path, bytes).unwrap();
     let vault = open(directory.path());
-    assert!(live(&vault, &[1; 16], Usage).is_some());
+    assert!(live(&vault, &[1; 16], Usage).await.is_some());
     assert!(matches!(
-        vault.key(&[2; 16], Usage),
+        vault.key(&[2; 16], Usage).await,
         Err(VaultError::Unusable { .. })
     ));
 }

@@ -97,14 +97,14 @@ impl Loaded {
                 return Err(LedgerError::Contended);
             }
             for record in &page {
-                self.learn(record, vault)?;
+                self.learn(record, vault).await?;
             }
         }
         Ok(())
     }
 
     /// Takes in the next record of the stream.
-    pub fn learn(&mut self, record: &StoredRecord, vault: &Vault) -> Result<(), LedgerError> {
+    pub async fn learn(&mut self, record: &StoredRecord, vault: &Vault) -> Result<(), LedgerError> {
         let parsed = RecordRef::parse(&record.bytes)?;
         let envelope = parsed.open_envelope()?;
         let event = open_event(&envelope)?;
@@ -117,7 +117,8 @@ impl Loaded {
             occurred_at: envelope.occurred_at,
             policy: envelope.policy,
         });
-        self.learn_personal(&event, &envelope, &parsed, vault)?;
+        self.learn_personal(&event, &envelope, &parsed, vault)
+            .await?;
         self.learn_command(record, &envelope);
         match &event {
             Event::PasswordSet(facts) => self.password = Some(facts.verifier),
@@ -163,7 +164,7 @@ impl Loaded {
         });
     }
 
-    fn learn_personal(
+    async fn learn_personal(
         &mut self,
         event: &Event,
         envelope: &Envelope,
@@ -186,7 +187,8 @@ impl Loaded {
         if !wanted {
             return Ok(());
         }
-        for personal in open_parts(record, envelope, vault)?.into_iter().flatten() {
+        let opened = open_parts(record, envelope, vault).await?;
+        for personal in opened.into_iter().flatten() {
             match (personal, event) {
                 (Personal::Person(ref person), _) => self.person = Some(person.clone()),
                 (Personal::TravelDocument(ref document), _) => {
@@ -236,7 +238,7 @@ pub(crate) async fn contact(
         let page = store.read_stream(stream, next, PAGE_RECORDS_MAX).await?;
         let wanted = |record: &&StoredRecord| before.is_none_or(|end| record.revision < end);
         for record in page.iter().filter(wanted) {
-            loaded.learn(record, ledger.vault())?;
+            loaded.learn(record, ledger.vault()).await?;
         }
         let Some(last) = page
             .last()
@@ -254,7 +256,7 @@ pub(crate) async fn contact(
 }
 
 /// Opens the sealed parts of a record, in order. `None`: redacted, or its key is destroyed.
-pub fn open_parts(
+pub async fn open_parts(
     record: &RecordRef<'_>,
     envelope: &Envelope,
     vault: &Vault,
@@ -272,7 +274,7 @@ pub fn open_parts(
             subject,
             class,
         };
-        opened.push(match vault.key(&subject, class)? {
+        opened.push(match vault.key(&subject, class).await? {
             KeyState::Live(key) => Some(seal::open(part, place, &key)?),
             KeyState::Destroyed | KeyState::Unknown => None,
         });

@@ -114,7 +114,7 @@ pub(super) async fn numbers(
             if known || !wanted.contains(&document) {
                 continue;
             }
-            let opened = open_parts(&parsed, &envelope, ledger.vault())?;
+            let opened = open_parts(&parsed, &envelope, ledger.vault()).await?;
             for part in opened.into_iter().flatten() {
                 if let Personal::Document(number) = &part {
                     found.push((document, number.clone()));

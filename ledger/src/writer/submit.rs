@@ -316,7 +316,7 @@ impl Job<'_> {
     async fn finish_erasure(&self, loaded: &Loaded) -> Result<(), LedgerError> {
         let vault = self.ledger.vault();
         for class in &loaded.account.erased {
-            if let KeyState::Live(_) = vault.key(&self.account.0, *class)? {
+            if let KeyState::Live(_) = vault.key(&self.account.0, *class).await? {
                 vault.destroy(&self.account.0, *class).await?;
             }
         }
@@ -440,7 +440,7 @@ impl Job<'_> {
                 bytes: record.bytes,
             };
             if contiguous {
-                loaded.learn(&stored, ledger.vault())?;
+                loaded.learn(&stored, ledger.vault()).await?;
             }
         }
         if !contiguous {
@@ -741,7 +741,7 @@ impl Job<'_> {
             let parsed = RecordRef::parse(&record.bytes)?;
             let envelope = parsed.open_envelope()?;
             if number == 0 {
-                self.same_body(&parsed, &envelope)?;
+                self.same_body(&parsed, &envelope).await?;
             }
             events.push(NewEvent {
                 event: open_event(&envelope)?,
@@ -762,12 +762,12 @@ impl Job<'_> {
     }
 
     /// The same command id with another body is another command.
-    fn same_body(
+    async fn same_body(
         &self,
         record: &RecordRef<'_>,
         envelope: &domain::envelope::Envelope,
     ) -> Result<(), LedgerError> {
-        let opened = super::open_parts(record, envelope, self.ledger.vault())?;
+        let opened = super::open_parts(record, envelope, self.ledger.vault()).await?;
         for personal in opened.into_iter().flatten() {
             if let domain::personal::Personal::RequestBody(body) = &personal
                 && self

@@ -788,6 +788,7 @@ async fn erased_data_are_gone_and_everything_still_verifies() {
         .ledger
         .vault()
         .key(&account.0, RetentionClass::Short)
+        .await
         .unwrap();
     assert!(matches!(state, crate::vault::KeyState::Destroyed));
     world.check().await;

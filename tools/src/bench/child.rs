@@ -77,7 +77,7 @@ pub fn run(global: &Global, task: Task, drop_unsynced: bool) -> anyhow::Result<(
     match task {
         Task::Open => {
             let (ledger, _) =
-                opening::runtime()?.block_on(ledger::open::open(&opening::options(global)))?;
+                opening::runtime()?.block_on(ledger::open::open(&opening::options(global)?))?;
             found.seconds = started.elapsed().as_secs_f64();
             found.records = reading::runtime()?.block_on(ledger.store().length())?;
         }
@@ -112,7 +112,7 @@ fn say(found: &Found) -> anyhow::Result<()> {
 
 /// As asked for on the command line; if told so, on a disk that loses what was not synced.
 fn options(global: &Global, drop_unsynced: bool) -> Options {
-    let mut options = opening::options(global);
+    let mut options = opening::options(global)?;
     if drop_unsynced {
         options.disk = Arc::new(VolatileDisk::default());
     }
@@ -160,7 +160,7 @@ fn append(options: &Options) -> anyhow::Result<()> {
 
 fn serve(global: &Global) -> anyhow::Result<()> {
     opening::runtime()?.block_on(async {
-        let (ledger, _) = ledger::open::open(&opening::options(global)).await?;
+        let (ledger, _) = ledger::open::open(&opening::options(global)?).await?;
         let store = Arc::clone(ledger.store());
         let options = ViewOptions {
             follow: true,

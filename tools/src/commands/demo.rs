@@ -87,7 +87,7 @@ pub fn run(global: &Global, args: &DemoArgs, out: &mut Out) -> anyhow::Result<Ex
         "so many people have no distinct numbers"
     );
     let runtime = opening::runtime()?;
-    let options = opening::options(&global);
+    let options = opening::options(&global)?;
     let city = runtime.block_on(build(
         &options,
         &plan,
@@ -125,7 +125,7 @@ async fn serve_it(
     listen: Option<SocketAddr>,
     account: Option<AccountId>,
 ) -> anyhow::Result<Exit> {
-    let mut options = opening::options(global);
+    let mut options = opening::options(global)?;
     let mailbox = Arc::new(Mailbox::default());
     options.messenger = mailbox.clone();
     let (ledger, _) = ledger::open::open(&options).await?;

@@ -117,8 +117,8 @@ fn meta(dir: &Path) -> Check {
 }
 
 fn secrets(global: &Global) -> Check {
-    let options = opening::options(global);
     let check = || -> Result<bool, String> {
+        let options = opening::options(global).map_err(|error| error.to_string())?;
         let kek = options.kek.load().map_err(|error| error.to_string())?;
         options
             .signing_key

@@ -18,7 +18,7 @@ pub struct InitArgs {
 
 /// Runs it.
 pub fn run(global: &Global, args: &InitArgs, out: &mut Out) -> anyhow::Result<Exit> {
-    let options = args.trial.options(global);
+    let options = args.trial.options(global)?;
     let ledger = super::reading::runtime()?.block_on(ledger::open::init(&options))?;
     let ring = ledger.ring();
     let id = ring.ledger().map(|id| id.to_string()).unwrap_or_default();

@@ -87,7 +87,7 @@ pub fn run(global: &Global, args: &KeysArgs, out: &mut Out) -> anyhow::Result<Ex
                 sites: sites.clone(),
                 name: name.clone(),
             };
-            enrol(global, out, &who, &trial.options(global))
+            enrol(global, out, &who, &trial.options(global)?)
         }
         Command::Revoke { principal } => opening::runtime()?.block_on(async {
             let ledger = opening::open(global).await?;
@@ -108,7 +108,7 @@ pub fn run(global: &Global, args: &KeysArgs, out: &mut Out) -> anyhow::Result<Ex
                 sites: Vec::new(),
                 name: name.clone(),
             };
-            enrol(global, out, &who, &opening::options(global))
+            enrol(global, out, &who, &opening::options(global)?)
         }
     }
 }

@@ -7,8 +7,9 @@ use clap::Args;
 use domain::ids::Micros;
 use ledger::ledger::Ledger;
 use ledger::open::{Options, open as open_ledger};
-use ledger::secrets::KeySource;
+use ledger::secrets::{KeySource, secret_text};
 use ledger::segments::OpenReport;
+use ledger::vault::shared::SharedVault;
 use ledger::wiring::{Ids, ManualClock, SystemRandomness};
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ const SIGNING_KEY: &str = "LEDGER_SIGNING_KEY";
 const KEK: &str = "LEDGER_KEK";
 
 /// Where the ledger is and where its keys come from.
-pub fn options(global: &Global) -> Options {
+pub fn options(global: &Global) -> anyhow::Result<Options> {
     let mut options = Options::new(global.dir());
     let default = |source: &KeySource| match source {
         KeySource::File(path) => path.clone(),
@@ -29,7 +30,29 @@ pub fn options(global: &Global) -> Options {
     options.signing_key =
         KeySource::choose(value(SIGNING_KEY), global.signing_key_file.clone(), signing);
     options.kek = KeySource::choose(value(KEK), global.kek_file.clone(), kek);
-    options
+    options.vault = shared_vault(global)?;
+    Ok(options)
+}
+
+/// The vault that servers share, if one is named.
+fn shared_vault(global: &Global) -> anyhow::Result<Option<SharedVault>> {
+    let Some(address) = &global.vault else {
+        return Ok(None);
+    };
+    let password = match &global.vault_password_file {
+        Some(path) => Some(secret_text(path)?),
+        None => None,
+    };
+    let authority = match &global.vault_ca_file {
+        Some(path) => Some(std::fs::read(path).context("reading the vault's authority file")?),
+        None => None,
+    };
+    let place = SharedVault::new(
+        address,
+        password.as_ref().map(|text| text.trim_end()),
+        authority.as_deref(),
+    )?;
+    Ok(Some(place))
 }
 
 /// The time at which a ledger is made and its staff enrolled, for trials: a server whose time is simulated
@@ -48,14 +71,14 @@ pub struct Trial {
 
 impl Trial {
     /// [`options`] with that time, if one is given; and says so, as a server does.
-    pub fn options(&self, global: &Global) -> Options {
-        let mut options = options(global);
+    pub fn options(&self, global: &Global) -> anyhow::Result<Options> {
+        let mut options = options(global)?;
         if let Some(seconds) = self.simulate_clock {
             let clock = Arc::new(ManualClock::new(Micros(seconds * Micros::SECOND)));
             options.ids = Arc::new(Ids::new(clock, Arc::new(SystemRandomness::new())));
             eprintln!("warning: the time is simulated, and events are signed with it");
         }
-        options
+        Ok(options)
     }
 }
 
@@ -69,7 +92,7 @@ pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 
 /// Opens it and says on stderr what was found, where that is worth saying.
 pub async fn open(global: &Global) -> anyhow::Result<Ledger> {
-    open_with(global, &options(global)).await
+    open_with(global, &options(global)?).await
 }
 
 /// The same with other options than the usual.

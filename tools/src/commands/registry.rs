@@ -87,7 +87,7 @@ pub fn run(global: &Global, args: &RegistryArgs, out: &mut Out) -> anyhow::Resul
         let opened = File::open(file).with_context(|| format!("opening `{}`", file.display()))?;
         Box::new(BufReader::new(opened))
     };
-    let options = opening::options(global);
+    let options = opening::options(global)?;
     let report = opening::runtime()?.block_on(async {
         // Holds the lock while the registry's file is written.
         let _ledger = opening::open(global).await?;

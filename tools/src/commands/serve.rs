@@ -84,7 +84,7 @@ pub fn run(global: &Global, args: &ServeArgs) -> anyhow::Result<Exit> {
         config.listen = listen;
     }
     opening::runtime()?.block_on(async {
-        let mut options = opening::options(global);
+        let mut options = opening::options(global)?;
         let simulated = Simulated {
             mailbox: args.simulate_sms.then(Arc::default),
             clock: args

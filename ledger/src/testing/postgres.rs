@@ -1,0 +1,197 @@
+//! A PostgreSQL server of a test's own, from Debian's package, reached through a socket in its
+//! directory. Ends with the value.
+#![allow(clippy::missing_panics_doc, reason = "it is test code")]
+
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// Whom the server runs as where the test is run by root, which PostgreSQL refuses.
+const UNPRIVILEGED: &str = "postgres";
+
+/// A running server with one empty database, `idledger`.
+pub struct Postgres {
+    directory: tempfile::TempDir,
+    programs: PathBuf,
+}
+
+impl Postgres {
+    /// Makes a server and starts it. Installs the package if it is not there.
+    pub fn start() -> Self {
+        let programs = programs().unwrap_or_else(|| {
+            install();
+            programs().expect("Debian's package `postgresql` brings `pg_ctl`")
+        });
+        let open = fs::Permissions::from_mode(0o711);
+        let directory = tempfile::Builder::new()
+            .permissions(open)
+            .tempdir()
+            .unwrap();
+        let server = Self {
+            directory,
+            programs,
+        };
+        let home = server.home();
+        let mut make = Command::new("install");
+        if is_root() {
+            make.args(["-o", UNPRIVILEGED, "-g", UNPRIVILEGED]);
+        }
+        good(make.args(["-d", "-m", "711"]).arg(&home));
+        good(
+            server
+                .program("initdb")
+                .args(["-U", "idledger", "--auth=trust", "--no-sync", "-D"])
+                .arg(home.join("data")),
+        );
+        server.restart();
+        let make = "CREATE DATABASE idledger";
+        let mut psql = server.program("psql");
+        psql.args(["-U", "idledger", "-d", "postgres", "-c", make, "-h"]);
+        good(psql.arg(&home));
+        server
+    }
+
+    /// Starts it (again).
+    pub fn restart(&self) {
+        self.restart_with("");
+    }
+
+    /// Starts it (again) with settings like `-c fsync=off`.
+    pub fn restart_with(&self, settings: &str) {
+        let home = self.home();
+        let settings = format!(
+            "-c listen_addresses='' -c unix_socket_directories='{}' -c max_connections=60 {settings}",
+            home.display()
+        );
+        let mut start = self.program("pg_ctl");
+        start.args(["start", "-w", "-t", "120", "-o", &settings]);
+        start.arg("-D").arg(home.join("data"));
+        good(start.arg("-l").arg(home.join("log")));
+    }
+
+    /// Ends it at once, as a crash would: nothing is written out first.
+    pub fn crash(&self) {
+        let mut stop = self.program("pg_ctl");
+        stop.args(["stop", "-w", "-m", "immediate", "-D"]);
+        good(stop.arg(self.home().join("data")));
+    }
+
+    /// Where its socket is.
+    pub fn home(&self) -> PathBuf {
+        self.directory.path().join("postgres")
+    }
+
+    /// Its address.
+    pub fn address(&self) -> String {
+        address_at(&self.home())
+    }
+
+    /// Runs a statement and gives its output.
+    pub fn query(&self, statement: &str) -> String {
+        let mut psql = self.program("psql");
+        psql.args([
+            "-At", "-U", "idledger", "-d", "idledger", "-c", statement, "-h",
+        ]);
+        let output = good(psql.arg(self.home()));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// One of its programs, run as who owns the server.
+    fn program(&self, name: &str) -> Command {
+        let path = self.programs.join(name);
+        let mut command = if is_root() {
+            let mut command = Command::new("setpriv");
+            let (user, group) = (UNPRIVILEGED, UNPRIVILEGED);
+            command.args(["--reuid", user, "--regid", group, "--clear-groups"]);
+            command.arg(path);
+            command
+        } else {
+            Command::new(path)
+        };
+        command
+            .current_dir("/")
+            .env("LC_ALL", "C")
+            .stdin(Stdio::null());
+        command
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        let mut stop = self.program("pg_ctl");
+        stop.args(["stop", "-w", "-m", "immediate", "-D"]);
+        // It may have been ended already.
+        let _ = stop.arg(self.home().join("data")).output();
+    }
+}
+
+/// The address of a server whose socket is in a directory.
+pub fn address_at(directory: &Path) -> String {
+    let host = directory.display().to_string().replace('/', "%2F");
+    format!("postgres://idledger@{host}/idledger")
+}
+
+fn programs() -> Option<PathBuf> {
+    let mut versions: Vec<_> = fs::read_dir("/usr/lib/postgresql")
+        .ok()?
+        .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
+        .filter(|programs| programs.join("pg_ctl").exists())
+        .collect();
+    versions.sort();
+    versions.pop()
+}
+
+/// Installs the package; one test at a time.
+fn install() {
+    let lock = File::create(std::env::temp_dir().join("idledger-install.lock")).unwrap();
+    lock.lock().unwrap();
+    if programs().is_some() {
+        return;
+    }
+    for step in [
+        &["update", "-q"][..],
+        &[
+            "install",
+            "-q",
+            "-y",
+            "--no-install-recommends",
+            "postgresql",
+        ][..],
+    ] {
+        let mut apt = Command::new("apt-get");
+        good(apt.env("DEBIAN_FRONTEND", "noninteractive").args(step));
+    }
+}
+
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0)
+}
+
+/// Runs a command that must succeed. Its output goes to files, since a server inherits it.
+fn good(command: &mut Command) -> Output {
+    let (mut out, mut err) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+    command.stdout(out.try_clone().unwrap());
+    command.stderr(err.try_clone().unwrap());
+    let status = command.status().unwrap();
+    let read = |file: &mut File| {
+        use std::io::{Read as _, Seek as _};
+        let mut bytes = Vec::new();
+        file.rewind().unwrap();
+        file.read_to_end(&mut bytes).unwrap();
+        bytes
+    };
+    let (stdout, stderr) = (read(&mut out), read(&mut err));
+    assert!(
+        status.success(),
+        "{command:?}: {status}\n{}{}",
+        String::from_utf8_lossy(&stdout),
+        String::from_utf8_lossy(&stderr)
+    );
+    Output {
+        status,
+        stdout,
+        stderr,
+    }
+}
