@@ -81,8 +81,8 @@ pub fn run(global: &Global, task: Task, drop_unsynced: bool) -> anyhow::Result<(
             found.seconds = started.elapsed().as_secs_f64();
             found.records = reading::runtime()?.block_on(ledger.store().length())?;
         }
-        Task::Append => return append(&options(global, drop_unsynced)),
-        Task::City => return live(&options(global, drop_unsynced)),
+        Task::Append => return append(&options(global, drop_unsynced)?),
+        Task::City => return live(&options(global, drop_unsynced)?),
         Task::Verify | Task::Replay => {
             let depth = if task == Task::Verify {
                 Depth::Full
@@ -111,12 +111,12 @@ fn say(found: &Found) -> anyhow::Result<()> {
 }
 
 /// As asked for on the command line; if told so, on a disk that loses what was not synced.
-fn options(global: &Global, drop_unsynced: bool) -> Options {
+fn options(global: &Global, drop_unsynced: bool) -> anyhow::Result<Options> {
     let mut options = opening::options(global)?;
     if drop_unsynced {
         options.disk = Arc::new(VolatileDisk::default());
     }
-    options
+    Ok(options)
 }
 
 /// The whole command path: keys, verifiers, claims, events.
