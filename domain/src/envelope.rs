@@ -5,7 +5,7 @@ use crate::ids::{
     Signature, StreamId,
 };
 use crate::law::LawPin;
-use crate::vocabulary::{CommandKind, Guard, Message, RefusalCode, RetentionClass, Role};
+use crate::vocabulary::{CommandKind, Database, Guard, Message, RefusalCode, RetentionClass, Role};
 use serde::{Deserialize, Serialize};
 use wincode::{SchemaRead, SchemaWrite};
 
@@ -72,6 +72,40 @@ pub struct Receipt {
     pub refused: Option<Refused>,
     /// Versions of law that were read besides the policy, in the order of their kinds.
     pub law: Vec<LawPin>,
+    /// Whose word each registry's answer was, where the ledger itself asked for this command, in the
+    /// order of asking. No answer is nobody's word.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<RegistryWord>,
+}
+
+/// A registry's answer that the ledger asked for.
+#[derive(Debug, Clone, PartialEq, Eq, SchemaRead, SchemaWrite, Serialize, Deserialize)]
+pub struct RegistryWord {
+    /// What was asked.
+    pub database: Database,
+    /// Who answered.
+    pub source: WordSource,
+}
+
+/// Whose word a registry's answer is (INV-2).
+#[derive(Debug, Clone, PartialEq, Eq, SchemaRead, SchemaWrite, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[wincode(tag_encoding = "u8")]
+pub enum WordSource {
+    /// The ledger's own, from records that were brought in, or because there was nothing to ask with:
+    /// its signature on this event answers for it.
+    Own,
+    /// The registry's: its signature on the answer. Question and answer are a sealed part
+    /// (`RegistryExchange`); both carry the question's random salt, so that their digests, which stand in
+    /// `base`, give nothing away.
+    Peer {
+        /// What it signed, exactly: status, digests of question and answer, the question's nonce.
+        base: String,
+        /// Ed25519 over it.
+        signature: Signature,
+        /// The registry's key.
+        key: PublicKey,
+    },
 }
 
 /// The guard that refused.

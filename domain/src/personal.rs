@@ -112,6 +112,13 @@ pub enum Personal {
     Organisation(Organisation),
     /// Hashes of the data groups read from a chip.
     ChipHashes(Vec<GroupHash>),
+    /// What a registry was asked and what it answered, as both were signed (INV-2).
+    RegistryExchange {
+        /// The body of the question.
+        question: Vec<u8>,
+        /// The body of the answer.
+        answer: Vec<u8>,
+    },
 }
 
 impl core::fmt::Debug for Person {

@@ -4,12 +4,16 @@
 //! evidence. Signatures are strict Ed25519 (RFC 8032); weak keys do not verify anything.
 
 use crate::writer::LedgerError;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use domain::bytes;
 use domain::command::Command;
-use domain::envelope::Evidence;
+use domain::envelope::{Envelope, Evidence, WordSource};
 use domain::ids::{AccountId, CommandId, Digest, EventId, PublicKey, Signature};
+use domain::personal::Personal;
 use domain::record::{self, RecordError};
 use ed25519_dalek::{Signer, SigningKey};
+use sha2::{Digest as _, Sha256};
 use wincode::{SchemaRead, SchemaWrite};
 
 /// Starts what a caller outside HTTP signs.
@@ -172,6 +176,131 @@ impl Proven {
     }
 }
 
+/// Longest text a registry may sign for one answer, in bytes.
+pub const ANSWER_BASE_BYTES_MAX: usize = 1024;
+/// Longest question and answer together, in bytes: both are sealed in one part.
+pub const EXCHANGE_BYTES_MAX: usize = 15 * 1024;
+/// What a registry's signature covers, in this order.
+const ANSWER_COVERED: &str = "(\"@status\" \"content-type\" \"content-digest\" \
+                              \"content-digest\";req \"idledger-nonce\")";
+
+/// A registry's signed answer (`docs/peers.md`) that verified, with the question it answers.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SignedAnswer {
+    base: String,
+    signature: Signature,
+    key: PublicKey,
+    question: Vec<u8>,
+    answer: Vec<u8>,
+}
+
+impl core::fmt::Debug for SignedAnswer {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("SignedAnswer(…)")
+    }
+}
+
+impl SignedAnswer {
+    /// Verifies the signature, and that it is about exactly this question and this answer.
+    pub fn new(
+        base: String,
+        signature: Signature,
+        key: PublicKey,
+        question: Vec<u8>,
+        answer: Vec<u8>,
+    ) -> Result<Self, EvidenceError> {
+        if question.len() + answer.len() > EXCHANGE_BYTES_MAX {
+            return Err(EvidenceError::AnswerForm);
+        }
+        verify_answer(&base, &signature, &key, record::verify)?;
+        let digests = answer_digests(&base, &key).ok_or(EvidenceError::AnswerForm)?;
+        if digests != (sha_256(&question).as_str(), sha_256(&answer).as_str()) {
+            return Err(EvidenceError::AnswerForm);
+        }
+        Ok(Self {
+            base,
+            signature,
+            key,
+            question,
+            answer,
+        })
+    }
+
+    /// As it stands in the receipt.
+    pub fn source(&self) -> WordSource {
+        WordSource::Peer {
+            base: self.base.clone(),
+            signature: self.signature,
+            key: self.key,
+        }
+    }
+
+    /// As it is sealed.
+    pub fn exchange(&self) -> Personal {
+        Personal::RegistryExchange {
+            question: self.question.clone(),
+            answer: self.answer.clone(),
+        }
+    }
+}
+
+/// `content-digest` of a body (RFC 9530).
+fn sha_256(body: &[u8]) -> String {
+    let digest = BASE64_STANDARD.encode(Sha256::digest(body));
+    format!("sha-256=:{digest}:")
+}
+
+/// The digests of question and answer in what a registry signed; `None`: it is not what a registry with
+/// this key signs for an answer, so no other thing it signed can pass for one.
+fn answer_digests<'a>(base: &'a str, key: &PublicKey) -> Option<(&'a str, &'a str)> {
+    let mut lines = base.split('\n');
+    let mut field = |name: &str| lines.next()?.strip_prefix(name)?.strip_prefix(": ");
+    let status = field("\"@status\"")?;
+    field("\"content-type\"")?;
+    let answer = field("\"content-digest\"")?;
+    let question = field("\"content-digest\";req")?;
+    field("\"idledger-nonce\"")?;
+    let parameters = field("\"@signature-params\"")?;
+    let parameters = parameters.strip_prefix(ANSWER_COVERED)?;
+    let good = status.len() == 3
+        && status.starts_with('2')
+        && parameters.contains(&format!(";keyid=\"{}\"", key.id()))
+        && lines.next().is_none()
+        && base.len() <= ANSWER_BASE_BYTES_MAX;
+    good.then_some((question, answer))
+}
+
+fn verify_answer(
+    base: &str,
+    signature: &Signature,
+    key: &PublicKey,
+    mut verify: impl FnMut(&PublicKey, &[u8], &Signature) -> Result<(), RecordError>,
+) -> Result<(), EvidenceError> {
+    answer_digests(base, key).ok_or(EvidenceError::AnswerForm)?;
+    verify(key, base.as_bytes(), signature).map_err(|_| EvidenceError::Answer)
+}
+
+/// Checks the registries' signatures in a stored envelope, offline and without opening anything sealed.
+/// Returns how many there were.
+pub fn verify_answers_with(
+    envelope: &Envelope,
+    mut verify: impl FnMut(&PublicKey, &[u8], &Signature) -> Result<(), RecordError>,
+) -> Result<u32, EvidenceError> {
+    let mut signatures = 0;
+    for word in envelope.receipt.iter().flat_map(|receipt| &receipt.answers) {
+        if let WordSource::Peer {
+            base,
+            signature,
+            key,
+        } = &word.source
+        {
+            verify_answer(base, signature, key, &mut verify)?;
+            signatures += 1;
+        }
+    }
+    Ok(signatures)
+}
+
 /// Why stored evidence does not prove what it should.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -182,6 +311,12 @@ pub enum EvidenceError {
     /// Another key signed than the actor's.
     #[error("the evidence was signed by another key than the actor's")]
     OtherKey,
+    /// A registry's signature does not verify.
+    #[error("the registry's signature on its answer does not verify")]
+    Answer,
+    /// What a registry signed is not the answer to this question.
+    #[error("what the registry signed is not an answer, or not this one")]
+    AnswerForm,
 }
 
 /// Checks the evidence of a stored envelope, offline and without opening anything sealed. Returns

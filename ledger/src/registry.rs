@@ -19,7 +19,7 @@ pub use organisations::{
     OrganisationRecord, OrganisationRegistry, OrganisationReply, Organisations,
 };
 pub use port::{
-    BySector, CitizenCardRegistry, DocumentRegistry, Foreigner, ImmigrationRegistry,
+    Answered, BySector, CitizenCardRegistry, DocumentRegistry, Foreigner, ImmigrationRegistry,
     PopulationRegistry, Unreachable,
 };
 pub use record::{PopulationRecord, RegisteredDocument, RegisteredGuardian};
@@ -291,32 +291,32 @@ impl Population {
 }
 
 impl PopulationRegistry for Population {
-    fn confirm<'a>(&'a self, person: &'a Person) -> BoxFuture<'a, RegistryAnswer> {
+    fn confirm<'a>(&'a self, person: &'a Person) -> BoxFuture<'a, Answered<RegistryAnswer>> {
         let answer = self.answer(person).unwrap_or_else(|error| {
             tracing::error!(%error, "the population registry cannot answer");
             RegistryAnswer::Not(RegistryOutcome::Unavailable)
         });
-        Box::pin(core::future::ready(answer))
+        Box::pin(core::future::ready(answer.into()))
     }
 
     fn relation<'a>(
         &'a self,
         dependant: &'a str,
         guardian: &'a str,
-    ) -> BoxFuture<'a, RelationAnswer> {
+    ) -> BoxFuture<'a, Answered<RelationAnswer>> {
         let answer = self
             .answer_relation(dependant, guardian)
             .unwrap_or_else(|error| {
                 tracing::error!(%error, "the population registry cannot answer");
                 RelationAnswer::Unavailable
             });
-        Box::pin(core::future::ready(answer))
+        Box::pin(core::future::ready(answer.into()))
     }
 }
 
 /// Who has a card stands in the same records.
 impl CitizenCardRegistry for Population {
-    fn confirm<'a>(&'a self, person: &'a Person) -> BoxFuture<'a, RegistryAnswer> {
+    fn confirm<'a>(&'a self, person: &'a Person) -> BoxFuture<'a, Answered<RegistryAnswer>> {
         PopulationRegistry::confirm(self, person)
     }
 }
@@ -327,14 +327,14 @@ impl DocumentRegistry for Population {
         personal_id: &'a str,
         kind: DocumentKind,
         number: &'a str,
-    ) -> BoxFuture<'a, DocumentAnswer> {
+    ) -> BoxFuture<'a, Answered<DocumentAnswer>> {
         let answer = self
             .answer_document(personal_id, kind, number)
             .unwrap_or_else(|error| {
                 tracing::error!(%error, "the document registry cannot answer");
                 DocumentAnswer::Not(LinkOutcome::RegistryUnavailable)
             });
-        Box::pin(core::future::ready(answer))
+        Box::pin(core::future::ready(answer.into()))
     }
 }
 

@@ -32,6 +32,9 @@ pub const ANSWER_SKEW_S: i64 = 300;
 pub const NONCE_HEADER: &str = "idledger-nonce";
 /// What an answer's signature covers, in this order.
 const COVERED: &str = "(\"@status\" \"content-type\" \"content-digest\" \"idledger-nonce\")";
+/// The same where the request had a body.
+const COVERED_WITH_QUESTION: &str = "(\"@status\" \"content-type\" \"content-digest\" \
+                                     \"content-digest\";req \"idledger-nonce\")";
 
 /// Why a question got no good answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -96,6 +99,18 @@ pub enum PeerError {
     Key,
 }
 
+/// A good answer, and the peer's signature on it.
+pub struct Reply {
+    /// The body of the answer.
+    pub body: Bytes,
+    /// What the peer signed.
+    pub base: String,
+    /// Ed25519 over it, which verified.
+    pub signature: Signature,
+    /// The peer's key.
+    pub key: PublicKey,
+}
+
 /// A peer that is asked.
 #[derive(Clone)]
 pub struct Peer {
@@ -138,7 +153,7 @@ impl Peer {
         &self.ids
     }
 
-    /// Asks once; the body of a 2xx answer. `path`: below the peer's own. `operation`: the same for
+    /// Asks once; a 2xx answer. `path`: below the peer's own. `operation`: the same for
     /// every try of one thing, so that the peer can do it once.
     pub async fn call(
         &self,
@@ -146,7 +161,7 @@ impl Peer {
         path: &str,
         body: Vec<u8>,
         operation: &str,
-    ) -> Result<Bytes, CallError> {
+    ) -> Result<Reply, CallError> {
         let limit = self.settings.time_max;
         let call = self.one_call(method, path, body, operation);
         let answered = tokio::time::timeout(limit, call).await;
@@ -159,8 +174,9 @@ impl Peer {
         path: &str,
         body: Vec<u8>,
         operation: &str,
-    ) -> Result<Bytes, CallError> {
+    ) -> Result<Reply, CallError> {
         let nonce: [u8; 16] = self.ids.array();
+        let question = (!body.is_empty()).then(|| content_digest(&body));
         let request = self.request(method, path, body, (operation, nonce))?;
         let response = self.client.request(request).await;
         let response = response.map_err(|_| CallError::Unreachable)?;
@@ -181,11 +197,17 @@ impl Peer {
         let expected = Expected {
             status,
             nonce: &BASE64_URL_SAFE_NO_PAD.encode(nonce),
+            question: question.as_deref(),
             now_s: self.now_s(),
             key: &self.settings.peer_key,
         };
-        expected.check(&parts.headers, &body)?;
-        Ok(body)
+        let (base, signature) = expected.check(&parts.headers, &body)?;
+        Ok(Reply {
+            body,
+            base,
+            signature,
+            key: self.settings.peer_key,
+        })
     }
 
     fn request(
@@ -233,12 +255,14 @@ fn is_this_machine(host: &str) -> bool {
 struct Expected<'a> {
     status: u16,
     nonce: &'a str,
+    /// Digest of the request's body, if it had one.
+    question: Option<&'a str>,
     now_s: i64,
     key: &'a PublicKey,
 }
 
 impl Expected<'_> {
-    fn check(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), CallError> {
+    fn check(&self, headers: &HeaderMap, body: &[u8]) -> Result<(String, Signature), CallError> {
         let field = |name: &'static str| {
             let mut values = headers.get_all(name).iter();
             let only = values.next().filter(|_| values.next().is_none());
@@ -255,13 +279,15 @@ impl Expected<'_> {
         }
         let input = field("signature-input")?;
         let params = input.strip_prefix("sig1=");
-        let params = params.filter(|params| params.starts_with(COVERED));
+        let params = params.filter(|params| params.starts_with(covered(self.question)));
         let params = params.ok_or(CallError::Signature("it covers something else"))?;
         self.check_parameters(input)?;
-        let base = answer_base(self.status, content_type, digest, nonce, params);
+        let digests = (digest, self.question);
+        let base = answer_base(self.status, content_type, digests, nonce, params);
         let signature = signature_of(field("signature")?)?;
         domain::record::verify(self.key, base.as_bytes(), &signature)
-            .map_err(|_| CallError::Signature("it does not verify"))
+            .map_err(|_| CallError::Signature("it does not verify"))?;
+        Ok((base, signature))
     }
 
     fn check_parameters(&self, input: &str) -> Result<(), CallError> {
@@ -300,27 +326,46 @@ fn signature_of(text: &str) -> Result<Signature, CallError> {
     bytes.map(Signature).ok_or(malformed)
 }
 
-fn answer_base(status: u16, content_type: &str, digest: &str, nonce: &str, params: &str) -> String {
+const fn covered(question: Option<&str>) -> &'static str {
+    match question {
+        Some(_) => COVERED_WITH_QUESTION,
+        None => COVERED,
+    }
+}
+
+fn answer_base(
+    status: u16,
+    content_type: &str,
+    (digest, question): (&str, Option<&str>),
+    nonce: &str,
+    params: &str,
+) -> String {
+    let question = question.map_or_else(String::new, |question| {
+        format!("\"content-digest\";req: {question}\n")
+    });
     format!(
         "\"@status\": {status}\n\"content-type\": {content_type}\n\"content-digest\": {digest}\n\
-         \"idledger-nonce\": {nonce}\n\"@signature-params\": {params}"
+         {question}\"idledger-nonce\": {nonce}\n\"@signature-params\": {params}"
     )
 }
 
-/// The peer's side: signs a JSON answer to the request with this nonce. What a gateway or registry
+/// The peer's side: signs a JSON answer to the request with this body and nonce. What a gateway or registry
 /// written in Rust, the tests and a trial peer use.
 pub fn sign_answer(
     status: u16,
     body: &[u8],
-    nonce: &str,
+    (question, nonce): (&[u8], &str),
     key: &SigningKey,
     created_s: i64,
 ) -> Vec<(HeaderName, String)> {
     use ed25519_dalek::Signer as _;
     let id = PublicKey(key.verifying_key().to_bytes()).id();
-    let params = format!("{COVERED};created={created_s};keyid=\"{id}\";alg=\"ed25519\"");
+    let question = (!question.is_empty()).then(|| content_digest(question));
+    let question = question.as_deref();
+    let covered = covered(question);
+    let params = format!("{covered};created={created_s};keyid=\"{id}\";alg=\"ed25519\"");
     let (json, digest) = ("application/json", content_digest(body));
-    let base = answer_base(status, json, &digest, nonce, &params);
+    let base = answer_base(status, json, (&digest, question), nonce, &params);
     let signature = BASE64_STANDARD.encode(key.sign(base.as_bytes()).to_bytes());
     vec![
         (CONTENT_TYPE, json.to_owned()),

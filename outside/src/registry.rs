@@ -8,9 +8,9 @@
 
 mod answers;
 
-use crate::http::{CallError, Peer};
+use crate::http::{CallError, Peer, Reply};
 use crate::retry::{Backoff, Breaker, Standing};
-use answers::{of_capture, of_document, of_foreigner, of_person, of_relation};
+use answers::{of_capture, of_document, of_foreigner, of_person, of_relation, without_salt};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -20,8 +20,10 @@ use domain::vocabulary::{
     Capture, DocumentKind, LinkOutcome, MatchResult, Modality, RegistryOutcome,
 };
 use hyper::Method;
+use ledger::evidence::SignedAnswer;
 use ledger::registry::{
-    CitizenCardRegistry, DocumentRegistry, Foreigner, ImmigrationRegistry, PopulationRegistry,
+    Answered, CitizenCardRegistry, DocumentRegistry, Foreigner, ImmigrationRegistry,
+    PopulationRegistry,
 };
 use ledger::store::BoxFuture;
 use serde_json::{Value, json};
@@ -115,8 +117,8 @@ impl HttpRegistry {
         &self,
         path: &str,
         question: Value,
-        read: impl Fn(&[u8]) -> Option<T>,
-    ) -> Option<T> {
+        read: impl Fn(Value) -> Option<T>,
+    ) -> Option<Answered<T>> {
         let Inner {
             peer,
             settings,
@@ -125,7 +127,8 @@ impl HttpRegistry {
         } = &*self.inner;
         let ids = peer.ids();
         let operation = hex::encode(ids.id());
-        let body = with_salt(question, ids.array());
+        let salt = BASE64_URL_SAFE_NO_PAD.encode(ids.array::<16>());
+        let body = with_salt(question, &salt);
         for tries in 1..=settings.tries_max {
             if !breaker.allows(ids.clock().now()) {
                 return None;
@@ -133,7 +136,15 @@ impl HttpRegistry {
             self.inner.asked.fetch_add(1, Ordering::Relaxed);
             let answer = peer.call(&Method::POST, path, body.clone(), &operation);
             let answer = answer.await;
-            let answer = answer.and_then(|bytes| read(&bytes).ok_or(CallError::Malformed));
+            let answer = answer.and_then(|reply| {
+                let said = without_salt(&reply.body, &salt).ok_or(CallError::Malformed)?;
+                let answer = read(said).ok_or(CallError::Malformed)?;
+                let signed = proof(reply, &body).ok_or(CallError::Malformed)?;
+                Ok(Answered {
+                    answer,
+                    signed: Some(Box::new(signed)),
+                })
+            });
             match answer {
                 Ok(answer) => {
                     breaker.succeeded();
@@ -160,7 +171,7 @@ impl HttpRegistry {
     }
 
     /// A person's declared data, asked at a path.
-    async fn confirm_at(&self, path: &str, person: &Person) -> RegistryAnswer {
+    async fn confirm_at(&self, path: &str, person: &Person) -> Answered<RegistryAnswer> {
         let question = json!({
             "personal_id": person.personal_id,
             "full_name": person.full_name,
@@ -168,21 +179,31 @@ impl HttpRegistry {
             "sex": person.sex,
         });
         let answer = self.ask(path, question, of_person).await;
-        answer.unwrap_or(RegistryAnswer::Not(RegistryOutcome::Unavailable))
+        answer.unwrap_or_else(|| RegistryAnswer::Not(RegistryOutcome::Unavailable).into())
     }
 }
 
+/// The peer's signature on an answer to this question, as it is kept.
+fn proof(reply: Reply, question: &[u8]) -> Option<SignedAnswer> {
+    let Reply {
+        body,
+        base,
+        signature,
+        key,
+    } = reply;
+    SignedAnswer::new(base, signature, key, question.to_vec(), body.to_vec()).ok()
+}
+
 /// The question with its salt: the digest of a signed body is kept by whoever receives it.
-fn with_salt(mut question: Value, salt: [u8; 16]) -> Vec<u8> {
+fn with_salt(mut question: Value, salt: &str) -> Vec<u8> {
     if let Value::Object(fields) = &mut question {
-        let salt = BASE64_URL_SAFE_NO_PAD.encode(salt);
-        fields.insert("salt".to_owned(), Value::String(salt));
+        fields.insert("salt".to_owned(), Value::String(salt.to_owned()));
     }
     question.to_string().into_bytes()
 }
 
 impl PopulationRegistry for HttpRegistry {
-    fn confirm<'a>(&'a self, person: &'a Person) -> BoxFuture<'a, RegistryAnswer> {
+    fn confirm<'a>(&'a self, person: &'a Person) -> BoxFuture<'a, Answered<RegistryAnswer>> {
         Box::pin(self.confirm_at("/v1/people/confirm", person))
     }
 
@@ -190,11 +211,11 @@ impl PopulationRegistry for HttpRegistry {
         &'a self,
         dependant: &'a str,
         guardian: &'a str,
-    ) -> BoxFuture<'a, RelationAnswer> {
+    ) -> BoxFuture<'a, Answered<RelationAnswer>> {
         Box::pin(async move {
             let question = json!({ "dependant": dependant, "guardian": guardian });
             let answer = self.ask("/v1/people/relation", question, of_relation).await;
-            answer.unwrap_or(RelationAnswer::Unavailable)
+            answer.unwrap_or_else(|| RelationAnswer::Unavailable.into())
         })
     }
 }
@@ -208,7 +229,7 @@ pub struct HttpCards {
 }
 
 impl CitizenCardRegistry for HttpCards {
-    fn confirm<'a>(&'a self, person: &'a Person) -> BoxFuture<'a, RegistryAnswer> {
+    fn confirm<'a>(&'a self, person: &'a Person) -> BoxFuture<'a, Answered<RegistryAnswer>> {
         Box::pin(self.registry.confirm_at("/v1/cards/confirm", person))
     }
 
@@ -217,7 +238,7 @@ impl CitizenCardRegistry for HttpCards {
         personal_id: &'a str,
         modality: Modality,
         capture: Capture,
-    ) -> Option<BoxFuture<'a, MatchResult>> {
+    ) -> Option<BoxFuture<'a, Answered<MatchResult>>> {
         if !self.compares {
             return None;
         }
@@ -231,13 +252,16 @@ impl CitizenCardRegistry for HttpCards {
             let answer = registry
                 .ask("/v1/cards/compare", question, of_capture)
                 .await;
-            answer.unwrap_or(MatchResult::Unavailable)
+            answer.unwrap_or_else(|| MatchResult::Unavailable.into())
         }))
     }
 }
 
 impl ImmigrationRegistry for HttpRegistry {
-    fn confirm<'a>(&'a self, foreigner: Foreigner<'a>) -> BoxFuture<'a, ImmigrationAnswer> {
+    fn confirm<'a>(
+        &'a self,
+        foreigner: Foreigner<'a>,
+    ) -> BoxFuture<'a, Answered<ImmigrationAnswer>> {
         Box::pin(async move {
             let person = foreigner.person;
             let question = json!({
@@ -250,7 +274,7 @@ impl ImmigrationRegistry for HttpRegistry {
             });
             let path = "/v1/foreigners/confirm";
             let answer = self.ask(path, question, of_foreigner).await;
-            answer.unwrap_or(ImmigrationAnswer::Not(RegistryOutcome::Unavailable))
+            answer.unwrap_or_else(|| ImmigrationAnswer::Not(RegistryOutcome::Unavailable).into())
         })
     }
 }
@@ -261,13 +285,13 @@ impl DocumentRegistry for HttpRegistry {
         personal_id: &'a str,
         kind: DocumentKind,
         number: &'a str,
-    ) -> BoxFuture<'a, DocumentAnswer> {
+    ) -> BoxFuture<'a, Answered<DocumentAnswer>> {
         Box::pin(async move {
             let question = json!({ "personal_id": personal_id, "kind": kind, "number": number });
             let now = self.inner.peer.ids().clock().now();
-            let read = |answer: &[u8]| of_document(answer, now);
+            let read = |answer| of_document(answer, now);
             let answer = self.ask("/v1/documents/check", question, read).await;
-            answer.unwrap_or(DocumentAnswer::Not(LinkOutcome::RegistryUnavailable))
+            answer.unwrap_or_else(|| DocumentAnswer::Not(LinkOutcome::RegistryUnavailable).into())
         })
     }
 }

@@ -68,8 +68,14 @@ fn checked(
     Some(presented.nonce)
 }
 
-fn answer(status: StatusCode, body: &[u8], nonce: &str, signer: u8, now_s: i64) -> Response {
-    let signed = sign_answer(status.as_u16(), body, nonce, &key(signer), now_s);
+fn answer(
+    status: StatusCode,
+    body: &[u8],
+    asked: (&[u8], &str),
+    signer: u8,
+    now_s: i64,
+) -> Response {
+    let signed = sign_answer(status.as_u16(), body, asked, &key(signer), now_s);
     let mut response = (status, body.to_vec()).into_response();
     for (name, value) in signed {
         response.headers_mut().insert(name, value.parse().unwrap());
@@ -185,8 +191,8 @@ async fn take(
     }) else {
         return StatusCode::UNAUTHORIZED.into_response();
     };
-    let body: Value = serde_json::from_slice(&body).unwrap();
-    let text = |field: &str| body[field].as_str().unwrap().to_owned();
+    let told: Value = serde_json::from_slice(&body).unwrap();
+    let text = |field: &str| told[field].as_str().unwrap().to_owned();
     let id = text("id");
     state.came.push(id.clone());
     if !state.messages.iter().any(|(known, ..)| *known == id) {
@@ -194,8 +200,9 @@ async fn take(
         state.messages.push((id, to, text, false));
     }
     came.notify_one();
-    let body = json!({ "status": "accepted" }).to_string();
-    answer(StatusCode::ACCEPTED, body.as_bytes(), &nonce, PEER, now_s)
+    let accepted = json!({ "status": "accepted" }).to_string();
+    let (accepted, asked) = (accepted.as_bytes(), (&body[..], nonce.as_str()));
+    answer(StatusCode::ACCEPTED, accepted, asked, PEER, now_s)
 }
 
 async fn tell(
@@ -219,7 +226,7 @@ async fn tell(
         "accepted"
     };
     let body = json!({ "status": status }).to_string();
-    answer(StatusCode::OK, body.as_bytes(), &nonce, PEER, now_s)
+    answer(StatusCode::OK, body.as_bytes(), (b"", &nonce), PEER, now_s)
 }
 
 /// Reads `created` off the request: the peer's clock goes with the test's.
@@ -241,6 +248,12 @@ pub enum Fault {
     OtherKey,
     OtherBody,
     OtherNonce,
+    /// Signed for another question, or for none.
+    OtherQuestion,
+    NoQuestion,
+    /// Without the question's salt, or with another.
+    NoSalt,
+    OtherSalt,
     Drops,
     Long,
 }
@@ -420,28 +433,35 @@ async fn registry(
         return StatusCode::UNAUTHORIZED.into_response();
     };
     let question: Value = serde_json::from_slice(body).unwrap();
-    let known = know(&question).to_string();
-    let known = known.as_bytes();
+    let mut known = know(&question);
+    known["salt"] = question["salt"].clone();
     match fault {
-        Fault::None => answer(StatusCode::OK, known, &nonce, PEER, now_s),
+        Fault::NoSalt => drop(known.as_object_mut().unwrap().remove("salt")),
+        Fault::OtherSalt => known["salt"] = json!("AAAAAAAAAAAAAAAAAAAAAA"),
+        _ => {}
+    }
+    let known = known.to_string();
+    let known = known.as_bytes();
+    let (ok, asked) = (StatusCode::OK, (body, nonce.as_str()));
+    match fault {
+        Fault::None | Fault::NoSalt | Fault::OtherSalt => answer(ok, known, asked, PEER, now_s),
         Fault::Slow => core::future::pending().await,
         Fault::Broken => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-        Fault::Garbage => answer(StatusCode::OK, b"{\"answer\":\"yes\"", &nonce, PEER, now_s),
-        Fault::Unsigned => (StatusCode::OK, known.to_vec()).into_response(),
-        Fault::OtherKey => answer(StatusCode::OK, known, &nonce, STRANGER, now_s),
+        Fault::Garbage => answer(ok, b"{\"answer\":\"yes\"", asked, PEER, now_s),
+        Fault::Unsigned => (ok, known.to_vec()).into_response(),
+        Fault::OtherKey => answer(ok, known, asked, STRANGER, now_s),
         Fault::OtherBody => {
-            let signed = answer(
-                StatusCode::OK,
-                b"{\"answer\":\"not_found\"}",
-                &nonce,
-                PEER,
-                now_s,
-            );
+            let signed = answer(ok, b"{\"answer\":\"not_found\"}", asked, PEER, now_s);
             (signed.status(), signed.headers().clone(), known.to_vec()).into_response()
         }
-        Fault::OtherNonce => answer(StatusCode::OK, known, "AAAAAAAAAAAAAAAAAAAAAA", PEER, now_s),
+        Fault::OtherQuestion => answer(ok, known, (b"{}", &nonce), PEER, now_s),
+        Fault::NoQuestion => answer(ok, known, (b"", &nonce), PEER, now_s),
+        Fault::OtherNonce => {
+            let asked = (body, "AAAAAAAAAAAAAAAAAAAAAA");
+            answer(ok, known, asked, PEER, now_s)
+        }
         Fault::Drops => panic!("the connection breaks here, as it is meant to"),
-        Fault::Long => answer(StatusCode::OK, &vec![b' '; 1 << 20], &nonce, PEER, now_s),
+        Fault::Long => answer(ok, &vec![b' '; 1 << 20], asked, PEER, now_s),
     }
 }
 

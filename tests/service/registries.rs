@@ -3,13 +3,15 @@
 use super::peers::{Fault, Registry};
 use core::time::Duration;
 use domain::command::{DocumentAnswer, ImmigrationAnswer, RegistryAnswer, RelationAnswer};
+use domain::envelope::WordSource;
 use domain::identity::CivilDate;
 use domain::ids::{AreaCode, Digest, LocalDay, Micros};
-use domain::personal::Person;
+use domain::personal::{Person, Personal};
 use domain::vocabulary::{
     Capture, DocumentKind, LinkOutcome, MatchResult, Modality, RegistryOutcome, Relation,
     ResidenceStatus,
 };
+use ledger::evidence::{EXCHANGE_BYTES_MAX, EvidenceError, SignedAnswer};
 use ledger::registry::{
     CitizenCardRegistry, DocumentRegistry as _, Foreigner, ImmigrationRegistry, PopulationRegistry,
 };
@@ -46,7 +48,9 @@ fn person(number: &str) -> Person {
 
 /// Asks the population registry; the adapter speaks for others too.
 async fn confirm(adapter: &HttpRegistry, number: &str) -> RegistryAnswer {
-    PopulationRegistry::confirm(adapter, &person(number)).await
+    PopulationRegistry::confirm(adapter, &person(number))
+        .await
+        .answer
 }
 
 fn day(text: &str) -> LocalDay {
@@ -76,11 +80,56 @@ async fn every_answer_of_the_protocol_is_understood() {
     let verified = DocumentAnswer::Verified {
         data_as_of: Micros(1_709_000_000_000_000),
     };
-    assert_eq!(check("030012345678").await, verified);
+    assert_eq!(check("030012345678").await.answer, verified);
     let other = DocumentAnswer::Not(LinkOutcome::OwnerMismatch);
-    assert_eq!(check("030099999999").await, other);
+    assert_eq!(check("030099999999").await.answer, other);
     let unavailable = DocumentAnswer::Not(LinkOutcome::RegistryUnavailable);
-    assert_eq!(check("tomorrow").await, unavailable);
+    assert_eq!(check("tomorrow").await.answer, unavailable);
+}
+
+#[tokio::test]
+async fn a_registry_s_signature_is_about_one_question_and_one_answer() {
+    let registry = Registry::start().await;
+    let adapter = adapter(&registry);
+    let ask = async |number| {
+        let answered = PopulationRegistry::confirm(&adapter, &person(number)).await;
+        *answered.signed.unwrap()
+    };
+    let (one, other) = (ask("030184000001").await, ask("030184000002").await);
+    let parts = |signed: &SignedAnswer| match (signed.source(), &signed.exchange()) {
+        (
+            WordSource::Peer {
+                base,
+                signature,
+                key,
+            },
+            Personal::RegistryExchange { question, answer },
+        ) => (base, signature, key, question.clone(), answer.clone()),
+        _ => panic!("a peer's"),
+    };
+    let (base, signature, key, question, answer) = parts(&one);
+    let (.., question_2, answer_2) = parts(&other);
+    assert_eq!(key, super::world::public(&super::world::key(62)));
+    assert!(!base.contains("030184000001") && question != question_2);
+    let made = |question: &[u8], answer: &[u8]| {
+        let (question, answer) = (question.to_vec(), answer.to_vec());
+        SignedAnswer::new(base.clone(), signature, key, question, answer)
+    };
+    assert_eq!(made(&question, &answer), Ok(one));
+    let form = Err(EvidenceError::AnswerForm);
+    assert_eq!(made(&question_2, &answer), form);
+    assert_eq!(made(&question, &answer_2), form);
+    let long = vec![b' '; EXCHANGE_BYTES_MAX];
+    assert_eq!(made(&question, &long), form);
+    let mut wrong = signature;
+    wrong.0[9] ^= 1;
+    let made = SignedAnswer::new(base.clone(), wrong, key, question, answer);
+    assert_eq!(made, Err(EvidenceError::Answer));
+    // The same answer to the same question is said in other bytes each time: its digest cannot be tried.
+    assert_ne!(
+        parts(&ask("030184000001").await).4,
+        parts(&ask("030184000001").await).4
+    );
 }
 
 #[tokio::test]
@@ -96,12 +145,18 @@ async fn who_is_whose_guardian_is_asked_of_the_registry() {
         ("030215000555", RelationAnswer::NotRelated { ward: false }),
         ("030215000999", RelationAnswer::Unavailable),
     ] {
-        assert_eq!(ask(dependant).await, expected, "{dependant}");
+        assert_eq!(ask(dependant).await.answer, expected, "{dependant}");
     }
     registry.fault(Fault::Broken);
-    assert_eq!(ask("030215000001").await, RelationAnswer::Unavailable);
+    assert_eq!(
+        ask("030215000001").await.answer,
+        RelationAnswer::Unavailable
+    );
     registry.fault(Fault::OtherKey);
-    assert_eq!(ask("030215000001").await, RelationAnswer::Unavailable);
+    assert_eq!(
+        ask("030215000001").await.answer,
+        RelationAnswer::Unavailable
+    );
 }
 
 #[tokio::test]
@@ -116,20 +171,22 @@ async fn the_card_registry_confirms_and_compares() {
         quality: 90,
     };
     let asked = cards(true);
-    assert!(CONFIRMED(&asked.confirm(&person("030184000001")).await));
+    assert!(CONFIRMED(
+        &asked.confirm(&person("030184000001")).await.answer
+    ));
     let not_found = RegistryAnswer::Not(RegistryOutcome::NotFound);
-    assert!(asked.confirm(&person("030184000404")).await == not_found);
+    assert!(asked.confirm(&person("030184000404")).await.answer == not_found);
     for (number, modality, expected) in [
         ("030184000001", Modality::Portrait, MatchResult::Match),
         ("030184000001", Modality::Fingerprints, MatchResult::NoMatch),
         ("030184000404", Modality::Portrait, MatchResult::NoReference),
     ] {
         let result = asked.compare(number, modality, capture).unwrap().await;
-        assert_eq!(result, expected, "{number} {modality:?}");
+        assert_eq!(result.answer, expected, "{number} {modality:?}");
     }
     registry.fault(Fault::Broken);
     let result = asked.compare("030184000001", Modality::Portrait, capture);
-    assert_eq!(result.unwrap().await, MatchResult::Unavailable);
+    assert_eq!(result.unwrap().await.answer, MatchResult::Unavailable);
     let silent = cards(false);
     let none = silent.compare("030184000001", Modality::Portrait, capture);
     assert!(none.is_none(), "others bring the results");
@@ -146,7 +203,9 @@ async fn foreigners_are_asked_of_the_immigration_database() {
             nationality: "FRA",
             document_number,
         };
-        ImmigrationRegistry::confirm(&adapter, foreigner).await
+        ImmigrationRegistry::confirm(&adapter, foreigner)
+            .await
+            .answer
     };
     let known = ImmigrationAnswer::Confirmed {
         area: AreaCode(30288),
@@ -188,6 +247,10 @@ async fn whatever_is_not_an_answer_is_unavailable_and_the_next_one_counts() {
         Fault::OtherKey,
         Fault::OtherBody,
         Fault::OtherNonce,
+        Fault::OtherQuestion,
+        Fault::NoQuestion,
+        Fault::NoSalt,
+        Fault::OtherSalt,
         Fault::Drops,
         Fault::Long,
     ] {

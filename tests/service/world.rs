@@ -22,8 +22,8 @@ use ledger::ledger::{Ledger, Parts};
 use ledger::memory::Memory;
 use ledger::messenger::Mailbox;
 use ledger::registry::{
-    CitizenCardRegistry, DocumentRegistry, Foreigner, ImmigrationRegistry, OrganisationRegistry,
-    OrganisationReply, PopulationRegistry, Unreachable,
+    Answered, CitizenCardRegistry, DocumentRegistry, Foreigner, ImmigrationRegistry,
+    OrganisationRegistry, OrganisationReply, PopulationRegistry, Unreachable,
 };
 use ledger::secrets::{Keys, Secret32};
 use ledger::store::{BoxFuture, EventStore};
@@ -55,38 +55,43 @@ impl Registry {
 }
 
 impl PopulationRegistry for Registry {
-    fn confirm<'a>(&'a self, person: &'a Person) -> BoxFuture<'a, RegistryAnswer> {
+    fn confirm<'a>(&'a self, person: &'a Person) -> BoxFuture<'a, Answered<RegistryAnswer>> {
         Box::pin(async move {
             if person.personal_id.ends_with("404") {
-                return RegistryAnswer::Not(RegistryOutcome::Mismatch);
+                return RegistryAnswer::Not(RegistryOutcome::Mismatch).into();
             }
             if person.personal_id.ends_with("503") {
-                return RegistryAnswer::Not(RegistryOutcome::Unavailable);
+                return RegistryAnswer::Not(RegistryOutcome::Unavailable).into();
             }
             RegistryAnswer::Confirmed {
                 area: AreaCode(30288),
                 birth_date: person.birth_date.clone(),
                 has_chip_card: true,
             }
+            .into()
         })
     }
 
     /// Everybody is everybody's parent, but of numbers that end in 555; those that end in 777 are
     /// wards.
-    fn relation<'a>(&'a self, dependant: &'a str, _: &'a str) -> BoxFuture<'a, RelationAnswer> {
+    fn relation<'a>(
+        &'a self,
+        dependant: &'a str,
+        _: &'a str,
+    ) -> BoxFuture<'a, Answered<RelationAnswer>> {
         Box::pin(async move {
             let ward = dependant.ends_with("777");
             if dependant.ends_with("555") {
-                return RelationAnswer::NotRelated { ward };
+                return RelationAnswer::NotRelated { ward }.into();
             }
             let relation = Relation::Parent;
-            RelationAnswer::Confirmed { relation, ward }
+            RelationAnswer::Confirmed { relation, ward }.into()
         })
     }
 }
 
 impl CitizenCardRegistry for Registry {
-    fn confirm<'a>(&'a self, person: &'a Person) -> BoxFuture<'a, RegistryAnswer> {
+    fn confirm<'a>(&'a self, person: &'a Person) -> BoxFuture<'a, Answered<RegistryAnswer>> {
         if self.is_silent() {
             return CitizenCardRegistry::confirm(&Unreachable, person);
         }
@@ -100,22 +105,25 @@ impl DocumentRegistry for Registry {
         personal_id: &'a str,
         kind: DocumentKind,
         number: &'a str,
-    ) -> BoxFuture<'a, DocumentAnswer> {
+    ) -> BoxFuture<'a, Answered<DocumentAnswer>> {
         if self.is_silent() {
             return Unreachable.check(personal_id, kind, number);
         }
-        Box::pin(async move { DocumentAnswer::Verified { data_as_of: START } })
+        Box::pin(async move { DocumentAnswer::Verified { data_as_of: START }.into() })
     }
 }
 
 /// Foreigners whose number ends in `R` have no residence card, and a document without a last day;
 /// everybody's biometrics are held.
 impl ImmigrationRegistry for Registry {
-    fn confirm<'a>(&'a self, foreigner: Foreigner<'a>) -> BoxFuture<'a, ImmigrationAnswer> {
+    fn confirm<'a>(
+        &'a self,
+        foreigner: Foreigner<'a>,
+    ) -> BoxFuture<'a, Answered<ImmigrationAnswer>> {
         Box::pin(async move {
             let person = foreigner.person;
             if foreigner.document_number.ends_with("404") {
-                return ImmigrationAnswer::Not(RegistryOutcome::Mismatch);
+                return ImmigrationAnswer::Not(RegistryOutcome::Mismatch).into();
             }
             let day = START.local_day().0;
             let stays = !person.personal_id.ends_with('R');
@@ -131,6 +139,7 @@ impl ImmigrationRegistry for Registry {
                 residence_until: stays.then_some(LocalDay(day + 60)),
                 biometrics_held: true,
             }
+            .into()
         })
     }
 }

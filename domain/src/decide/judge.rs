@@ -80,6 +80,7 @@ impl<'d, 'c> Judge<'d, 'c> {
                 passed: self.passed,
                 refused,
                 law: pins(self.context.law, &self.read),
+                answers: Vec::new(),
             },
             events: self.events,
             claims: self.claims,

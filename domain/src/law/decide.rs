@@ -135,6 +135,7 @@ pub fn decide_law(order: &LawOrder, context: &LawContext<'_>) -> LawDecision {
             passed: bench.passed,
             refused,
             law: Vec::new(),
+            answers: Vec::new(),
         },
         event,
         version: if refused.is_some() { 0 } else { version },

@@ -9,7 +9,7 @@
 use super::import::{self, Cells, Row, yes};
 use super::record::{TEXT_BYTES_MAX, document_form, folded, is_date};
 use super::sealed_file::{Place, SealedFile};
-use super::{Foreigner, Format, ImmigrationRegistry, ImportReport, RegistryError};
+use super::{Answered, Foreigner, Format, ImmigrationRegistry, ImportReport, RegistryError};
 use crate::secrets::Keys;
 use crate::store::BoxFuture;
 use crate::wiring::Randomness;
@@ -302,12 +302,15 @@ impl Immigration {
 }
 
 impl ImmigrationRegistry for Immigration {
-    fn confirm<'a>(&'a self, foreigner: Foreigner<'a>) -> BoxFuture<'a, ImmigrationAnswer> {
+    fn confirm<'a>(
+        &'a self,
+        foreigner: Foreigner<'a>,
+    ) -> BoxFuture<'a, Answered<ImmigrationAnswer>> {
         let answer = self.answer(&foreigner).unwrap_or_else(|error| {
             tracing::error!(%error, "the immigration database cannot answer");
             ImmigrationAnswer::Not(RegistryOutcome::Unavailable)
         });
-        Box::pin(core::future::ready(answer))
+        Box::pin(core::future::ready(answer.into()))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The ports: what a registry is to the ledger. Beside each embedded adapter stands one over HTTP in
 //! the crate `outside`. "No answer" is an answer like any other and is recorded.
 
+use crate::evidence::SignedAnswer;
 use crate::store::BoxFuture;
 use domain::command::{DocumentAnswer, ImmigrationAnswer, RegistryAnswer, RelationAnswer};
 use domain::personal::Person;
@@ -9,10 +10,29 @@ use domain::vocabulary::{
 };
 use std::sync::Arc;
 
+/// What was answered, and whose word it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered<T> {
+    /// The answer.
+    pub answer: T,
+    /// The registry's signature on it; `None`: the ledger's own word, from records that lie here.
+    pub signed: Option<Box<SignedAnswer>>,
+}
+
+/// An answer of the ledger's own.
+impl<T> From<T> for Answered<T> {
+    fn from(answer: T) -> Self {
+        Self {
+            answer,
+            signed: None,
+        }
+    }
+}
+
 /// Says whether a person is who they declare to be (CSDL quốc gia về dân cư, CSDL căn cước).
 pub trait PopulationRegistry: Send + Sync + 'static {
     /// Compares the declared data with the registry's.
-    fn confirm<'a>(&'a self, person: &'a Person) -> BoxFuture<'a, RegistryAnswer>;
+    fn confirm<'a>(&'a self, person: &'a Person) -> BoxFuture<'a, Answered<RegistryAnswer>>;
 
     /// Whether a person's parent or guardian is that person, both by personal number. A registry that
     /// knows no relations has no answer.
@@ -20,9 +40,9 @@ pub trait PopulationRegistry: Send + Sync + 'static {
         &'a self,
         dependant: &'a str,
         guardian: &'a str,
-    ) -> BoxFuture<'a, RelationAnswer> {
+    ) -> BoxFuture<'a, Answered<RelationAnswer>> {
         let _ = (dependant, guardian);
-        Box::pin(async { RelationAnswer::Unavailable })
+        Box::pin(async { RelationAnswer::Unavailable.into() })
     }
 }
 
@@ -30,7 +50,7 @@ pub trait PopulationRegistry: Send + Sync + 'static {
 /// authenticated (P4: CSDL căn cước công dân), and whether what was captured there is theirs.
 pub trait CitizenCardRegistry: Send + Sync + 'static {
     /// Compares the declared data with those of the person's card.
-    fn confirm<'a>(&'a self, person: &'a Person) -> BoxFuture<'a, RegistryAnswer>;
+    fn confirm<'a>(&'a self, person: &'a Person) -> BoxFuture<'a, Answered<RegistryAnswer>>;
 
     /// Compares a capture, which the desk has sent there, with what was captured for the card.
     /// `None`: this adapter is not asked; whoever compares gives a signed command of their own.
@@ -39,7 +59,7 @@ pub trait CitizenCardRegistry: Send + Sync + 'static {
         personal_id: &'a str,
         modality: Modality,
         capture: Capture,
-    ) -> Option<BoxFuture<'a, MatchResult>> {
+    ) -> Option<BoxFuture<'a, Answered<MatchResult>>> {
         let _ = (personal_id, modality, capture);
         None
     }
@@ -60,7 +80,10 @@ pub struct Foreigner<'a> {
 /// when.
 pub trait ImmigrationRegistry: Send + Sync + 'static {
     /// Compares the declared data with the database's.
-    fn confirm<'a>(&'a self, foreigner: Foreigner<'a>) -> BoxFuture<'a, ImmigrationAnswer>;
+    fn confirm<'a>(
+        &'a self,
+        foreigner: Foreigner<'a>,
+    ) -> BoxFuture<'a, Answered<ImmigrationAnswer>>;
 }
 
 /// Says whether a document is a person's.
@@ -71,7 +94,7 @@ pub trait DocumentRegistry: Send + Sync + 'static {
         personal_id: &'a str,
         kind: DocumentKind,
         number: &'a str,
-    ) -> BoxFuture<'a, DocumentAnswer>;
+    ) -> BoxFuture<'a, Answered<DocumentAnswer>>;
 }
 
 /// Several sector registries as one: each kind of document is asked of the registry that owns it.
@@ -89,7 +112,7 @@ impl DocumentRegistry for BySector {
         personal_id: &'a str,
         kind: DocumentKind,
         number: &'a str,
-    ) -> BoxFuture<'a, DocumentAnswer> {
+    ) -> BoxFuture<'a, Answered<DocumentAnswer>> {
         let own = self.sectors.iter().find(|(known, _)| *known == kind);
         let registry = own.map_or(&self.others, |(_, registry)| registry);
         registry.check(personal_id, kind, number)
@@ -101,8 +124,8 @@ impl DocumentRegistry for BySector {
 pub struct Unreachable;
 
 impl PopulationRegistry for Unreachable {
-    fn confirm<'a>(&'a self, _: &'a Person) -> BoxFuture<'a, RegistryAnswer> {
-        Box::pin(async { RegistryAnswer::Not(RegistryOutcome::Unavailable) })
+    fn confirm<'a>(&'a self, _: &'a Person) -> BoxFuture<'a, Answered<RegistryAnswer>> {
+        Box::pin(async { RegistryAnswer::Not(RegistryOutcome::Unavailable).into() })
     }
 }
 
@@ -112,19 +135,19 @@ impl DocumentRegistry for Unreachable {
         _: &'a str,
         _: DocumentKind,
         _: &'a str,
-    ) -> BoxFuture<'a, DocumentAnswer> {
-        Box::pin(async { DocumentAnswer::Not(LinkOutcome::RegistryUnavailable) })
+    ) -> BoxFuture<'a, Answered<DocumentAnswer>> {
+        Box::pin(async { DocumentAnswer::Not(LinkOutcome::RegistryUnavailable).into() })
     }
 }
 
 impl CitizenCardRegistry for Unreachable {
-    fn confirm<'a>(&'a self, _: &'a Person) -> BoxFuture<'a, RegistryAnswer> {
-        Box::pin(async { RegistryAnswer::Not(RegistryOutcome::Unavailable) })
+    fn confirm<'a>(&'a self, _: &'a Person) -> BoxFuture<'a, Answered<RegistryAnswer>> {
+        Box::pin(async { RegistryAnswer::Not(RegistryOutcome::Unavailable).into() })
     }
 }
 
 impl ImmigrationRegistry for Unreachable {
-    fn confirm<'a>(&'a self, _: Foreigner<'a>) -> BoxFuture<'a, ImmigrationAnswer> {
-        Box::pin(async { ImmigrationAnswer::Not(RegistryOutcome::Unavailable) })
+    fn confirm<'a>(&'a self, _: Foreigner<'a>) -> BoxFuture<'a, Answered<ImmigrationAnswer>> {
+        Box::pin(async { ImmigrationAnswer::Not(RegistryOutcome::Unavailable).into() })
     }
 }

@@ -38,6 +38,8 @@ pub struct Draft {
     pub actor: Actor,
     /// Their proof.
     pub proven: Proven,
+    /// What registries were asked and answered under their signatures, kept as the body is.
+    pub heard: Vec<Personal>,
     /// The class under which the signed body is kept.
     pub body_class: RetentionClass,
     /// What was decided.
@@ -70,6 +72,7 @@ impl Draft {
                 key: None,
             },
             proven: Proven::none(),
+            heard: Vec::new(),
             body_class: RetentionClass::Permanent,
             receipt: None,
             recorded_at: now,
@@ -128,7 +131,7 @@ impl Assembler {
             .flat_map(|event| &event.sealed)
             .map(|(class, _)| (draft.subject, *class))
             .collect();
-        if draft.proven.body().is_some() {
+        if draft.proven.body().is_some() || !draft.heard.is_empty() {
             wanted.push((draft.subject, draft.body_class));
         }
         wanted.sort_unstable();
@@ -183,6 +186,10 @@ impl Assembler {
         let mut sealed = event.sealed;
         if first && let Some(body) = draft.proven.body() {
             sealed.push((draft.body_class, Personal::RequestBody(body.to_vec())));
+        }
+        if first {
+            let heard = draft.heard.iter().cloned();
+            sealed.extend(heard.map(|exchange| (draft.body_class, exchange)));
         }
         let (parts, commitments) = self.seal_parts(draft.subject, event_id, keys, &sealed)?;
         let evidence = match draft.proven.evidence() {

@@ -8,16 +8,19 @@ use super::{LedgerError, shared};
 use crate::credentials::{
     About, CredentialError, Kind, NotAllowed, answer_form, passcode_allowed, password_allowed,
 };
+use crate::evidence::SignedAnswer;
 use crate::ledger::Ledger;
-use crate::registry::{Foreigner, OrganisationReply};
+use crate::registry::{Answered, Foreigner, OrganisationReply};
 use domain::command::{
     ChipAnswer, Claim, Command, Context, CredentialForm, Decision, DocumentAnswer, GuardianFacts,
     Holder, ImmigrationAnswer, Needs, OfficerFacts, OrganisationAnswer, PhoneNeed, RegistryAnswer,
     RelationAnswer, RepresentativeFacts,
 };
+use domain::decide::database_of;
+use domain::envelope::{RegistryWord, WordSource};
 use domain::ids::Category;
 use domain::ids::{AccountId, CaseId, ChallengeId, LookupHash, PrincipalId, StreamId, VerifierId};
-use domain::personal::{Organisation, Person, TravelDocument};
+use domain::personal::{Organisation, Person, Personal, TravelDocument};
 use domain::vocabulary::{
     Database, Level, LinkOutcome, MatchResult, Modality, RegistryOutcome, Role,
 };
@@ -40,6 +43,51 @@ pub(super) struct Observed {
     otp_right: Option<bool>,
     credential_right: Option<bool>,
     credential_form: Option<CredentialForm>,
+    heard: Vec<Heard>,
+}
+
+/// Which registry answered, and its signature; `None`: the ledger's own word.
+type Heard = (Database, Option<Box<SignedAnswer>>);
+
+/// Whether a registry said nothing: that is nobody's word.
+trait Silence {
+    fn is_silence(&self) -> bool;
+}
+
+impl Silence for RegistryAnswer {
+    fn is_silence(&self) -> bool {
+        matches!(self, Self::Not(RegistryOutcome::Unavailable))
+    }
+}
+
+impl Silence for ImmigrationAnswer {
+    fn is_silence(&self) -> bool {
+        matches!(self, Self::Not(RegistryOutcome::Unavailable))
+    }
+}
+
+impl Silence for OrganisationReply {
+    fn is_silence(&self) -> bool {
+        matches!(self, Self::Not(RegistryOutcome::Unavailable))
+    }
+}
+
+impl Silence for DocumentAnswer {
+    fn is_silence(&self) -> bool {
+        matches!(self, Self::Not(LinkOutcome::RegistryUnavailable))
+    }
+}
+
+impl Silence for RelationAnswer {
+    fn is_silence(&self) -> bool {
+        matches!(self, Self::Unavailable)
+    }
+}
+
+impl Silence for MatchResult {
+    fn is_silence(&self) -> bool {
+        matches!(self, Self::Unavailable)
+    }
 }
 
 /// The claims a command may have to take, with their streams.
@@ -165,10 +213,12 @@ impl Observed {
                 observed.ask_immigration(ledger, person, document).await;
             }
             (Some(Database::CitizenCard), Some(person)) => {
-                observed.registry = Some(ledger.cards().confirm(person).await);
+                let answer = ledger.cards().confirm(person).await;
+                observed.registry = Some(observed.hear(Database::CitizenCard, answer));
             }
-            (Some(_), Some(person)) => {
-                observed.registry = Some(ledger.people().confirm(person).await);
+            (Some(database), Some(person)) => {
+                let answer = ledger.people().confirm(person).await;
+                observed.registry = Some(observed.hear(database, answer));
             }
             (_, None) | (None, _) => {}
         }
@@ -189,16 +239,20 @@ impl Observed {
         if let (true, Some((kind, number)), Some(person)) = (needs.document, asked, person) {
             let documents = ledger.documents();
             let answer = documents.check(&person.personal_id, kind, number).await;
-            observed.document = Some(answer);
+            observed.document = Some(observed.hear(database_of(kind), answer));
         }
         if let (Some((case, only)), Some(person)) = (needs.biometrics, person) {
-            observed.biometrics = compare(ledger, loaded, person, (case, only)).await;
+            for (modality, result) in compare(ledger, loaded, person, (case, only)).await {
+                let result = observed.hear(Database::CitizenCard, result);
+                observed.biometrics.push((modality, result));
+            }
         }
         if let (true, Some(dependant), Some(holder)) =
             (needs.relation, person_of(&job.command), &loaded.person)
         {
             let (dependant, guardian) = (&dependant.personal_id, &holder.personal_id);
-            observed.relation = Some(ledger.people().relation(dependant, guardian).await);
+            let answer = ledger.people().relation(dependant, guardian).await;
+            observed.relation = Some(observed.hear(Database::Population, answer));
         }
         if let Some(representative) = needs.representative {
             observed.representative = Some(representative_facts(ledger, representative).await?);
@@ -209,6 +263,32 @@ impl Observed {
         observed.chip = chip_answer(job, loaded);
         observed.secrets(job, loaded, needs.otp).await?;
         Ok(observed)
+    }
+
+    /// Takes an answer, and keeps whose word it is.
+    fn hear<T: Silence>(&mut self, database: Database, answered: Answered<T>) -> T {
+        let Answered { answer, signed } = answered;
+        if !answer.is_silence() {
+            self.heard.push((database, signed));
+        }
+        answer
+    }
+
+    /// What was asked and answered under a registry's signature, to be sealed.
+    pub fn exchanges(&self) -> Vec<Personal> {
+        let signed = self.heard.iter().filter_map(|(_, signed)| signed.as_ref());
+        signed.map(|signed| signed.exchange()).collect()
+    }
+
+    /// Whose word each answer was, for the receipt.
+    fn words(&self) -> Vec<RegistryWord> {
+        let word = |(database, signed): &Heard| RegistryWord {
+            database: *database,
+            source: signed
+                .as_ref()
+                .map_or(WordSource::Own, |signed| signed.source()),
+        };
+        self.heard.iter().map(word).collect()
     }
 
     /// Whether a registry that was asked again said nothing again.
@@ -244,8 +324,9 @@ impl Observed {
                 };
                 ledger.immigration().confirm(foreigner).await
             }
-            None => ImmigrationAnswer::Not(RegistryOutcome::NotFound),
+            None => ImmigrationAnswer::Not(RegistryOutcome::NotFound).into(),
         };
+        let answer = self.hear(Database::Immigration, answer);
         self.registry = Some(match &answer {
             ImmigrationAnswer::Confirmed {
                 area, birth_date, ..
@@ -265,6 +346,7 @@ impl Observed {
             .organisations()
             .confirm_organisation(organisation)
             .await;
+        let reply = self.hear(Database::Organisations, reply.into());
         self.organisation = Some(match reply {
             OrganisationReply::Confirmed {
                 area,
@@ -392,7 +474,9 @@ impl Observed {
                 known.is_some_and(|p| p.role == Role::RelyingParty && p.active(now))
             }),
         };
-        domain::decide::decide(&loaded.account, &job.command, &mut context)
+        let mut decision = domain::decide::decide(&loaded.account, &job.command, &mut context);
+        decision.receipt.answers = self.words();
+        decision
     }
 
     /// The claim as observed: stream, state, and whether it is this account's already.
@@ -435,8 +519,8 @@ async fn compare(
     loaded: &Loaded,
     person: &Person,
     (case, only): (CaseId, Option<Modality>),
-) -> Vec<(Modality, MatchResult)> {
-    let mut results = Vec::new();
+) -> Vec<(Modality, Answered<MatchResult>)> {
+    let mut results: Vec<(Modality, Answered<MatchResult>)> = Vec::new();
     for (of, modality, capture) in &loaded.captures {
         if *of != case || only.is_some_and(|only| only != *modality) {
             continue;

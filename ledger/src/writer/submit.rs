@@ -14,6 +14,7 @@ use domain::event::Event;
 use domain::ids::Category;
 use domain::ids::{AccountId, CorrelationId, Digest, EventId, Revision, Signature, StreamId};
 use domain::law::Edition;
+use domain::personal::Personal;
 use domain::record::{RecordRef, open_event};
 use domain::vocabulary::{ClaimEnd, CommandKind, LawKind, RetentionClass, Role};
 use std::sync::Arc;
@@ -293,7 +294,9 @@ impl Job<'_> {
             return Err(LedgerError::Flood { refused });
         }
         if loaded.head.is_none() && decision.refused().is_some() {
-            return self.refuse_without_account(decision).await;
+            return self
+                .refuse_without_account(decision, observed.exchanges())
+                .await;
         }
         self.carry_out(loaded, &observed, decision).await
     }
@@ -412,7 +415,8 @@ impl Job<'_> {
         let expected = loaded
             .head
             .map_or(Expected::NoStream, |head| Expected::Revision(head.revision));
-        let draft = self.draft(stream, &loaded.account.erased, &decision);
+        let heard = observed.exchanges();
+        let draft = self.draft(stream, &loaded.account.erased, &decision, heard);
         if !refused {
             Observed::keep_credential(self).await?;
         }
@@ -467,9 +471,18 @@ impl Job<'_> {
     }
 
     /// Everything shared by the events of this command.
-    fn draft(&self, stream: StreamId, erased: &[RetentionClass], decision: &Decision) -> Draft {
+    fn draft(
+        &self,
+        stream: StreamId,
+        erased: &[RetentionClass],
+        decision: &Decision,
+        mut heard: Vec<Personal>,
+    ) -> Draft {
         let submission = self.submission;
         let class = body_class(&self.command, stream);
+        if erased.contains(&class) {
+            heard.clear();
+        }
         let now = self.ledger.now();
         Draft {
             stream,
@@ -482,6 +495,7 @@ impl Job<'_> {
                 .unwrap_or(CorrelationId(submission.command_id.0)),
             actor: self.actor(),
             proven: submission.proven.clone().kept(!erased.contains(&class)),
+            heard,
             body_class: class,
             receipt: Some(decision.receipt.clone()),
             recorded_at: now,
@@ -624,7 +638,11 @@ impl Job<'_> {
     }
 
     /// A refusal where no account can be told stands in the claim stream of the number used.
-    async fn refuse_without_account(&self, decision: Decision) -> Result<Attempt, LedgerError> {
+    async fn refuse_without_account(
+        &self,
+        decision: Decision,
+        heard: Vec<Personal>,
+    ) -> Result<Attempt, LedgerError> {
         let ledger = self.ledger;
         let store = ledger.store().as_ref();
         let stream = self.fallback.ok_or(LedgerError::AccountNotFound)?;
@@ -643,7 +661,7 @@ impl Job<'_> {
                 happened: None,
             })
             .collect();
-        let mut draft = self.draft(stream, &[], &decision);
+        let mut draft = self.draft(stream, &[], &decision, heard);
         draft.actor.principal = self.submission.actor.principal;
         let keys = ledger.assembler().prepare_keys(&draft, &events).await?;
         let signed = ledger.assembler().sign_all(

@@ -7,7 +7,9 @@ use crate::evidence::{Proven, SignedCommand};
 use crate::ledger::{Ledger, Parts};
 use crate::memory::Memory;
 use crate::messenger::Mailbox;
-use crate::registry::{CitizenCardRegistry, DocumentRegistry, PopulationRegistry, Unreachable};
+use crate::registry::{
+    Answered, CitizenCardRegistry, DocumentRegistry, PopulationRegistry, Unreachable,
+};
 use crate::secrets::{Keys, Secret32};
 use crate::store::{BoxFuture, StoredRecord, StreamHead};
 use crate::vault::Vault;
@@ -27,22 +29,23 @@ use std::sync::atomic::{AtomicI64, Ordering};
 struct Agreeable;
 
 impl PopulationRegistry for Agreeable {
-    fn confirm<'a>(&'a self, person: &'a Person) -> BoxFuture<'a, RegistryAnswer> {
+    fn confirm<'a>(&'a self, person: &'a Person) -> BoxFuture<'a, Answered<RegistryAnswer>> {
         Box::pin(async move {
             if person.full_name == "Người Lạ" {
-                return RegistryAnswer::Not(RegistryOutcome::Mismatch);
+                return RegistryAnswer::Not(RegistryOutcome::Mismatch).into();
             }
             RegistryAnswer::Confirmed {
                 area: AreaCode(30_288),
                 birth_date: person.birth_date.clone(),
                 has_chip_card: true,
             }
+            .into()
         })
     }
 }
 
 impl CitizenCardRegistry for Agreeable {
-    fn confirm<'a>(&'a self, person: &'a Person) -> BoxFuture<'a, RegistryAnswer> {
+    fn confirm<'a>(&'a self, person: &'a Person) -> BoxFuture<'a, Answered<RegistryAnswer>> {
         PopulationRegistry::confirm(self, person)
     }
 }
@@ -53,11 +56,12 @@ impl DocumentRegistry for Agreeable {
         _: &'a str,
         _: DocumentKind,
         _: &'a str,
-    ) -> BoxFuture<'a, DocumentAnswer> {
+    ) -> BoxFuture<'a, Answered<DocumentAnswer>> {
         Box::pin(async {
             DocumentAnswer::Verified {
                 data_as_of: Micros(1),
             }
+            .into()
         })
     }
 }

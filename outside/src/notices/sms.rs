@@ -52,7 +52,7 @@ impl Gateway {
         let body = serde_json::json!({ "id": id, "to": to, "text": text, "salt": salt });
         let body = body.to_string().into_bytes();
         let answer = self.peer.call(&Method::POST, "/v1/messages", body, id);
-        self.understood(&answer.await.map_err(error)?)
+        self.understood(&answer.await.map_err(error)?.body)
     }
 
     fn understood(&self, answer: &[u8]) -> Result<Carried, CarryError> {
@@ -96,7 +96,7 @@ impl Carrier for Gateway {
             let answer = self.peer.call(&Method::GET, &path, Vec::new(), &id);
             // A gateway that does not know it yet, or no more, has no receipt.
             let answer = answer.await.map_err(|_| CarryError::Temporary)?;
-            self.understood(&answer)
+            self.understood(&answer.body)
         })
     }
 }

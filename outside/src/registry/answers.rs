@@ -5,6 +5,8 @@ use domain::identity::{BirthDate, CivilDate};
 use domain::ids::{AreaCode, LocalDay, Micros};
 use domain::vocabulary::{LinkOutcome, MatchResult, RegistryOutcome, Relation, ResidenceStatus};
 use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
+use serde_json::{Map, Value};
 
 /// Largest area code: province and district.
 const AREA_MAX: u32 = 999_999;
@@ -71,8 +73,43 @@ enum OfDocument {
     NoLongerValid {},
 }
 
-pub(super) fn of_person(answer: &[u8]) -> Option<RegistryAnswer> {
-    Some(match serde_json::from_slice(answer).ok()? {
+/// An object in which each field stands once.
+struct Fields(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Once;
+        impl<'de> Visitor<'de> for Once {
+            type Value = Fields;
+
+            fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+                let mut fields = Map::new();
+                while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                    if fields.insert(name, value).is_some() {
+                        return Err(A::Error::custom("a field stands there twice"));
+                    }
+                }
+                Ok(Fields(fields))
+            }
+        }
+        deserializer.deserialize_map(Once)
+    }
+}
+
+/// An answer without the question's salt, which it must say back: its digest is kept in the open, and
+/// what it says is soon guessed.
+pub(super) fn without_salt(answer: &[u8], salt: &str) -> Option<Value> {
+    let Fields(mut fields) = serde_json::from_slice(answer).ok()?;
+    let said = fields.remove("salt")?;
+    (said.as_str()? == salt).then_some(Value::Object(fields))
+}
+
+pub(super) fn of_person(answer: Value) -> Option<RegistryAnswer> {
+    Some(match serde_json::from_value(answer).ok()? {
         OfPerson::Confirmed {
             area,
             birth_date,
@@ -93,8 +130,8 @@ pub(super) fn of_person(answer: &[u8]) -> Option<RegistryAnswer> {
     })
 }
 
-pub(super) fn of_relation(answer: &[u8]) -> Option<RelationAnswer> {
-    Some(match serde_json::from_slice(answer).ok()? {
+pub(super) fn of_relation(answer: Value) -> Option<RelationAnswer> {
+    Some(match serde_json::from_value(answer).ok()? {
         OfRelation::Confirmed { relation, ward } => RelationAnswer::Confirmed { relation, ward },
         OfRelation::NotRelated { ward } => RelationAnswer::NotRelated { ward },
     })
@@ -109,8 +146,8 @@ fn last_day(text: Option<&str>) -> Result<Option<LocalDay>, NoDay> {
     Ok(day.map_err(|_| NoDay)?.map(|day| day.local_day()))
 }
 
-pub(super) fn of_foreigner(answer: &[u8]) -> Option<ImmigrationAnswer> {
-    Some(match serde_json::from_slice(answer).ok()? {
+pub(super) fn of_foreigner(answer: Value) -> Option<ImmigrationAnswer> {
+    Some(match serde_json::from_value(answer).ok()? {
         OfForeigner::Confirmed {
             area,
             birth_date,
@@ -137,16 +174,16 @@ pub(super) fn of_foreigner(answer: &[u8]) -> Option<ImmigrationAnswer> {
     })
 }
 
-pub(super) fn of_capture(answer: &[u8]) -> Option<MatchResult> {
-    Some(match serde_json::from_slice(answer).ok()? {
+pub(super) fn of_capture(answer: Value) -> Option<MatchResult> {
+    Some(match serde_json::from_value(answer).ok()? {
         OfCapture::Match {} => MatchResult::Match,
         OfCapture::NoMatch {} => MatchResult::NoMatch,
         OfCapture::NoReference {} => MatchResult::NoReference,
     })
 }
 
-pub(super) fn of_document(answer: &[u8], now: Micros) -> Option<DocumentAnswer> {
-    Some(match serde_json::from_slice(answer).ok()? {
+pub(super) fn of_document(answer: Value, now: Micros) -> Option<DocumentAnswer> {
+    Some(match serde_json::from_value(answer).ok()? {
         // Data of tomorrow are no data.
         OfDocument::Verified { data_as_of } if data_as_of > now.0 => return None,
         OfDocument::Verified { data_as_of } => DocumentAnswer::Verified {

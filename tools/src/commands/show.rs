@@ -120,6 +120,7 @@ struct Shown {
     signature: Result<(), String>,
     parts: Result<(), String>,
     actor: Result<bool, String>,
+    registries: Result<u32, String>,
 }
 
 impl Shown {
@@ -140,11 +141,14 @@ impl Shown {
                 .verify_parts(envelope)
                 .map_err(|error| error.to_string()),
             actor: evidence::verify_stored(envelope).map_err(|error| error.to_string()),
+            registries: evidence::verify_answers_with(envelope, domain::record::verify)
+                .map_err(|error| error.to_string()),
         })
     }
 
     fn good(&self) -> bool {
-        self.signature.is_ok() && self.parts.is_ok() && self.actor.is_ok()
+        let own = self.signature.is_ok() && self.parts.is_ok();
+        own && self.actor.is_ok() && self.registries.is_ok()
     }
 
     fn checks(&self) -> Value {
@@ -152,7 +156,7 @@ impl Shown {
             Ok(()) => "good".to_owned(),
             Err(error) => error.clone(),
         };
-        json!({
+        let mut checks = json!({
             "ledger_signature": text(&self.signature),
             "sealed_parts": text(&self.parts),
             "actor_signature": match &self.actor {
@@ -160,7 +164,13 @@ impl Shown {
                 Ok(false) => "none",
                 Err(error) => error.as_str(),
             },
-        })
+        });
+        match &self.registries {
+            Ok(0) => {}
+            Ok(_) => checks["registry_signatures"] = json!("good"),
+            Err(error) => checks["registry_signatures"] = json!(error),
+        }
+        checks
     }
 }
 

@@ -38,7 +38,7 @@ async fn ask(
         nationality,
         document_number,
     };
-    immigration.confirm(foreigner).await
+    immigration.confirm(foreigner).await.answer
 }
 
 #[tokio::test]

@@ -5,13 +5,14 @@
 
 use super::links::Place;
 use super::report::Finding;
-use domain::envelope::{Envelope, Evidence};
+use domain::decide::database_of;
+use domain::envelope::{Envelope, Evidence, Receipt};
 use domain::event::Event;
 use domain::ids::{
     Category, CommandId, EventId, KeyId, Position, PrincipalId, PublicKey, Signature,
 };
 use domain::record::{self, RecordError, RecordRef, open_event};
-use domain::vocabulary::{CommandKind, Role};
+use domain::vocabulary::{CommandKind, Database, LinkOutcome, MatchResult, RegistryOutcome, Role};
 use ed25519_dalek::VerifyingKey;
 use ledger::evidence;
 use ledger::keyring::KeyRing;
@@ -139,6 +140,53 @@ pub struct Checked {
     pub first: bool,
     /// Whose proof is also its own.
     pub follows: Follows,
+    /// The registries whose word its receipt says it has; `None`: no registry need have been asked for this
+    /// command, since whoever gave it brought the answer under their own signature.
+    pub words: Option<Databases>,
+    /// The registry whose answer it records.
+    pub tells: Option<Database>,
+}
+
+/// A set of registries: one bit each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Databases(u32);
+
+impl Databases {
+    /// Those that a receipt names.
+    fn of(receipt: &Receipt) -> Self {
+        let all = receipt.answers.iter();
+        Self(all.fold(0, |set, word| set | Self::bit(word.database)))
+    }
+
+    const fn bit(database: Database) -> u32 {
+        1 << database as u32
+    }
+
+    /// Whether it is one of them.
+    pub const fn has(self, database: Database) -> bool {
+        self.0 & Self::bit(database) != 0
+    }
+}
+
+/// The registry whose answer an event records. That none came is nobody's word.
+const fn told(event: &Event) -> Option<Database> {
+    match event {
+        Event::RegistryCheckSucceeded(facts) => Some(facts.database),
+        Event::RegistryCheckFailed(facts) => match facts.outcome {
+            RegistryOutcome::Unavailable => None,
+            _ => Some(facts.database),
+        },
+        Event::BiometricMatchRecorded(facts) => match facts.result {
+            MatchResult::Unavailable => None,
+            _ => Some(facts.database),
+        },
+        Event::DocumentLinked(facts) => Some(facts.database),
+        Event::DocumentLinkFailed(facts) => match facts.outcome {
+            LinkOutcome::RegistryUnavailable => None,
+            _ => Some(database_of(facts.kind)),
+        },
+        _ => None,
+    }
 }
 
 /// Checks one record.
@@ -163,13 +211,15 @@ pub fn check(
     )?;
     at.same("event id", &scanned.event_id, &envelope.event_id)?;
     at.same("link of the record", &scanned.link, &link)?;
-    let (mut signatures, mut follows) = (0, Follows::Nobody);
+    let (mut signatures, mut follows, mut tells) = (0, Follows::Nobody, None);
     if depth >= Depth::Signatures {
         at.ledger_signature(&record, &envelope, known)?;
         signatures += 1;
     }
     if depth >= Depth::Full {
-        open_event(&envelope).map_err(|error| at.malformed(&error))?;
+        let event = open_event(&envelope).map_err(|error| at.malformed(&error))?;
+        tells = told(&event);
+        signatures += at.registries(&envelope, keys)?;
         record
             .verify_parts(&envelope)
             .map_err(|error| at.finding("sealed parts", &"as committed to", &error))?;
@@ -192,6 +242,12 @@ pub fn check(
         command: envelope.command,
         first: envelope.receipt.is_some(),
         follows,
+        words: envelope
+            .receipt
+            .as_ref()
+            .filter(|receipt| receipt.command != CommandKind::RecordRegistryResult)
+            .map(Databases::of),
+        tells,
     })
 }
 
@@ -300,6 +356,14 @@ impl At<'_> {
             }
         }
         Ok(Proof::Signed)
+    }
+
+    /// The registries' own signatures on what they answered.
+    fn registries(&self, envelope: &Envelope, keys: &mut Keys) -> Result<u32, Box<Finding>> {
+        evidence::verify_answers_with(envelope, |key, message, signature| {
+            keys.verify(false, key, message, signature)
+        })
+        .map_err(|error| self.finding("registry's signature", &"good", &error))
     }
 
     /// Without a signature: only where the format allows it.

@@ -10,6 +10,8 @@ mod links;
 mod memory;
 mod pipeline;
 mod report;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 use crate::cli::Global;

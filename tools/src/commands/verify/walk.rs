@@ -1,6 +1,6 @@
 //! The one walk over all records in order: links, the head, and what leans on its neighbour.
 
-use super::check::{Checked, Follows};
+use super::check::{Checked, Databases, Follows};
 use super::links::{Class, LinkPass, STREAMS_MAX};
 use super::report::Finding;
 use domain::ids::{CommandId, Digest, EventId, StreamId};
@@ -20,6 +20,8 @@ pub struct Walk {
     pub links: LinkPass,
     /// The first event of the command under way, whose proof the others lean on.
     leader: Option<(StreamId, CommandId, EventId)>,
+    /// The registries whose word that command has.
+    words: Option<Databases>,
 }
 
 impl Walk {
@@ -33,6 +35,7 @@ impl Walk {
             signatures: 0,
             links: LinkPass::new(Class::ALL, STREAMS_MAX),
             leader: None,
+            words: None,
         }
     }
 
@@ -47,6 +50,7 @@ impl Walk {
             .push(&checked.place)
             .map_err(|broken| Box::new(broken.at(position)))?;
         self.led(position, checked)?;
+        self.answered(position, checked)?;
         self.head.update(&checked.place.link.0);
         self.records += 1;
         self.signatures += u64::from(checked.signatures);
@@ -61,6 +65,7 @@ impl Walk {
         let stream = checked.place.stream;
         if checked.first {
             self.leader = Some((stream, checked.command, checked.event));
+            self.words = checked.words;
             return Ok(());
         }
         if checked.follows == Follows::Nobody {
@@ -83,6 +88,31 @@ impl Walk {
             check: "actor's evidence".to_owned(),
             expected: "the first event of the same command just before it".to_owned(),
             found: leader,
+            reason: None,
+        }))
+    }
+    /// What an event says a registry answered, the receipt of its command has whose word that is.
+    fn answered(&self, position: u64, checked: &Checked) -> Result<(), Box<Finding>> {
+        let Some(database) = checked.tells else {
+            return Ok(());
+        };
+        let of = (checked.place.stream, checked.command);
+        let led = self
+            .leader
+            .is_some_and(|(stream, command, _)| (stream, command) == of);
+        let good = match self.words {
+            Some(words) => words.has(database),
+            None => true,
+        };
+        if led && good {
+            return Ok(());
+        }
+        Err(Box::new(Finding {
+            position,
+            place: String::new(),
+            check: "registry's word".to_owned(),
+            expected: format!("{database:?} among the answers of its command's receipt"),
+            found: "not there".to_owned(),
             reason: None,
         }))
     }
