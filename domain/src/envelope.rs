@@ -74,7 +74,6 @@ pub struct Receipt {
     pub law: Vec<LawPin>,
     /// Whose word each registry's answer was, where the ledger itself asked for this command, in the
     /// order of asking. No answer is nobody's word.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub answers: Vec<RegistryWord>,
 }
 

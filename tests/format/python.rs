@@ -120,6 +120,7 @@ fn history() -> Vec<Vec<u8>> {
         key: public(),
     });
     let mut envelope = Draw::new(1).envelope(&event, Evidence::None);
+    envelope.receipt = None;
     envelope.revision = domain::ids::Revision(0);
     envelope.link = domain::ids::Digest::ZERO;
     let records = [vec![resigned(&envelope, &[])]];

@@ -4,13 +4,13 @@
 //! and, only while a format is unreleased, replaces what can no longer be read; all else stays, so
 //! that a list that grows changes no vector.
 
-use domain::envelope::{Commitment, Envelope, Evidence};
+use domain::envelope::{Commitment, Envelope, Evidence, RegistryWord, WordSource};
 use domain::event::Event;
 use domain::ids::{Digest, EventId, PublicKey, Revision, Signature};
 use domain::personal::Personal;
 use domain::record::{self, RecordRef};
 use domain::seal::{self, DataKey, PartPlace};
-use domain::vocabulary::RetentionClass;
+use domain::vocabulary::{Database, RetentionClass};
 use ed25519_dalek::{Signer, SigningKey};
 use idledger_tests::sample::Draw;
 use serde_json::{Value, json};
@@ -96,6 +96,9 @@ pub fn stream(seed: u64) -> Vec<(&'static str, Vec<u8>)> {
         envelope.revision = Revision(revision);
         envelope.link = link;
         envelope.ledger_key = public(&key).id();
+        if let Some(receipt) = &mut envelope.receipt {
+            receipt.answers = words();
+        }
         let mut parts = Vec::new();
         for index in 0..(revision % 3) as u8 {
             let (part, commitment) = sealed_part(&mut draw, envelope.event_id, index);
@@ -107,6 +110,30 @@ pub fn stream(seed: u64) -> Vec<(&'static str, Vec<u8>)> {
         records.push((sort, signed.record));
     }
     records
+}
+
+/// A registry's word of each sort, signed where it is signed.
+fn words() -> Vec<RegistryWord> {
+    let registry = SigningKey::from_bytes(&ACTOR_SEED);
+    let key = public(&registry);
+    let base = format!(
+        "\"@status\": 200\n\"content-type\": application/json\n\"content-digest\": sha-256=:AA==:\n\
+         \"content-digest\";req: sha-256=:AB==:\n\"idledger-nonce\": AAAAAAAAAAAAAAAAAAAAAA\n\
+         \"@signature-params\": (\"@status\" \"content-type\" \"content-digest\" \
+         \"content-digest\";req \"idledger-nonce\");created=1;keyid=\"{}\";alg=\"ed25519\"",
+        key.id()
+    );
+    let signature = Signature(registry.sign(base.as_bytes()).to_bytes());
+    let peer = WordSource::Peer {
+        base,
+        signature,
+        key,
+    };
+    let word = |database, source| RegistryWord { database, source };
+    vec![
+        word(Database::CitizenCard, peer),
+        word(Database::Population, WordSource::Own),
+    ]
 }
 
 fn sealed_part(draw: &mut Draw, event: EventId, index: u8) -> (Vec<u8>, Commitment) {

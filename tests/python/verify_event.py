@@ -88,9 +88,13 @@ def decode_envelope(data):
     def refused():
         return c.number("B"), c.number("B"), c.option(lambda: c.number("B"))
 
+    def word():
+        database, peer = c.number("B"), c.tag(2)
+        return database, (c.bytes(), c.take(64), c.take(32)) if peer else None
+
     def receipt():
         return (c.number("B"), c.list(lambda: c.number("B")), c.option(refused),
-                c.list(lambda: (c.number("B"), c.number("I"))))
+                c.list(lambda: (c.number("B"), c.number("I"))), c.list(word))
     e["receipt"] = c.option(receipt)
     e["facts"] = c.bytes()
     e["sealed"] = c.list(lambda: (c.take(16), c.tag(3), c.take(32)))
@@ -108,6 +112,17 @@ def check_signature(key, signature, message, what):
 
 def key_id(key):
     return blake3(b"idledger-key/v1\0" + key).digest()[:16]
+
+
+def check_answer(base, signature, key):
+    """Section 4: what a registry signed for its answer."""
+    names = [line.split(b": ")[0] for line in base.split(b"\n")]
+    if names != [b'"@status"', b'"content-type"', b'"content-digest"', b'"content-digest";req',
+                 b'"idledger-nonce"', b'"@signature-params"'] or not base.startswith(b'"@status": 2'):
+        raise Wrong("what a registry signed is not an answer")
+    if b';keyid="' + key_id(key).hex().encode() + b'"' not in base:
+        raise Wrong("an answer names another key than the registry's")
+    check_signature(key, signature, base, "the registry's signature on its answer")
 
 
 class Verifier:
@@ -146,6 +161,9 @@ class Verifier:
         if evidence[0] == 4:
             message = b"idledger-command/v1\0" + e["command"] + evidence[1]
             check_signature(evidence[3], evidence[2], message, "the actor's command signature")
+        for _, peer in e["receipt"][4] if e["receipt"] else ():
+            if peer:
+                check_answer(*peer)
         revision, link = self.heads.get(e["stream"], (-1, bytes(32)))
         # An archive that starts later shows a stream from its middle; from there on links must hold.
         if e["stream"] in self.heads or e["revision"] == 0:

@@ -14,6 +14,7 @@
 pub mod assemble;
 pub mod claims;
 mod error;
+mod heard;
 mod loaded;
 mod locks;
 mod observe;

@@ -2,13 +2,13 @@
 //! registry says, whether a code or password is right. Observed before deciding, told as facts.
 
 use super::claims::{self, ClaimState};
+use super::heard::Heard;
 use super::loaded::Loaded;
 use super::submit::Job;
 use super::{LedgerError, shared};
 use crate::credentials::{
     About, CredentialError, Kind, NotAllowed, answer_form, passcode_allowed, password_allowed,
 };
-use crate::evidence::SignedAnswer;
 use crate::ledger::Ledger;
 use crate::registry::{Answered, Foreigner, OrganisationReply};
 use domain::command::{
@@ -17,7 +17,6 @@ use domain::command::{
     RelationAnswer, RepresentativeFacts,
 };
 use domain::decide::database_of;
-use domain::envelope::{RegistryWord, WordSource};
 use domain::ids::Category;
 use domain::ids::{AccountId, CaseId, ChallengeId, LookupHash, PrincipalId, StreamId, VerifierId};
 use domain::personal::{Organisation, Person, Personal, TravelDocument};
@@ -43,51 +42,7 @@ pub(super) struct Observed {
     otp_right: Option<bool>,
     credential_right: Option<bool>,
     credential_form: Option<CredentialForm>,
-    heard: Vec<Heard>,
-}
-
-/// Which registry answered, and its signature; `None`: the ledger's own word.
-type Heard = (Database, Option<Box<SignedAnswer>>);
-
-/// Whether a registry said nothing: that is nobody's word.
-trait Silence {
-    fn is_silence(&self) -> bool;
-}
-
-impl Silence for RegistryAnswer {
-    fn is_silence(&self) -> bool {
-        matches!(self, Self::Not(RegistryOutcome::Unavailable))
-    }
-}
-
-impl Silence for ImmigrationAnswer {
-    fn is_silence(&self) -> bool {
-        matches!(self, Self::Not(RegistryOutcome::Unavailable))
-    }
-}
-
-impl Silence for OrganisationReply {
-    fn is_silence(&self) -> bool {
-        matches!(self, Self::Not(RegistryOutcome::Unavailable))
-    }
-}
-
-impl Silence for DocumentAnswer {
-    fn is_silence(&self) -> bool {
-        matches!(self, Self::Not(LinkOutcome::RegistryUnavailable))
-    }
-}
-
-impl Silence for RelationAnswer {
-    fn is_silence(&self) -> bool {
-        matches!(self, Self::Unavailable)
-    }
-}
-
-impl Silence for MatchResult {
-    fn is_silence(&self) -> bool {
-        matches!(self, Self::Unavailable)
-    }
+    heard: Heard,
 }
 
 /// The claims a command may have to take, with their streams.
@@ -214,11 +169,11 @@ impl Observed {
             }
             (Some(Database::CitizenCard), Some(person)) => {
                 let answer = ledger.cards().confirm(person).await;
-                observed.registry = Some(observed.hear(Database::CitizenCard, answer));
+                observed.registry = Some(observed.heard.take(Database::CitizenCard, answer));
             }
             (Some(database), Some(person)) => {
                 let answer = ledger.people().confirm(person).await;
-                observed.registry = Some(observed.hear(database, answer));
+                observed.registry = Some(observed.heard.take(database, answer));
             }
             (_, None) | (None, _) => {}
         }
@@ -239,11 +194,11 @@ impl Observed {
         if let (true, Some((kind, number)), Some(person)) = (needs.document, asked, person) {
             let documents = ledger.documents();
             let answer = documents.check(&person.personal_id, kind, number).await;
-            observed.document = Some(observed.hear(database_of(kind), answer));
+            observed.document = Some(observed.heard.take(database_of(kind), answer));
         }
         if let (Some((case, only)), Some(person)) = (needs.biometrics, person) {
             for (modality, result) in compare(ledger, loaded, person, (case, only)).await {
-                let result = observed.hear(Database::CitizenCard, result);
+                let result = observed.heard.take(Database::CitizenCard, result);
                 observed.biometrics.push((modality, result));
             }
         }
@@ -252,7 +207,7 @@ impl Observed {
         {
             let (dependant, guardian) = (&dependant.personal_id, &holder.personal_id);
             let answer = ledger.people().relation(dependant, guardian).await;
-            observed.relation = Some(observed.hear(Database::Population, answer));
+            observed.relation = Some(observed.heard.take(Database::Population, answer));
         }
         if let Some(representative) = needs.representative {
             observed.representative = Some(representative_facts(ledger, representative).await?);
@@ -265,30 +220,9 @@ impl Observed {
         Ok(observed)
     }
 
-    /// Takes an answer, and keeps whose word it is.
-    fn hear<T: Silence>(&mut self, database: Database, answered: Answered<T>) -> T {
-        let Answered { answer, signed } = answered;
-        if !answer.is_silence() {
-            self.heard.push((database, signed));
-        }
-        answer
-    }
-
     /// What was asked and answered under a registry's signature, to be sealed.
     pub fn exchanges(&self) -> Vec<Personal> {
-        let signed = self.heard.iter().filter_map(|(_, signed)| signed.as_ref());
-        signed.map(|signed| signed.exchange()).collect()
-    }
-
-    /// Whose word each answer was, for the receipt.
-    fn words(&self) -> Vec<RegistryWord> {
-        let word = |(database, signed): &Heard| RegistryWord {
-            database: *database,
-            source: signed
-                .as_ref()
-                .map_or(WordSource::Own, |signed| signed.source()),
-        };
-        self.heard.iter().map(word).collect()
+        self.heard.exchanges()
     }
 
     /// Whether a registry that was asked again said nothing again.
@@ -326,7 +260,7 @@ impl Observed {
             }
             None => ImmigrationAnswer::Not(RegistryOutcome::NotFound).into(),
         };
-        let answer = self.hear(Database::Immigration, answer);
+        let answer = self.heard.take(Database::Immigration, answer);
         self.registry = Some(match &answer {
             ImmigrationAnswer::Confirmed {
                 area, birth_date, ..
@@ -346,7 +280,7 @@ impl Observed {
             .organisations()
             .confirm_organisation(organisation)
             .await;
-        let reply = self.hear(Database::Organisations, reply.into());
+        let reply = self.heard.take(Database::Organisations, reply.into());
         self.organisation = Some(match reply {
             OrganisationReply::Confirmed {
                 area,
@@ -475,7 +409,7 @@ impl Observed {
             }),
         };
         let mut decision = domain::decide::decide(&loaded.account, &job.command, &mut context);
-        decision.receipt.answers = self.words();
+        decision.receipt.answers = self.heard.words();
         decision
     }
 

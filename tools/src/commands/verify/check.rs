@@ -5,14 +5,14 @@
 
 use super::links::Place;
 use super::report::Finding;
-use domain::decide::database_of;
-use domain::envelope::{Envelope, Evidence, Receipt};
+use super::words::{Databases, told};
+use domain::envelope::{Envelope, Evidence};
 use domain::event::Event;
 use domain::ids::{
     Category, CommandId, EventId, KeyId, Position, PrincipalId, PublicKey, Signature,
 };
 use domain::record::{self, RecordError, RecordRef, open_event};
-use domain::vocabulary::{CommandKind, Database, LinkOutcome, MatchResult, RegistryOutcome, Role};
+use domain::vocabulary::{CommandKind, Database, Role};
 use ed25519_dalek::VerifyingKey;
 use ledger::evidence;
 use ledger::keyring::KeyRing;
@@ -145,48 +145,6 @@ pub struct Checked {
     pub words: Option<Databases>,
     /// The registry whose answer it records.
     pub tells: Option<Database>,
-}
-
-/// A set of registries: one bit each.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Databases(u32);
-
-impl Databases {
-    /// Those that a receipt names.
-    fn of(receipt: &Receipt) -> Self {
-        let all = receipt.answers.iter();
-        Self(all.fold(0, |set, word| set | Self::bit(word.database)))
-    }
-
-    const fn bit(database: Database) -> u32 {
-        1 << database as u32
-    }
-
-    /// Whether it is one of them.
-    pub const fn has(self, database: Database) -> bool {
-        self.0 & Self::bit(database) != 0
-    }
-}
-
-/// The registry whose answer an event records. That none came is nobody's word.
-const fn told(event: &Event) -> Option<Database> {
-    match event {
-        Event::RegistryCheckSucceeded(facts) => Some(facts.database),
-        Event::RegistryCheckFailed(facts) => match facts.outcome {
-            RegistryOutcome::Unavailable => None,
-            _ => Some(facts.database),
-        },
-        Event::BiometricMatchRecorded(facts) => match facts.result {
-            MatchResult::Unavailable => None,
-            _ => Some(facts.database),
-        },
-        Event::DocumentLinked(facts) => Some(facts.database),
-        Event::DocumentLinkFailed(facts) => match facts.outcome {
-            LinkOutcome::RegistryUnavailable => None,
-            _ => Some(database_of(facts.kind)),
-        },
-        _ => None,
-    }
 }
 
 /// Checks one record.

@@ -13,6 +13,7 @@ mod report;
 #[cfg(test)]
 mod tests;
 mod walk;
+mod words;
 
 use crate::cli::Global;
 use crate::exit::{Exit, Stop};

@@ -1,8 +1,9 @@
 //! The one walk over all records in order: links, the head, and what leans on its neighbour.
 
-use super::check::{Checked, Databases, Follows};
+use super::check::{Checked, Follows};
 use super::links::{Class, LinkPass, STREAMS_MAX};
 use super::report::Finding;
+use super::words::Databases;
 use domain::ids::{CommandId, Digest, EventId, StreamId};
 
 /// Starts what the head is computed over.
