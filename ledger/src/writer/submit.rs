@@ -641,7 +641,7 @@ impl Job<'_> {
     async fn refuse_without_account(
         &self,
         decision: Decision,
-        heard: Vec<Personal>,
+        exchanges: Vec<Personal>,
     ) -> Result<Attempt, LedgerError> {
         let ledger = self.ledger;
         let store = ledger.store().as_ref();
@@ -661,7 +661,7 @@ impl Job<'_> {
                 happened: None,
             })
             .collect();
-        let mut draft = self.draft(stream, &[], &decision, heard);
+        let mut draft = self.draft(stream, &[], &decision, exchanges);
         draft.actor.principal = self.submission.actor.principal;
         let keys = ledger.assembler().prepare_keys(&draft, &events).await?;
         let signed = ledger.assembler().sign_all(
