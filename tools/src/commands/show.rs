@@ -165,10 +165,13 @@ impl Shown {
                 Err(error) => error.as_str(),
             },
         });
-        match &self.registries {
-            Ok(0) => {}
-            Ok(_) => checks["registry_signatures"] = json!("good"),
-            Err(error) => checks["registry_signatures"] = json!(error),
+        let registries = match &self.registries {
+            Ok(0) => None,
+            Ok(_) => Some("good"),
+            Err(error) => Some(error.as_str()),
+        };
+        if let (Value::Object(checks), Some(verdict)) = (&mut checks, registries) {
+            checks.insert("registry_signatures".to_owned(), json!(verdict));
         }
         checks
     }

@@ -54,6 +54,7 @@ fn signed(alter: impl FnOnce(&mut String, &mut Signature, &mut PublicKey)) -> Re
 }
 
 /// Events of one command on one account, the first with the receipt.
+#[allow(clippy::needless_pass_by_value, reason = "said where it is made")]
 fn command(kind: CommandKind, answers: Vec<RegistryWord>, events: &[Event]) -> Vec<ScannedRecord> {
     let (mut link, mut records) = (Digest::ZERO, Vec::new());
     for (number, event) in (0_u8..).zip(events) {
