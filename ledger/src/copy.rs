@@ -361,7 +361,9 @@ impl Target<'_> {
         while next < length {
             let page = self.page(next, length).await?;
             next += page.len() as u64;
-            page.iter().for_each(|record| hash(&mut hasher, record));
+            for record in &page {
+                hash(&mut hasher, record);
+            }
             if !watch(Step::ReadBack(next, length)) {
                 return Err(CopyError::Stopped { records: length });
             }

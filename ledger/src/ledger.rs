@@ -33,7 +33,12 @@ pub(crate) struct Law {
     /// SHA-256 of the trust list that chip reads are verified against.
     pub trust_list: Option<Digest>,
     pub principals: Arc<Principals>,
+    /// Revision of the next event of the ledger's and of the principals' stream.
+    next: [u64; 2],
 }
+
+/// Streams of which there is one, besides the law's.
+const OWN: [Category; 2] = [Category::Ledger, Category::Principal];
 
 /// What an open ledger is made of.
 pub struct Parts {
@@ -64,6 +69,8 @@ pub struct Parts {
 struct Inner {
     parts: Parts,
     law: RwLock<Law>,
+    /// Below this position nothing of the ledger's own streams is unknown here.
+    in_step: tokio::sync::Mutex<u64>,
     statutes: RwLock<Statutes>,
     chips: RwLock<Arc<dyn ChipVerifier>>,
     codes: OneTimeCodes,
@@ -91,7 +98,9 @@ impl Ledger {
                     ring: KeyRing::default(),
                     trust_list: None,
                     principals: Arc::default(),
+                    next: [0; 2],
                 }),
+                in_step: tokio::sync::Mutex::new(0),
                 statutes: RwLock::default(),
                 chips: RwLock::new(Arc::new(PassiveAuthentication::default())),
                 account_locks: writer::Stripes::default(),
@@ -99,7 +108,9 @@ impl Ledger {
                 cache: writer::Cache::default(),
             }),
         };
-        for category in [Category::Ledger, Category::Principal] {
+        // Asked first: what comes while the streams are read is taken in (again) later.
+        *ledger.inner.in_step.lock().await = ledger.store().length().await?;
+        for category in OWN {
             let stream = StreamId::single(category);
             for (record, _, event) in
                 writer::claims::read_decoded(ledger.store().as_ref(), stream).await?
@@ -118,8 +129,15 @@ impl Ledger {
         Ok(ledger)
     }
 
+    /// Takes in the next event of the ledger's or the principals' stream; one that was taken in
+    /// before changes nothing.
     fn learn(&self, record: &StoredRecord, event: &Event) -> Result<(), LedgerError> {
         let mut law = self.inner.law.write();
+        let mut next = OWN.iter().zip(&mut law.next);
+        match next.find(|(category, _)| **category == record.stream.category) {
+            Some((_, next)) if *next <= record.revision.0 => *next = record.revision.0 + 1,
+            _ => return Ok(()),
+        }
         match event {
             Event::LedgerCreated(_) | Event::LedgerKeyAdded(_) | Event::LedgerKeyRetired(_) => {
                 law.ring.learn(record.position, event)?;
@@ -131,6 +149,53 @@ impl Ledger {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Takes in what other nodes appended to the ledger's own streams (keys, principals, law) up to
+    /// now. Nothing to do where nobody else can append.
+    pub async fn keep_in_step(&self) -> Result<(), LedgerError> {
+        let store = self.store();
+        if !store.is_shared() {
+            return Ok(());
+        }
+        let length = store.length().await?;
+        let mut known = self.inner.in_step.lock().await;
+        while *known < length {
+            let from = domain::ids::Position(*known);
+            let page = store.read_all(from, crate::store::PAGE_RECORDS_MAX).await?;
+            for record in &page {
+                self.take_in(record)?;
+                *known = record.position.0 + 1;
+            }
+            if page.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// [`Ledger::keep_in_step`] whenever there is something new, for as long as the store lasts.
+    pub async fn follow(&self) -> Result<(), LedgerError> {
+        loop {
+            let known = *self.inner.in_step.lock().await;
+            self.store().wait_beyond(known).await?;
+            self.keep_in_step().await?;
+        }
+    }
+
+    fn take_in(&self, record: &StoredRecord) -> Result<(), LedgerError> {
+        let own = OWN.contains(&record.stream.category);
+        let law = LawKind::ALL.iter().any(|law| law.stream() == record.stream);
+        if !own && !law {
+            return Ok(());
+        }
+        let envelope = RecordRef::parse(&record.bytes)?.open_envelope()?;
+        let event = domain::record::open_event(&envelope)?;
+        if law {
+            self.statutes().write().learn(record, &envelope, &event);
+            return Ok(());
+        }
+        self.learn(record, &event)
     }
 
     /// Appends one event to one of the ledger's own streams, at whatever revision it is.
@@ -177,7 +242,12 @@ impl Ledger {
                         revision: appended.revision,
                         bytes: bytes.unwrap_or_default(),
                     };
-                    self.learn(&record, &event)?;
+                    if self.store().is_shared() {
+                        // Another node's event may stand before it.
+                        self.keep_in_step().await?;
+                    } else {
+                        self.learn(&record, &event)?;
+                    }
                     return Ok(appended.last);
                 }
                 Err(crate::store::AppendError::Conflict { .. }) => {}

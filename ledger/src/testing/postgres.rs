@@ -1,6 +1,10 @@
 //! A PostgreSQL server of a test's own, from Debian's package, reached through a socket in its
 //! directory. Ends with the value.
-#![allow(clippy::missing_panics_doc, reason = "it is test code")]
+#![allow(
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    reason = "it is test code"
+)]
 
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt as _;
