@@ -509,6 +509,10 @@ regions! {
         notified: bool,
         /// The event it began with.
         by: EventRef,
+        /// Everybody's agreement was brought to a desk on paper.
+        on_paper: bool,
+        /// What the databases said after they had not answered at first, if not "Đạt".
+        not_confirmed: Option<RegistryOutcome>,
     }
     /// What only an organisation's account has.
     OrganisationState {

@@ -27,7 +27,7 @@ use wincode::{SchemaRead, SchemaWrite};
 /// Where the records are.
 const FILE: &str = "organisations.sealed";
 /// Most legal representatives of one organisation.
-const REPRESENTATIVES_MAX: usize = 16;
+pub const REPRESENTATIVES_MAX: usize = 16;
 
 /// What the databases say of an organisation.
 #[derive(Clone, PartialEq, Eq)]

@@ -61,6 +61,17 @@ pub struct Foreigner<'a> {
 pub trait ImmigrationRegistry: Send + Sync + 'static {
     /// Compares the declared data with the database's.
     fn confirm<'a>(&'a self, foreigner: Foreigner<'a>) -> BoxFuture<'a, ImmigrationAnswer>;
+
+    /// Whether a foreign child's or ward's parent or guardian is that person, both by personal number:
+    /// whom they entered and stay with. A database that knows no relations has no answer.
+    fn relation<'a>(
+        &'a self,
+        dependant: &'a str,
+        guardian: &'a str,
+    ) -> BoxFuture<'a, RelationAnswer> {
+        let _ = (dependant, guardian);
+        Box::pin(async { RelationAnswer::Unavailable })
+    }
 }
 
 /// Says whether a document is a person's.

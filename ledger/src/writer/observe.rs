@@ -198,7 +198,12 @@ impl Observed {
             (needs.relation, person_of(&job.command), &loaded.person)
         {
             let (dependant, guardian) = (&dependant.personal_id, &holder.personal_id);
-            observed.relation = Some(ledger.people().relation(dependant, guardian).await);
+            // Whoever comes with a travel document is known to the immigration database.
+            let relation = match document_of(&job.command) {
+                Some(_) => ledger.immigration().relation(dependant, guardian),
+                None => ledger.people().relation(dependant, guardian),
+            };
+            observed.relation = Some(relation.await);
         }
         if let Some(representative) = needs.representative {
             observed.representative = Some(representative_facts(ledger, representative).await?);
@@ -219,13 +224,18 @@ impl Observed {
             Some(_) => false,
             None => needs.registry.is_some(),
         };
+        let organisation = match &self.organisation {
+            Some(OrganisationAnswer::Not(outcome)) => *outcome == RegistryOutcome::Unavailable,
+            Some(_) => false,
+            None => needs.organisation,
+        };
         let document = match self.document {
             Some(DocumentAnswer::Not(outcome)) => outcome == LinkOutcome::RegistryUnavailable,
             _ => false,
         };
         let answered = |(_, result): &(Modality, MatchResult)| *result != MatchResult::Unavailable;
         let biometric = needs.biometrics.is_some() && !self.biometrics.iter().any(answered);
-        asked_again && (registry || document || biometric)
+        asked_again && (registry || organisation || document || biometric)
     }
 
     /// Asks the immigration database. Without a travel document there is nothing to compare.
