@@ -1049,4 +1049,12 @@ events! {
         /// Whether portrait and fingerprints are in that database already.
         biometrics_held: bool,
     }
+    /// The device on which a dependant's account is being activated is the one bound to the guardian's
+    /// account. It stays theirs: nothing is bound to the dependant's.
+    217 GuardianDeviceUsed {
+        /// The guardian's account.
+        guardian: AccountId,
+        /// The device.
+        device: DeviceRef,
+    }
 }

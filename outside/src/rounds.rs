@@ -75,9 +75,7 @@ pub(crate) async fn caught_up(
     let length = ledger.store().length().await.map_err(LedgerError::from)?;
     if let Some(last) = length.checked_sub(1) {
         let names = [name];
-        views
-            .wait_for(&names, Position(last), SEEN_WITHIN)
-            .await?;
+        views.wait_for(&names, Position(last), SEEN_WITHIN).await?;
     }
     Ok(())
 }

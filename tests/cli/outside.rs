@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 const START_S: i64 = 3_792_531_600;
 const OFFICER: u8 = 11;
 const AUTHORITY: u8 = 12;
+const IMMIGRATION: u8 = 13;
 const OWN: u8 = 61;
 const PEER: u8 = 62;
 
@@ -89,6 +90,7 @@ impl Peers {
         let registry = format!("url = \"http://{address}\"\npeer_key = \"{peer}\"\n");
         let settings = format!(
             "key_file = \"outside.key\"\n[citizen_card]\n{registry}compares = true\n\
+             [immigration]\n{registry}[organisations]\n{registry}\
              [documents.driving_licence]\n{registry}[sms]\n{registry}accepted_counts = true\n"
         );
         let path = place.path("outside.toml");
@@ -123,6 +125,10 @@ async fn answer(
             "birth_date": question["birth_date"],
         }),
         "/v1/cards/compare" => json!({ "answer": "match" }),
+        "/v1/foreigners/confirm" => json!({
+            "answer": "confirmed", "area": 30288, "birth_date": question["birth_date"],
+            "document_until": "2095-05-31", "residence": "permanent", "biometrics_held": true,
+        }),
         "/v1/documents/check" => json!({ "answer": "verified", "data_as_of": 1 }),
         "/v1/messages" => json!({ "status": "accepted" }),
         path => panic!("{path}"),
@@ -161,10 +167,14 @@ impl World {
         });
         std::fs::write(&people, format!("{record}\n")).unwrap();
         place.good(&["registry", "import", people.to_str().unwrap()]);
-        for (role, number) in [("intake_officer", OFFICER), ("eid_authority", AUTHORITY)] {
+        for (role, number, site) in [
+            ("intake_officer", OFFICER, "1"),
+            ("eid_authority", AUTHORITY, "1"),
+            ("immigration_officer", IMMIGRATION, "30000"),
+        ] {
             let key = public(&key(number)).to_string();
             let enrol = ["keys", "enrol", "--role", role, "--public-key", &key];
-            place.good(&[&enrol[..], &["--site", "1"]].concat());
+            place.good(&[&enrol[..], &["--site", site]].concat());
         }
         let settings = peers.settings(&place);
         let mut world = Self {
@@ -383,6 +393,44 @@ fn a_dossier_waits_for_a_registry_that_is_down_through_a_restart_and_goes_on() {
     let unknown = world.place.run(&["notices", "show", &"0".repeat(32)]);
     assert_eq!(unknown.code, 1, "{}", unknown.stderr);
     world.place.good(&["verify"]);
+}
+
+#[test]
+fn a_foreigners_dossier_waits_for_the_immigration_database_through_a_restart() {
+    let peers = Peers::start();
+    let mut world = World::new(&peers);
+    peers.down(true);
+    let person = json!({
+        "personal_id": "NN0000012345", "full_name": "JANE DOE", "birth_date": "1984-02-29",
+        "sex": "Nữ", "phone": "0912345671",
+    });
+    let document = json!({
+        "nationality": "FRA", "kind": "passport", "number": "12AB34567", "issued": "2020-01-31",
+        "place": "Paris",
+    });
+    let body = json!({ "person": person, "travel_document": document, "person_present": true });
+    let opened = world.post(IMMIGRATION, "/v1/foreigners/intakes", body);
+    let account = opened["account"].as_str().unwrap().to_owned();
+    world.until(&account, |state| waiting(state) == 1);
+    let length = kinds(&world, &account).len();
+    world.start();
+    peers.down(false);
+    world.pass(3600);
+    let found = world.until(&account, |state| waiting(state) == 0);
+    assert_eq!(found["state"]["identification"]["area"], 30_288);
+    let expected = [
+        "RegistryCheckSucceeded",
+        "ValidityRecorded",
+        "ForeignerChecked",
+        "RegistryWaitEnded",
+    ];
+    let kinds = kinds(&world, &account);
+    assert_eq!(kinds[length..], expected, "{kinds:?}");
+    let metrics = world.server().get("/metrics");
+    for peer in ["organisations", "sms", "immigration"] {
+        let breaker = format!("idledger_peer_breaker{{peer=\"{peer}\"}} 0");
+        assert!(metrics.contains(&breaker), "{metrics}");
+    }
 }
 
 /// Every file below a directory.

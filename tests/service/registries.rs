@@ -5,13 +5,14 @@ use core::time::Duration;
 use domain::command::{DocumentAnswer, ImmigrationAnswer, RegistryAnswer, RelationAnswer};
 use domain::identity::CivilDate;
 use domain::ids::{AreaCode, Digest, LocalDay, Micros};
-use domain::personal::Person;
+use domain::personal::{Organisation, Person};
 use domain::vocabulary::{
     Capture, DocumentKind, LinkOutcome, MatchResult, Modality, RegistryOutcome, Relation,
     ResidenceStatus,
 };
 use ledger::registry::{
-    CitizenCardRegistry, DocumentRegistry as _, Foreigner, ImmigrationRegistry, PopulationRegistry,
+    CitizenCardRegistry, DocumentRegistry as _, Foreigner, ImmigrationRegistry,
+    OrganisationRegistry as _, OrganisationReply, PopulationRegistry,
 };
 use outside::http::PeerError;
 use outside::registry::{HttpCards, HttpRegistry, Settings};
@@ -176,6 +177,64 @@ async fn foreigners_are_asked_of_the_immigration_database() {
             "{document}"
         );
     }
+}
+
+#[tokio::test]
+async fn whose_a_foreign_child_is_is_asked_of_the_immigration_database() {
+    let registry = Registry::start().await;
+    let adapter = adapter(&registry);
+    let ask = |dependant| ImmigrationRegistry::relation(&adapter, dependant, "NN0000012345");
+    let parent = RelationAnswer::Confirmed {
+        relation: Relation::Parent,
+        ward: false,
+    };
+    assert_eq!(ask("NN0000012346").await, parent);
+    let other = RelationAnswer::NotRelated { ward: false };
+    assert_eq!(ask("NN0000012555").await, other);
+    registry.fault(Fault::Unsigned);
+    assert_eq!(ask("NN0000012346").await, RelationAnswer::Unavailable);
+}
+
+#[tokio::test]
+async fn organisations_are_asked_of_their_databases() {
+    let registry = Registry::start().await;
+    let adapter = adapter(&registry);
+    let ask = async |number: &str| {
+        let organisation = Organisation {
+            number: number.to_owned(),
+            name: "Công ty TNHH Thanh Bình".to_owned(),
+            address: String::new(),
+            phone: String::new(),
+            email: String::new(),
+        };
+        adapter.confirm_organisation(&organisation).await
+    };
+    let known = OrganisationReply::Confirmed {
+        area: AreaCode(30288),
+        representatives: vec!["030184000001".to_owned(), "NN0000012345".to_owned()],
+    };
+    assert!(ask("0100109106").await == known);
+    let unavailable = RegistryOutcome::Unavailable;
+    for (number, outcome) in [
+        ("0100109107", RegistryOutcome::NotFound),
+        ("OTHERNAME", RegistryOutcome::Mismatch),
+        ("NOBODYS", unavailable),
+        ("NOWHERE", unavailable),
+        ("CROWD", unavailable),
+    ] {
+        assert!(
+            ask(number).await == OrganisationReply::Not(outcome),
+            "{number}"
+        );
+    }
+    let asked = adapter.figures();
+    registry.fault(Fault::Broken);
+    assert!(ask("0100109106").await == OrganisationReply::Not(unavailable));
+    assert_eq!(adapter.figures().failed, asked.failed + 1, "then it opened");
+    assert_eq!(adapter.figures().standing, Standing::Open);
+    registry.fault(Fault::None);
+    registry.pass(31);
+    assert!(ask("0100109106").await == known);
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ pub const START: Micros = Micros(1_709_600_000_000_000);
 pub const READER: &str = "reader-token-of-the-tests-0123456789";
 
 /// Knows everybody, except numbers that end in 404; has no answer to those that end in 503, and none
-/// at all at the desk and about documents while there is a file of that name.
+/// at all at the desk, about documents, foreigners and organisations while there is a file of that name.
 #[derive(Clone)]
 struct Registry {
     silent: std::path::PathBuf,
@@ -114,6 +114,9 @@ impl ImmigrationRegistry for Registry {
     fn confirm<'a>(&'a self, foreigner: Foreigner<'a>) -> BoxFuture<'a, ImmigrationAnswer> {
         Box::pin(async move {
             let person = foreigner.person;
+            if self.is_silent() {
+                return ImmigrationRegistry::confirm(&Unreachable, foreigner).await;
+            }
             if foreigner.document_number.ends_with("404") {
                 return ImmigrationAnswer::Not(RegistryOutcome::Mismatch);
             }
@@ -133,6 +136,14 @@ impl ImmigrationRegistry for Registry {
             }
         })
     }
+
+    fn relation<'a>(
+        &'a self,
+        dependant: &'a str,
+        guardian: &'a str,
+    ) -> BoxFuture<'a, RelationAnswer> {
+        PopulationRegistry::relation(self, dependant, guardian)
+    }
 }
 
 /// Knows one enterprise and its two legal representatives.
@@ -142,6 +153,9 @@ impl OrganisationRegistry for Registry {
         organisation: &'a Organisation,
     ) -> BoxFuture<'a, OrganisationReply> {
         Box::pin(async move {
+            if self.is_silent() {
+                return Unreachable.confirm_organisation(organisation).await;
+            }
             if organisation.number != ENTERPRISE {
                 return OrganisationReply::Not(RegistryOutcome::NotFound);
             }
@@ -496,7 +510,7 @@ impl World {
         known.expect("enrolled").id.to_string()
     }
 
-    /// Whether the registries at the desk and of documents answer.
+    /// Whether the registries at the desk, of documents, foreigners and organisations answer.
     pub fn silence(&self, silent: bool) {
         let path = self.directory.path().join("silent");
         if silent {

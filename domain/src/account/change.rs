@@ -6,8 +6,8 @@ use super::state::{
     Ruled, Share,
 };
 use super::{
-    Account, CLOSED_CASES_MAX, DOCUMENTS_MAX, HOUR, LOCK_REQUESTS_MAX, MATCHES_MAX, Recorded,
-    REPRESENTATIVES_MAX, SHARES_MAX,
+    Account, CLOSED_CASES_MAX, DOCUMENTS_MAX, HOUR, LOCK_REQUESTS_MAX, MATCHES_MAX,
+    REPRESENTATIVES_MAX, Recorded, SHARES_MAX,
 };
 use crate::event::{
     AccountIssued, BiometricMatchRecorded, CommandRejected, DocumentLinked, LockRequested,

@@ -177,7 +177,13 @@ impl Account {
                     step_up: false,
                     otp_verified: false,
                     by,
+                    guardian: None,
                 });
+            }
+            Event::GuardianDeviceUsed(facts) => {
+                if let Some(attempt) = &mut self.activation.attempt {
+                    attempt.guardian = Some(facts.guardian);
+                }
             }
             Event::DeviceCheckPassed(_) | Event::ActivationCodeSent(_) => {}
             Event::ActivationOtpVerified(facts) => {

@@ -309,6 +309,8 @@ regions! {
         otp_verified: bool,
         /// The event it began with.
         by: EventRef,
+        /// The guardian whose device it is, where it is not to be bound.
+        guardian: Option<AccountId>,
     }
     /// Activation.
     #[derive(Default)]

@@ -44,9 +44,10 @@ impl Account {
     /// Whether a dossier, of a person or of an organisation, still waits for something.
     pub fn is_case_open(&self, case: CaseId) -> bool {
         let person = self.case(case).is_some_and(|known| known.state.is_open());
-        let organisation = self.organisation.as_ref().is_some_and(|known| {
-            known.dossier.id == case && known.dossier.state.is_open()
-        });
+        let organisation = self
+            .organisation
+            .as_ref()
+            .is_some_and(|known| known.dossier.id == case && known.dossier.state.is_open());
         person || organisation
     }
 

@@ -11,8 +11,9 @@ use super::waiting;
 use crate::account::{HolderKind, Stage};
 use crate::command::{Claim, Holder, ImmigrationAnswer};
 use crate::event::{
-    ForeignerChecked, ForeignerIntakeOpened, ForeignerRegistrationSubmitted, Level1Applied, PortraitCaptured,
-    RegistryCheckFailed, RegistryCheckRequested, RegistryCheckSucceeded, ValidityRecorded,
+    ForeignerChecked, ForeignerIntakeOpened, ForeignerRegistrationSubmitted, Level1Applied,
+    PortraitCaptured, RegistryCheckFailed, RegistryCheckRequested, RegistryCheckSucceeded,
+    ValidityRecorded,
 };
 use crate::identity::{ForeignerId, Phone, TravelDocumentParts};
 use crate::ids::{AreaCode, CaseId, LocalDay, RequestId};

@@ -12,16 +12,17 @@ use crate::account::{CaseState, HolderKind, OrganisationDossier, REPRESENTATIVES
 use crate::command::{Claim, Holder, OrganisationAnswer, RepresentativeFacts};
 use crate::event::{
     ApplicationRefused, OrganisationAccountIssued, OrganisationApplicationEnded,
-    OrganisationApplied, OrganisationChecked, OrganisationDossierCompleted, OrganisationIntakeRecorded,
-    ProcessingDeadlineMissed, RegistryCheckFailed, RegistryCheckRequested, RegistryCheckSucceeded,
-    RepresentativeActed, RepresentativeAnswered, RepresentativeChanged, ResultNotified,
+    OrganisationApplied, OrganisationChecked, OrganisationDossierCompleted,
+    OrganisationIntakeRecorded, ProcessingDeadlineMissed, RegistryCheckFailed,
+    RegistryCheckRequested, RegistryCheckSucceeded, RepresentativeActed, RepresentativeAnswered,
+    RepresentativeChanged, ResultNotified,
 };
 use crate::identity::OrganisationParts;
 use crate::ids::{AreaCode, CaseId, LocalDay, LookupHash, Micros, PrincipalId, RequestId};
 use crate::personal::{Organisation, Personal};
 use crate::vocabulary::{
-    Awaited, Channel, Database, Guard, Message, RefusalCode, RefusalReason, RegistryOutcome, RetentionClass,
-    Role, WaitEnd, WithdrawReason,
+    Awaited, Channel, Database, Guard, Message, RefusalCode, RefusalReason, RegistryOutcome,
+    RetentionClass, Role, WaitEnd, WithdrawReason,
 };
 
 const DATABASE: Database = Database::Organisations;

@@ -7,7 +7,9 @@
 //! `biometrics_held`, `guardians` and `ward` (as the population's rows have them). Owns `registry/immigration.sealed`.
 
 use super::import::{self, Cells, Row, guardians, yes};
-use super::record::{GUARDIANS_MAX, RegisteredGuardian, TEXT_BYTES_MAX, document_form, folded, is_date};
+use super::record::{
+    GUARDIANS_MAX, RegisteredGuardian, TEXT_BYTES_MAX, document_form, folded, is_date,
+};
 use super::sealed_file::{Place, SealedFile};
 use super::{Foreigner, Format, ImmigrationRegistry, ImportReport, RegistryError};
 use crate::secrets::Keys;

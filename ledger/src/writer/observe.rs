@@ -489,6 +489,10 @@ async fn guardian_facts(
     let open = !account.is_closed() && !account.is_locked();
     Ok(GuardianFacts {
         may_act: open && account.is_activated() && account.level() == Some(Level::Two),
+        device: account
+            .device
+            .as_ref()
+            .map(|bound| (bound.device, bound.key)),
         dependant: account
             .dependant(dependant)
             .map(|known| (known.kind, known.majority_on)),

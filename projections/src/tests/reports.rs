@@ -216,7 +216,11 @@ impl Model {
                 self.decided(e.case, "met", day);
             }
             Event::ApplicationRefused(e) => {
-                let whose = if self.organisation { " organisation" } else { "" };
+                let whose = if self.organisation {
+                    " organisation"
+                } else {
+                    ""
+                };
                 self.note(format!("refused{whose}"), day);
                 self.decided(e.case, "met", day);
             }
