@@ -207,9 +207,10 @@ pub fn read(path: &Path, ids: &Arc<Ids>) -> Result<Outside, SettingsError> {
         peers.push((name, registry.peer()));
         Ok::<_, SettingsError>(registry)
     };
-    if let Some(part) = file.population {
-        outside.population = Some(registry("population".to_owned(), part)?);
-    }
+    let part = file
+        .population
+        .map(|part| registry("population".to_owned(), part));
+    outside.population = part.transpose()?;
     if let Some(part) = file.citizen_card {
         let compares = part.compares;
         let part = PeerPart {
@@ -220,12 +221,14 @@ pub fn read(path: &Path, ids: &Arc<Ids>) -> Result<Outside, SettingsError> {
         let registry = registry("citizen_card".to_owned(), part)?;
         outside.citizen_card = Some(HttpCards { registry, compares });
     }
-    if let Some(part) = file.immigration {
-        outside.immigration = Some(registry("immigration".to_owned(), part)?);
-    }
-    if let Some(part) = file.organisations {
-        outside.organisations = Some(registry("organisations".to_owned(), part)?);
-    }
+    let part = file
+        .immigration
+        .map(|part| registry("immigration".to_owned(), part));
+    outside.immigration = part.transpose()?;
+    let part = file
+        .organisations
+        .map(|part| registry("organisations".to_owned(), part));
+    outside.organisations = part.transpose()?;
     for (name, part) in file.documents {
         let kind = DocumentKind::deserialize(toml::Value::String(name.clone()))
             .map_err(|error| SettingsError::Parse(error.message().to_owned()))?;

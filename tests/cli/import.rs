@@ -204,24 +204,24 @@ fn an_import_stopped_half_way_says_how_far_it_got_and_goes_on_where_it_stopped()
     assert_eq!(ran.code, 130, "{}{}", ran.stdout, ran.stderr);
     assert!(ran.stderr.contains("run it again"), "{}", ran.stderr);
     let report = ran.json();
-    let imported = report["imported"].as_u64().unwrap();
+    let done = report["imported"].as_u64().unwrap();
     assert_eq!(report["interrupted"], true);
-    assert!(imported > 0 && imported < all, "{imported}");
+    assert!(done > 0 && done < all, "{done}");
     // Everything that was taken up was brought to its end; the header is line 1.
-    assert_eq!(report["lines"], imported);
-    assert_eq!(report["last_line"], imported + 1);
+    assert_eq!(report["lines"], done);
+    assert_eq!(report["last_line"], done + 1);
     let place_of = |kind: &str| {
         let rows = ["log", "--kind", kind, "-n", "100000", "--format", "jsonl"];
         place.good(&rows).lines().len() as u64
     };
-    assert_eq!(place_of("AccountImported"), imported);
+    assert_eq!(place_of("AccountImported"), done);
     let file = place.path("past.csv");
     std::fs::write(&file, &text).unwrap();
     let ran = import(&place, file.to_str().unwrap(), &importer);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let report = ran.json();
-    assert_eq!(report["already_imported"], imported);
-    assert_eq!(report["imported"], all - imported);
+    assert_eq!(report["already_imported"], done);
+    assert_eq!(report["imported"], all - done);
     assert_eq!(
         place_of("AccountImported"),
         all,

@@ -468,7 +468,7 @@ async fn a_message_that_is_refused_is_no_failure_of_the_gateway() {
             id: domain::ids::EventId([number; 16]),
             account: AccountId([7; 16]),
             message: domain::vocabulary::Message::IssuanceResult,
-            to: zeroize::Zeroizing::new("+84912345678".to_owned()),
+            to: "+84912345678".to_owned().into(),
             text: "x".to_owned(),
         };
         assert_eq!(carrier.carry(&letter).await, Err(CarryError::Refused));

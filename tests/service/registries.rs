@@ -88,7 +88,8 @@ async fn every_answer_of_the_protocol_is_understood() {
 async fn who_is_whose_guardian_is_asked_of_the_registry() {
     let registry = Registry::start().await;
     let adapter = adapter(&registry);
-    let ask = |dependant: &'static str| adapter.relation(dependant, "030184000001");
+    let ask =
+        |dependant: &'static str| PopulationRegistry::relation(&adapter, dependant, "030184000001");
     let (parent, guardian) = (Relation::Parent, Relation::Guardian);
     let confirmed = |relation, ward| RelationAnswer::Confirmed { relation, ward };
     for (dependant, expected) in [

@@ -4,7 +4,11 @@ use super::judge::{Judge, Verdict};
 use crate::vocabulary::{CommandKind, Guard, RefusalCode, Role};
 
 /// The roles that may give a command. Commands of other streams (principals, law) have none here.
-#[allow(clippy::too_many_lines, reason = "a table reads best whole")]
+#[allow(
+    clippy::match_same_arms,
+    clippy::too_many_lines,
+    reason = "a table reads best whole"
+)]
 pub const fn roles(command: CommandKind) -> &'static [Role] {
     use CommandKind as C;
     match command {

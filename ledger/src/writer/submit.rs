@@ -385,7 +385,7 @@ impl Job<'_> {
         if !of_activation || actor.role != Role::Citizen || actor.key.is_none() {
             return Ok(());
         }
-        match self.check_device_of(guardian.account).await {
+        match Box::pin(self.check_device_of(guardian.account)).await {
             Ok(()) => self.guardian = Some(guardian.account),
             Err(LedgerError::Unauthorised) => {}
             Err(error) => return Err(error),

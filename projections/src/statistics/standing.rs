@@ -121,6 +121,7 @@ struct Dossier {
 
 /// Where an account stands.
 #[derive(Debug, Clone, PartialEq, Eq, Default, SchemaRead, SchemaWrite)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Standing {
     /// Day of the last change.
     pub day: Option<LocalDay>,
@@ -218,21 +219,11 @@ impl Standing {
                 self.handed_in(facts.case, Some(Level::Two));
             }
             Event::AccountIssued(facts) => {
-                match facts.level {
-                    Level::One => flows.issued_1 += 1,
-                    Level::Two => flows.issued_2 += 1,
-                }
-                self.area = Some(facts.area);
-                self.level_2 |= facts.level == Level::Two;
+                self.issued(facts.level, facts.area, flows);
                 self.decided(facts.case, flows);
             }
             Event::AccountImported(facts) => {
-                match facts.level {
-                    Level::One => flows.issued_1 += 1,
-                    Level::Two => flows.issued_2 += 1,
-                }
-                self.area = Some(facts.area);
-                self.level_2 |= facts.level == Level::Two;
+                self.issued(facts.level, facts.area, flows);
                 self.window_open = facts.activate_by.is_some();
             }
             Event::ApplicationRefused(facts) => {
@@ -385,6 +376,15 @@ impl Standing {
         for known in self.attempts.iter_mut().filter(|known| of(known)) {
             known.waits = None;
         }
+    }
+
+    fn issued(&mut self, level: Level, area: AreaCode, flows: &mut Flows) {
+        match level {
+            Level::One => flows.issued_1 += 1,
+            Level::Two => flows.issued_2 += 1,
+        }
+        self.area = Some(area);
+        self.level_2 |= level == Level::Two;
     }
 
     fn handed_in(&mut self, case: CaseId, level: Option<Level>) {

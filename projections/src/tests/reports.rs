@@ -171,6 +171,7 @@ fn event(kind: u8, n: u8, minutes: i64) -> Event {
 
 /// One account, event by event, in plain maps.
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct Model {
     area: Option<u32>,
     two: bool,

@@ -129,7 +129,7 @@ impl<'a> Occasion<'a> {
             Visit::AssistAndActivate => Box::pin(self.assist_and_activate()).await,
             Visit::LogIn => self.log_in().await,
             Visit::ChangeDevice => Box::pin(self.change_device()).await,
-            Visit::ChangePhone => self.change_phone().await,
+            Visit::ChangePhone => Box::pin(self.change_phone()).await,
             Visit::Link => self.link().await,
             Visit::Lock => self.lock(true).await,
             Visit::Unlock => self.lock(false).await,
