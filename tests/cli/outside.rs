@@ -322,14 +322,23 @@ fn a_dossier_waits_for_a_registry_that_is_down_through_a_restart_and_goes_on() {
     }
     assert_eq!(kinds(&world, &account).len(), length);
     world.start();
+    peers.asked("/v1/cards/compare");
     peers.down(false);
     world.pass(3600);
     let found = world.until(&account, |state| waiting(state) == 0);
     assert_eq!(found["state"]["cases"][0]["state"], "awaiting_decision");
+    // A busy machine may be slow to answer, and the same is asked again.
     let compared = peers.asked("/v1/cards/compare");
-    let last: Vec<_> = compared.iter().rev().take(2).collect();
-    assert!(last.iter().any(|asked| asked["capture"] == "ab".repeat(32)));
-    assert!(last.iter().any(|asked| asked["capture"] == "cd".repeat(32)));
+    assert!(
+        compared
+            .iter()
+            .any(|asked| asked["capture"] == "ab".repeat(32))
+    );
+    assert!(
+        compared
+            .iter()
+            .any(|asked| asked["capture"] == "cd".repeat(32))
+    );
     let expected = [
         "RegistryCheckSucceeded",
         "RegistryWaitEnded",

@@ -14,10 +14,9 @@ pub const fn roles(command: CommandKind) -> &'static [Role] {
     match command {
         // Passwords, passcodes and answers are the citizen's alone (spec 0.3), and for a child or ward
         // the guardian's (Decree 69 art. 10).
-        C::SetPassword
-        | C::ConfirmActivationOtp
-        | C::SetPasscode
-        | C::SetSecurityQuestions => &[Role::Citizen, Role::Guardian],
+        C::SetPassword | C::ConfirmActivationOtp | C::SetPasscode | C::SetSecurityQuestions => {
+            &[Role::Citizen, Role::Guardian]
+        }
         C::RegisterAppAccount
         | C::ConfirmRegistrationOtp
         | C::LogIn

@@ -389,7 +389,7 @@ fn a_guardian_activates_on_their_own_device_which_stays_theirs() {
     let mut s = child_with_level_1();
     let steps = by_guardian(&mut s);
     for (step, kinds) in steps.iter().zip([
-        &["OtpVerified", "ActivationOtpVerified"][..],
+        &["ActivationOtpVerified"][..],
         &["PasswordSet"],
         &["PasscodeSet"],
         &["SecurityQuestionsSet", "AccountActivated"],

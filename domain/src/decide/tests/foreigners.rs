@@ -439,6 +439,8 @@ fn approve(s: &Scenario) -> Command {
 fn unanswered() -> Scenario {
     let mut s = app();
     s.world.immigration = Some(ImmigrationAnswer::Not(RegistryOutcome::Unavailable));
+    // The writer tells the same of everybody's registry.
+    s.world.registry = Some(RegistryAnswer::Not(RegistryOutcome::Unavailable));
     s.when(Role::Citizen, &apply()).accepted(&[
         "RegistryCheckRequested",
         "RegistryCheckFailed",
