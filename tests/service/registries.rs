@@ -199,8 +199,8 @@ async fn whose_a_foreign_child_is_is_asked_of_the_immigration_database() {
 #[tokio::test]
 async fn organisations_are_asked_of_their_databases() {
     let registry = Registry::start().await;
-    let adapter = adapter(&registry);
-    let ask = async |number: &str| {
+    let fresh = || adapter(&registry);
+    let ask = async |adapter: &HttpRegistry, number: &str| {
         let organisation = Organisation {
             number: number.to_owned(),
             name: "Công ty TNHH Thanh Bình".to_owned(),
@@ -214,7 +214,7 @@ async fn organisations_are_asked_of_their_databases() {
         area: AreaCode(30288),
         representatives: vec!["030184000001".to_owned(), "NN0000012345".to_owned()],
     };
-    assert!(ask("0100109106").await == known);
+    assert!(ask(&fresh(), "0100109106").await == known);
     let unavailable = RegistryOutcome::Unavailable;
     for (number, outcome) in [
         ("0100109107", RegistryOutcome::NotFound),
@@ -224,18 +224,20 @@ async fn organisations_are_asked_of_their_databases() {
         ("CROWD", unavailable),
     ] {
         assert!(
-            ask(number).await == OrganisationReply::Not(outcome),
+            ask(&fresh(), number).await == OrganisationReply::Not(outcome),
             "{number}"
         );
     }
-    let asked = adapter.figures();
+    let adapter = fresh();
     registry.fault(Fault::Broken);
-    assert!(ask("0100109106").await == OrganisationReply::Not(unavailable));
-    assert_eq!(adapter.figures().failed, asked.failed + 1, "then it opened");
+    for _ in 0..2 {
+        let answer = ask(&adapter, "0100109106").await;
+        assert!(answer == OrganisationReply::Not(unavailable));
+    }
     assert_eq!(adapter.figures().standing, Standing::Open);
     registry.fault(Fault::None);
     registry.pass(31);
-    assert!(ask("0100109106").await == known);
+    assert!(ask(&adapter, "0100109106").await == known);
 }
 
 #[tokio::test]

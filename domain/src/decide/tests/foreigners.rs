@@ -463,6 +463,7 @@ fn an_application_waits_for_the_immigration_database_and_goes_on() {
     s.when(Role::Ledger, &again).accepted(&[
         "RegistryCheckSucceeded",
         "ValidityRecorded",
+        "ValidityRecorded",
         "RegistryWaitEnded",
     ]);
     s.when(Role::EidAuthority, &approval)
