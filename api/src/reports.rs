@@ -13,19 +13,22 @@ use serde_json::{Map, Value, json};
 /// The deadlines of a report: name, and how to find those met and missed.
 type Deadline = (&'static str, fn(&Flows) -> (i64, i64));
 
-const DEADLINES: [Deadline; 4] = [
+const DEADLINES: [Deadline; 5] = [
     ("decision_level_1", |f| {
         (f.decision_1_met, f.decision_1_missed)
     }),
     ("decision_level_2", |f| {
         (f.decision_2_met, f.decision_2_missed)
     }),
+    ("decision_organisation", |f| {
+        (f.decision_organisation_met, f.decision_organisation_missed)
+    }),
     ("activation", |f| (f.activation_met, f.activation_missed)),
     ("lock_request", |f| (f.lock_met, f.lock_missed)),
 ];
 
 /// The figures of procedures: name and value.
-fn procedures(flows: &Flows) -> [(&'static str, i64); 8] {
+fn procedures(flows: &Flows) -> [(&'static str, i64); 12] {
     [
         ("applied_level_1", flows.applied_1),
         ("applied_level_2", flows.applied_2),
@@ -35,6 +38,10 @@ fn procedures(flows: &Flows) -> [(&'static str, i64); 8] {
         ("withdrawn", flows.withdrawn),
         ("activated", flows.activated),
         ("closed", flows.closed),
+        ("applied_organisation", flows.applied_organisation),
+        ("issued_organisation", flows.issued_organisation),
+        ("refused_organisation", flows.refused_organisation),
+        ("withdrawn_organisation", flows.withdrawn_organisation),
     ]
 }
 

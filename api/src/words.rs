@@ -249,6 +249,10 @@ impl Words {
             Event::ActivationRequested(_) => {
                 self.say("Yêu cầu kích hoạt tài khoản", "Activation asked for")
             }
+            Event::GuardianDeviceUsed(_) => self.say(
+                "Kích hoạt trên thiết bị của cha, mẹ hoặc người giám hộ",
+                "Activation on the guardian's own device",
+            ),
             Event::DeviceCheckPassed(_) => self.say(
                 "Thiết bị không gắn với tài khoản khác",
                 "Device belongs to no other account",

@@ -404,6 +404,8 @@ pub struct GuardianFacts {
     pub may_act: bool,
     /// The dependant of the command, if linked: kind, and the day of fourteen full years.
     pub dependant: Option<(DependantKind, Option<LocalDay>)>,
+    /// The device bound to it, and the key it signs with.
+    pub device: Option<(DeviceRef, PublicKey)>,
 }
 
 /// Who holds a number or a device now.

@@ -845,7 +845,8 @@ events! {
         case: CaseId,
         /// The officer.
         officer: PrincipalId,
-        /// Where the immigration database says the foreigner stays: the officer's area covers it.
+        /// Where the immigration database says the foreigner stays: the officer's area covers it. 0: it did
+        /// not answer, and is asked again.
         area: AreaCode,
         /// Whether portrait and fingerprints are in the immigration database already.
         biometrics_held: bool,
@@ -1030,5 +1031,30 @@ events! {
     200 ServiceNoticeGiven {
         /// What.
         message: Message,
+    }
+
+    // ---- Late answers about foreigners and organisations ----------------------------------------------
+    /// The databases know an organisation whose application had waited for them. Who represents it
+    /// besides those who were asked already must agree too, and then the days are counted anew.
+    215 OrganisationChecked {
+        /// The dossier.
+        case: CaseId,
+        /// Keyed hashes of the personal numbers of those other representatives.
+        others: Vec<crate::ids::LookupHash>,
+    }
+    /// The immigration database answered about a dossier that had waited for it.
+    216 ForeignerChecked {
+        /// The dossier.
+        case: CaseId,
+        /// Whether portrait and fingerprints are in that database already.
+        biometrics_held: bool,
+    }
+    /// The device on which a dependant's account is being activated is the one bound to the guardian's
+    /// account. It stays theirs: nothing is bound to the dependant's.
+    217 GuardianDeviceUsed {
+        /// The guardian's account.
+        guardian: AccountId,
+        /// The device.
+        device: DeviceRef,
     }
 }

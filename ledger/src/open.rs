@@ -21,7 +21,7 @@ use crate::ledger::{Ledger, Parts};
 use crate::messenger::{Discard, Messenger};
 use crate::registry::{
     BySector, CitizenCardRegistry, DocumentRegistry, Immigration, ImmigrationRegistry,
-    Organisations, Population, PopulationRegistry, RegistryError,
+    OrganisationRegistry, Organisations, Population, PopulationRegistry, RegistryError,
 };
 use crate::secrets::{KeySource, Keys, SecretError};
 use crate::segments::{self, OpenReport, Segments};
@@ -137,6 +137,8 @@ pub struct Options {
     pub cards: Option<Arc<dyn CitizenCardRegistry>>,
     /// Confirms foreigners, instead of the embedded database.
     pub immigration: Option<Arc<dyn ImmigrationRegistry>>,
+    /// Confirms organisations, instead of the embedded databases.
+    pub organisations: Option<Arc<dyn OrganisationRegistry>>,
     /// Confirm documents of their kind; every other kind stays with the embedded registry.
     pub documents: Vec<(DocumentKind, Arc<dyn DocumentRegistry>)>,
 }
@@ -159,6 +161,7 @@ impl Options {
             people: None,
             cards: None,
             immigration: None,
+            organisations: None,
             documents: Vec::new(),
         }
     }
@@ -365,7 +368,10 @@ async fn assemble(
             sectors: options.documents.clone(),
             others: registry,
         }),
-        organisations: Arc::new(organisations),
+        organisations: options
+            .organisations
+            .clone()
+            .unwrap_or_else(|| Arc::new(organisations)),
         messenger: Arc::clone(&options.messenger),
         assembler: Assembler::new(key, vault, Arc::clone(&options.ids)),
     })

@@ -16,7 +16,7 @@ mod sealed_file;
 pub use immigration::{Immigration, ImmigrationRecord};
 pub use import::{Format, ImportReport, ROW_BYTES_MAX, RowError};
 pub use organisations::{
-    OrganisationRecord, OrganisationRegistry, OrganisationReply, Organisations,
+    OrganisationRecord, OrganisationRegistry, OrganisationReply, Organisations, REPRESENTATIVES_MAX,
 };
 pub use port::{
     Answered, BySector, CitizenCardRegistry, DocumentRegistry, Foreigner, ImmigrationRegistry,

@@ -6,6 +6,7 @@
 //! answer, and what follows from it, is decided by the rules of the ledger.
 
 use crate::retry::Backoff;
+use crate::rounds::{self, RoundError, Task};
 use domain::command::Command;
 use domain::envelope::Actor;
 use domain::ids::{CommandId, Micros, PrincipalId, RequestId};
@@ -13,16 +14,14 @@ use domain::vocabulary::{Database, Role};
 use ledger::evidence::Proven;
 use ledger::ledger::Ledger;
 use ledger::writer::{LedgerError, Secrets, Submission, Target};
+use projections::Views;
 use projections::waiting::{NAME, Owed};
-use projections::{ViewError, Views};
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::time::Duration;
 
 /// Owed answers taken up at a time.
 const PAGE: usize = 256;
-/// How long the read model may take to show what is recorded before a round gives up.
-const SEEN_WITHIN: Duration = Duration::from_secs(10);
 /// How often a running asker looks.
 pub const PERIOD: Duration = Duration::from_secs(2);
 /// Waiting between two questions about the same thing.
@@ -30,18 +29,6 @@ pub const BACKOFF: Backoff = Backoff {
     first: Duration::from_secs(10),
     most: Duration::from_mins(10),
 };
-
-/// Why a round ended early. The next one goes on.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum AskError {
-    /// The read model cannot be used.
-    #[error(transparent)]
-    View(#[from] ViewError),
-    /// A question could not be put.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-}
 
 /// What a round came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -81,8 +68,8 @@ impl Asker {
     }
 
     /// Puts every question once that may be put now, the oldest first.
-    pub async fn round(&mut self) -> Result<Round, AskError> {
-        self.catch_up().await?;
+    pub async fn round(&mut self) -> Result<Round, RoundError> {
+        rounds::caught_up(&self.ledger, &self.views, NAME).await?;
         let (mut round, mut after) = (Round::default(), None);
         let (mut silent, mut owed_still) = (HashSet::<Database>::new(), HashSet::new());
         loop {
@@ -105,40 +92,10 @@ impl Asker {
         }
     }
 
-    /// Looks every [`PERIOD`] until `shutdown` resolves.
-    pub async fn run(mut self, shutdown: impl Future<Output = ()>) {
-        let mut period = tokio::time::interval(PERIOD);
-        period.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        tokio::pin!(shutdown);
-        loop {
-            tokio::select! {
-                () = &mut shutdown => return,
-                _ = period.tick() => {}
-            }
-            // A question that is under way when the shutdown comes is put again by the next server.
-            let round = tokio::select! {
-                () = &mut shutdown => return,
-                round = self.round() => round,
-            };
-            match round {
-                Ok(round) if round.answered > 0 => {
-                    tracing::info!(answered = round.answered, "registries answered late");
-                }
-                Ok(_) => {}
-                Err(error) => tracing::warn!(%error, "registries could not be asked again"),
-            }
-        }
-    }
-
-    async fn catch_up(&self) -> Result<(), AskError> {
-        let length = self.ledger.store().length().await;
-        let length = length.map_err(LedgerError::from)?;
-        if let Some(last) = length.checked_sub(1) {
-            let position = domain::ids::Position(last);
-            let wait = self.views.wait_for(&[NAME], position, SEEN_WITHIN);
-            wait.await?;
-        }
-        Ok(())
+    /// Looks every [`PERIOD`] until `shutdown` resolves. A question that is under way then is put again
+    /// by the next server.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        rounds::run(self, shutdown).await;
     }
 
     async fn ask(
@@ -146,7 +103,7 @@ impl Asker {
         owed: &Owed,
         round: &mut Round,
         silent: &mut HashSet<Database>,
-    ) -> Result<(), AskError> {
+    ) -> Result<(), RoundError> {
         match self.ledger.submit(submission(owed)).await {
             Ok(outcome) if outcome.refused.is_none() => {
                 round.answered += 1;
@@ -174,6 +131,22 @@ impl Asker {
         let wait = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
         let until = self.ledger.now().plus(wait);
         self.resting.insert(request, Rest { tries, until });
+    }
+}
+
+impl Task for Asker {
+    type Round = Round;
+    const PERIOD: Duration = PERIOD;
+    const FAILED: &'static str = "registries could not be asked again";
+
+    fn once(&mut self) -> impl Future<Output = Result<Round, RoundError>> + Send {
+        self.round()
+    }
+
+    fn tell(round: &Round) {
+        if round.answered > 0 {
+            tracing::info!(answered = round.answered, "registries answered late");
+        }
     }
 }
 

@@ -7,16 +7,17 @@
 //! is, is the ledger's clock; when it happened, is the deadline itself, however late it is noticed. Only
 //! a card's last day waits for a law under which it is a ground (Decree 69 art. 15).
 
+use crate::rounds::{self, RoundError, Task};
 use domain::bytes;
 use domain::envelope::Actor;
-use domain::ids::{CommandId, Micros, Position, PrincipalId};
+use domain::ids::{CommandId, Micros, PrincipalId};
 use domain::law::Known;
 use domain::vocabulary::{LawKind, Role};
 use ledger::evidence::Proven;
 use ledger::ledger::Ledger;
 use ledger::writer::{LedgerError, Secrets, Submission, Target};
+use projections::Views;
 use projections::deadlines::{Deadline, NAME};
-use projections::{ViewError, Views};
 use std::collections::HashMap;
 use std::future::Future;
 use std::time::Duration;
@@ -25,22 +26,8 @@ use std::time::Duration;
 const PAGE: usize = 256;
 /// How long a deadline rests whose command was refused, or a flood, in microseconds.
 const REST: i64 = 3600 * Micros::SECOND;
-/// How long the read model may take to show what is recorded before a round gives up.
-const SEEN_WITHIN: Duration = Duration::from_secs(10);
 /// How often a running clock looks.
 pub const PERIOD: Duration = Duration::from_secs(1);
-
-/// Why a round ended early. The next one goes on where it ended.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ClockError {
-    /// The read model of deadlines cannot be used.
-    #[error(transparent)]
-    View(#[from] ViewError),
-    /// A command could not be carried out.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-}
 
 /// What a round came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -72,12 +59,13 @@ impl Clock {
     }
 
     /// Lets everything pass that is overdue now, in order.
-    pub async fn round(&mut self) -> Result<Round, ClockError> {
+    pub async fn round(&mut self) -> Result<Round, RoundError> {
         let mut round = Round::default();
         let now = self.ledger.now();
         self.resting.retain(|_, until| *until > now);
         loop {
-            self.catch_up().await?;
+            // A deadline that was met a moment ago must not be taken for one that passed.
+            rounds::caught_up(&self.ledger, &self.views, NAME).await?;
             let limit = PAGE + self.resting.len();
             let due = self.views.deadlines(now, limit)?;
             let mut due: Vec<_> = due.into_iter().map(|due| (due, due.due)).collect();
@@ -102,38 +90,8 @@ impl Clock {
     }
 
     /// Looks every [`PERIOD`] until `shutdown` resolves.
-    pub async fn run(mut self, shutdown: impl Future<Output = ()>) {
-        let mut period = tokio::time::interval(PERIOD);
-        period.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        tokio::pin!(shutdown);
-        loop {
-            tokio::select! {
-                () = &mut shutdown => return,
-                _ = period.tick() => {}
-            }
-            match self.round().await {
-                Ok(round) if round == Round::default() => {}
-                Ok(round) => tracing::info!(
-                    passed = round.passed,
-                    repeated = round.repeated,
-                    refused = round.refused,
-                    "deadlines passed"
-                ),
-                Err(error) => tracing::warn!(%error, "deadlines could not all be taken up"),
-            }
-        }
-    }
-
-    /// Waits until the read model shows what is recorded: a deadline that was met a moment ago must
-    /// not be taken for one that passed.
-    async fn catch_up(&self) -> Result<(), ClockError> {
-        let length = self.ledger.store().length().await;
-        let length = length.map_err(LedgerError::from)?;
-        if let Some(last) = length.checked_sub(1) {
-            let wait = self.views.wait_for(&[NAME], Position(last), SEEN_WITHIN);
-            wait.await?;
-        }
-        Ok(())
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        rounds::run(self, shutdown).await;
     }
 
     async fn pass(
@@ -142,7 +100,7 @@ impl Clock {
         deadline: &Deadline,
         now: Micros,
         round: &mut Round,
-    ) -> Result<(), ClockError> {
+    ) -> Result<(), RoundError> {
         let outcome = match self.ledger.submit(submission(id, deadline, at)).await {
             Ok(outcome) => outcome,
             Err(LedgerError::Flood { .. }) => {
@@ -165,6 +123,23 @@ impl Clock {
             round.repeated += 1;
         }
         Ok(())
+    }
+}
+
+impl Task for Clock {
+    type Round = Round;
+    const PERIOD: Duration = PERIOD;
+    const FAILED: &'static str = "deadlines could not all be taken up";
+
+    fn once(&mut self) -> impl Future<Output = Result<Round, RoundError>> + Send {
+        self.round()
+    }
+
+    fn tell(round: &Round) {
+        if *round != Round::default() {
+            let (passed, repeated, refused) = (round.passed, round.repeated, round.refused);
+            tracing::info!(passed, repeated, refused, "deadlines passed");
+        }
     }
 }
 

@@ -9,8 +9,10 @@
 pub mod asking;
 pub mod clock;
 pub mod erasure;
+pub mod guarded;
 pub mod http;
 pub mod notices;
 pub mod registry;
 pub mod retry;
+pub mod rounds;
 pub mod settings;

@@ -4,18 +4,20 @@
 //! does not answer in time, breaks, answers garbage or answers unsigned is asked again a little
 //! later, and after that the answer is "unavailable": recorded like any other, so that the case waits
 //! and goes on when it is asked again. One that keeps failing is left alone for a while
-//! ([`Breaker`]). Never guesses: what it does not understand is not an answer.
+//! ([`Guarded`]). Never guesses: what it does not understand is not an answer.
 
 mod answers;
 
-use crate::http::{CallError, Peer, Reply};
-use crate::retry::{Backoff, Breaker, Standing};
-use answers::{of_capture, of_document, of_foreigner, of_person, of_relation, without_salt};
+use crate::guarded::{FAILURES_MAX, Figures, Guarded, NoAnswer, REST};
+use crate::http::{Peer, Reply};
+use crate::retry::Backoff;
+use answers::{
+    of_capture, of_document, of_foreigner, of_organisation, of_person, of_relation, without_salt,
+};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use core::sync::atomic::{AtomicU64, Ordering};
 use domain::command::{DocumentAnswer, ImmigrationAnswer, RegistryAnswer, RelationAnswer};
-use domain::personal::Person;
+use domain::personal::{Organisation, Person};
 use domain::vocabulary::{
     Capture, DocumentKind, LinkOutcome, MatchResult, Modality, RegistryOutcome,
 };
@@ -23,11 +25,10 @@ use hyper::Method;
 use ledger::evidence::SignedAnswer;
 use ledger::registry::{
     Answered, CitizenCardRegistry, DocumentRegistry, Foreigner, ImmigrationRegistry,
-    PopulationRegistry,
+    OrganisationRegistry, OrganisationReply, PopulationRegistry,
 };
 use ledger::store::BoxFuture;
 use serde_json::{Value, json};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// How patient an adapter is. The whole of a question takes at most
@@ -52,8 +53,8 @@ impl Default for Settings {
                 first: Duration::from_millis(100),
                 most: Duration::from_secs(1),
             },
-            failures_max: 5,
-            rest: Duration::from_secs(30),
+            failures_max: FAILURES_MAX,
+            rest: REST,
         }
     }
 }
@@ -61,55 +62,27 @@ impl Default for Settings {
 /// A registry behind a peer. Cheap to clone: the clones share the breaker.
 #[derive(Clone)]
 pub struct HttpRegistry {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
-    peer: Peer,
+    peer: Guarded,
     settings: Settings,
-    breaker: Breaker,
-    asked: AtomicU64,
-    failed: AtomicU64,
-    opened: AtomicU64,
-}
-
-/// What a registry did since the start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Figures {
-    /// How its breaker stands.
-    pub standing: Standing,
-    /// Requests made.
-    pub asked: u64,
-    /// Those without a good answer.
-    pub failed: u64,
-    /// How often its breaker opened.
-    pub opened: u64,
 }
 
 impl HttpRegistry {
     /// An adapter for the registry behind a peer.
     pub fn new(peer: Peer, settings: Settings) -> Self {
         Self {
-            inner: Arc::new(Inner {
-                peer,
-                breaker: Breaker::new(settings.failures_max, settings.rest),
-                settings,
-                asked: AtomicU64::new(0),
-                failed: AtomicU64::new(0),
-                opened: AtomicU64::new(0),
-            }),
+            peer: Guarded::new(peer, settings.failures_max, settings.rest),
+            settings,
         }
     }
 
     /// What it did since the start, and how its breaker stands now.
     pub fn figures(&self) -> Figures {
-        let inner = &self.inner;
-        Figures {
-            standing: inner.breaker.standing(inner.peer.ids().clock().now()),
-            asked: inner.asked.load(Ordering::Relaxed),
-            failed: inner.failed.load(Ordering::Relaxed),
-            opened: inner.opened.load(Ordering::Relaxed),
-        }
+        self.peer.figures()
+    }
+
+    /// The registry behind its breaker, for figures.
+    pub fn peer(&self) -> Guarded {
+        self.peer.clone()
     }
 
     /// Asks until there is an answer, or not any more. `None`: unavailable.
@@ -119,48 +92,24 @@ impl HttpRegistry {
         question: Value,
         read: impl Fn(Value) -> Option<T>,
     ) -> Option<Answered<T>> {
-        let Inner {
-            peer,
-            settings,
-            breaker,
-            ..
-        } = &*self.inner;
+        let Self { peer, settings } = self;
         let ids = peer.ids();
         let operation = hex::encode(ids.id());
         let salt = BASE64_URL_SAFE_NO_PAD.encode(ids.array::<16>());
         let body = with_salt(question, &salt);
         for tries in 1..=settings.tries_max {
-            if !breaker.allows(ids.clock().now()) {
-                return None;
-            }
-            self.inner.asked.fetch_add(1, Ordering::Relaxed);
-            let answer = peer.call(&Method::POST, path, body.clone(), &operation);
-            let answer = answer.await;
-            let answer = answer.and_then(|reply| {
-                let said = without_salt(&reply.body, &salt).ok_or(CallError::Malformed)?;
-                let answer = read(said).ok_or(CallError::Malformed)?;
-                let signed = proof(reply, &body).ok_or(CallError::Malformed)?;
-                Ok(Answered {
-                    answer,
-                    signed: Some(Box::new(signed)),
-                })
-            });
-            match answer {
-                Ok(answer) => {
-                    breaker.succeeded();
-                    return Some(answer);
-                }
-                Err(error) => {
-                    let opened = breaker.failed(ids.clock().now());
-                    self.inner.failed.fetch_add(1, Ordering::Relaxed);
-                    self.inner
-                        .opened
-                        .fetch_add(u64::from(opened), Ordering::Relaxed);
-                    tracing::warn!(%error, tries, opened, "a registry did not answer");
-                    if !error.is_temporary() {
-                        return None;
-                    }
-                }
+            let request = (&Method::POST, path);
+            let taken = |reply: Reply| {
+                let answer = read(without_salt(&reply.body, &salt)?)?;
+                let signed = Some(Box::new(proof(reply, &body)?));
+                Some(Answered { answer, signed })
+            };
+            // A registry answers every question, if only with "not found".
+            let answer = peer.call(request, body.clone(), &operation, taken, |_| false);
+            match answer.await {
+                Ok(answer) => return Some(answer),
+                Err(NoAnswer::Failed(error)) if error.is_temporary() => {}
+                Err(_) => return None,
             }
             if tries < settings.tries_max {
                 let random = u64::from_le_bytes(ids.array());
@@ -168,6 +117,18 @@ impl HttpRegistry {
             }
         }
         None
+    }
+
+    /// Whose parent or guardian somebody is, asked at a path.
+    async fn relation_at(
+        &self,
+        path: &str,
+        dependant: &str,
+        guardian: &str,
+    ) -> Answered<RelationAnswer> {
+        let question = json!({ "dependant": dependant, "guardian": guardian });
+        let answer = self.ask(path, question, of_relation).await;
+        answer.unwrap_or_else(|| RelationAnswer::Unavailable.into())
     }
 
     /// A person's declared data, asked at a path.
@@ -212,11 +173,7 @@ impl PopulationRegistry for HttpRegistry {
         dependant: &'a str,
         guardian: &'a str,
     ) -> BoxFuture<'a, Answered<RelationAnswer>> {
-        Box::pin(async move {
-            let question = json!({ "dependant": dependant, "guardian": guardian });
-            let answer = self.ask("/v1/people/relation", question, of_relation).await;
-            answer.unwrap_or_else(|| RelationAnswer::Unavailable.into())
-        })
+        Box::pin(self.relation_at("/v1/people/relation", dependant, guardian))
     }
 }
 
@@ -277,6 +234,28 @@ impl ImmigrationRegistry for HttpRegistry {
             answer.unwrap_or_else(|| ImmigrationAnswer::Not(RegistryOutcome::Unavailable).into())
         })
     }
+
+    fn relation<'a>(
+        &'a self,
+        dependant: &'a str,
+        guardian: &'a str,
+    ) -> BoxFuture<'a, Answered<RelationAnswer>> {
+        Box::pin(self.relation_at("/v1/foreigners/relation", dependant, guardian))
+    }
+}
+
+impl OrganisationRegistry for HttpRegistry {
+    fn confirm_organisation<'a>(
+        &'a self,
+        organisation: &'a Organisation,
+    ) -> BoxFuture<'a, Answered<OrganisationReply>> {
+        Box::pin(async move {
+            let question = json!({ "number": organisation.number, "name": organisation.name });
+            let path = "/v1/organisations/confirm";
+            let answer = self.ask(path, question, of_organisation).await;
+            answer.unwrap_or_else(|| OrganisationReply::Not(RegistryOutcome::Unavailable).into())
+        })
+    }
 }
 
 impl DocumentRegistry for HttpRegistry {
@@ -288,7 +267,7 @@ impl DocumentRegistry for HttpRegistry {
     ) -> BoxFuture<'a, Answered<DocumentAnswer>> {
         Box::pin(async move {
             let question = json!({ "personal_id": personal_id, "kind": kind, "number": number });
-            let now = self.inner.peer.ids().clock().now();
+            let now = self.peer.ids().clock().now();
             let read = |answer| of_document(answer, now);
             let answer = self.ask("/v1/documents/check", question, read).await;
             answer.unwrap_or_else(|| DocumentAnswer::Not(LinkOutcome::RegistryUnavailable).into())

@@ -28,6 +28,10 @@
 //! url = "https://immigration.example.vn"
 //! peer_key = "…"
 //!
+//! [organisations]                 # business registration and the like, as one
+//! url = "https://organisations.example.vn"
+//! peer_key = "…"
+//!
 //! [documents.driving_licence]     # one for each kind of document; others stay with the embedded one
 //! url = "https://gplx.example.vn"
 //! peer_key = "…"
@@ -35,6 +39,7 @@
 //!
 //! Owns the names in the file. Secrets stand in files of their own and are read once.
 
+use crate::guarded::Guarded;
 use crate::http::{Peer, PeerError, PeerSettings};
 use crate::notices::mail::{Mail, MailError, MailSettings};
 use crate::notices::sms::Gateway;
@@ -94,6 +99,7 @@ struct File {
     population: Option<PeerPart>,
     citizen_card: Option<CardsPart>,
     immigration: Option<PeerPart>,
+    organisations: Option<PeerPart>,
     #[serde(default)]
     documents: BTreeMap<String, PeerPart>,
 }
@@ -147,10 +153,12 @@ pub struct Outside {
     pub citizen_card: Option<HttpCards>,
     /// The immigration database, instead of the embedded one.
     pub immigration: Option<HttpRegistry>,
+    /// The databases of organisations, instead of the embedded ones.
+    pub organisations: Option<HttpRegistry>,
     /// Sector registries, by the kind of document they own.
     pub documents: Vec<(DocumentKind, HttpRegistry)>,
-    /// Every registry by its name in the file, for figures.
-    pub registries: Vec<(String, HttpRegistry)>,
+    /// Every peer by its name in the file, for figures.
+    pub peers: Vec<(String, Guarded)>,
 }
 
 /// Reads a settings file; names of files in it are relative to it.
@@ -179,6 +187,7 @@ pub fn read(path: &Path, ids: &Arc<Ids>) -> Result<Outside, SettingsError> {
         })
     };
     let mut outside = Outside::default();
+    let mut peers = Vec::new();
     if let Some(part) = file.mail {
         outside.mail = Some(mail(part, beside)?);
     }
@@ -189,17 +198,19 @@ pub fn read(path: &Path, ids: &Arc<Ids>) -> Result<Outside, SettingsError> {
             peer_key: part.peer_key,
             time_max_ms: part.time_max_ms,
         };
-        outside.sms = Some(Gateway::new(peer("sms", part)?, accepted_counts));
+        let gateway = Gateway::new(peer("sms", part)?, accepted_counts);
+        peers.push(("sms".to_owned(), gateway.peer()));
+        outside.sms = Some(gateway);
     }
-    let mut registries = Vec::new();
     let mut registry = |name: String, part: PeerPart| {
         let registry = HttpRegistry::new(peer(&name, part)?, Patience::default());
-        registries.push((name, registry.clone()));
+        peers.push((name, registry.peer()));
         Ok::<_, SettingsError>(registry)
     };
-    if let Some(part) = file.population {
-        outside.population = Some(registry("population".to_owned(), part)?);
-    }
+    let part = file
+        .population
+        .map(|part| registry("population".to_owned(), part));
+    outside.population = part.transpose()?;
     if let Some(part) = file.citizen_card {
         let compares = part.compares;
         let part = PeerPart {
@@ -210,16 +221,21 @@ pub fn read(path: &Path, ids: &Arc<Ids>) -> Result<Outside, SettingsError> {
         let registry = registry("citizen_card".to_owned(), part)?;
         outside.citizen_card = Some(HttpCards { registry, compares });
     }
-    if let Some(part) = file.immigration {
-        outside.immigration = Some(registry("immigration".to_owned(), part)?);
-    }
+    let part = file
+        .immigration
+        .map(|part| registry("immigration".to_owned(), part));
+    outside.immigration = part.transpose()?;
+    let part = file
+        .organisations
+        .map(|part| registry("organisations".to_owned(), part));
+    outside.organisations = part.transpose()?;
     for (name, part) in file.documents {
         let kind = DocumentKind::deserialize(toml::Value::String(name.clone()))
             .map_err(|error| SettingsError::Parse(error.message().to_owned()))?;
         let registry = registry(format!("documents.{name}"), part)?;
         outside.documents.push((kind, registry));
     }
-    outside.registries = registries;
+    outside.peers = peers;
     Ok(outside)
 }
 

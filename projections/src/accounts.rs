@@ -22,7 +22,7 @@ use wincode::{SchemaRead, SchemaWrite};
 /// Its name.
 pub const NAME: &str = "accounts";
 /// Version of its rows.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 const ACCOUNT: u8 = b'a';
 

@@ -21,7 +21,7 @@ use wincode::{SchemaRead, SchemaWrite};
 /// Its name.
 pub const NAME: &str = "deadlines";
 /// Version of its rows.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 const ACCOUNT: u8 = b'a';
 const DUE: u8 = b'd';
@@ -140,6 +140,10 @@ fn effect(event: &Event) -> Option<Effect> {
         }
         Event::OrganisationDossierCompleted(facts) => {
             Effect::Opens(Due::Decision(facts.case), end_of(facts.decide_by))
+        }
+        // Somebody else must agree first: the days begin anew once they did.
+        Event::OrganisationChecked(facts) if !facts.others.is_empty() => {
+            Effect::Closes(Due::Decision(facts.case))
         }
         Event::OrganisationAccountIssued(facts) => Effect::Closes(Due::Decision(facts.case)),
         Event::OrganisationApplicationEnded(facts) => Effect::Closes(Due::Decision(facts.case)),

@@ -244,7 +244,7 @@ pub(crate) fn monthly(
 
 impl AreaMonth {
     /// The counts at the end and their change, each under its name.
-    pub fn accounts(&self) -> [(&'static str, i64, i64); 10] {
+    pub fn accounts(&self) -> [(&'static str, i64, i64); 11] {
         let figure = |name, get: fn(&Statistics) -> i64| {
             let (now, before) = (get(&self.end), get(&self.before));
             (name, now, now - before)
@@ -260,6 +260,7 @@ impl AreaMonth {
             figure("level_2_activated", |s| s.counts.level2_activated),
             figure("app_only", |s| s.counts.app_only),
             figure("closed", |s| s.counts.closed),
+            figure("organisations", |s| s.counts.organisations),
         ]
     }
 }

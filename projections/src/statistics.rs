@@ -36,7 +36,7 @@ use wincode::{SchemaRead, SchemaWrite};
 /// Its name.
 pub const NAME: &str = "statistics";
 /// Version of its rows.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 const ACCOUNT: u8 = b'a';
 const DAYS: u8 = b'd';

@@ -3,6 +3,9 @@
 
 use crate::run::{Place, Ran};
 use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 /// The letter's figures, a hundredth: 2,156 accounts, 183 at level 1, 1,973 at level 2, 1,996 activated.
 const LETTER: [i64; 4] = [2156, 183, 1973, 1996];
@@ -161,6 +164,73 @@ fn happened_then_and_recorded_now(place: &Place) {
         let text = shown.to_string();
         assert!(text.contains("sổ cấp tài khoản, tờ "), "{text}");
     }
+}
+
+/// Asks a process to end as Ctrl-C does.
+fn interrupt(child: &Child) {
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args(["-INT", &id]).status();
+    assert!(sent.unwrap().success());
+}
+
+#[test]
+fn an_import_stopped_half_way_says_how_far_it_got_and_goes_on_where_it_stopped() {
+    let place = Place::new();
+    place.good(&["init"]);
+    let importer = enrolled(&place, "importer", "importer.key");
+    let text = letter();
+    let all = 2156 + LATER as u64;
+    let before = length(&place);
+    let arguments = ["import", "-", "--as", "csv", "--key", &importer];
+    let mut command = place.command(&[&arguments[..], &["--format", "json"]].concat());
+    let piped = [Stdio::piped(), Stdio::piped(), Stdio::piped()];
+    let [stdin, stdout, stderr] = piped;
+    command.stdin(stdin).stdout(stdout).stderr(stderr);
+    let mut child = command.spawn().unwrap();
+    let mut feed = child.stdin.take().unwrap();
+    // A pipe holds 64 KiB and as much was read at first: when twice that is written, lines were imported.
+    let half: usize = text.lines().take(1700).map(|line| line.len() + 1).sum();
+    assert!(half > 2 * 65_536);
+    feed.write_all(&text.as_bytes()[..half]).unwrap();
+    interrupt(&child);
+    // A line at a time, so that whoever waits for one looks up; it ends long before the last.
+    for line in text[half..].lines() {
+        if child.try_wait().unwrap().is_some() || writeln!(feed, "{line}").is_err() {
+            break;
+        }
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+    drop(feed);
+    let ran = Ran::of(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, 130, "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stderr.contains("run it again"), "{}", ran.stderr);
+    let report = ran.json();
+    let done = report["imported"].as_u64().unwrap();
+    assert_eq!(report["interrupted"], true);
+    assert!(done > 0 && done < all, "{done}");
+    // Everything that was taken up was brought to its end; the header is line 1.
+    assert_eq!(report["lines"], done);
+    assert_eq!(report["last_line"], done + 1);
+    let place_of = |kind: &str| {
+        let rows = ["log", "--kind", kind, "-n", "100000", "--format", "jsonl"];
+        place.good(&rows).lines().len() as u64
+    };
+    assert_eq!(place_of("AccountImported"), done);
+    let file = place.path("past.csv");
+    std::fs::write(&file, &text).unwrap();
+    let ran = import(&place, file.to_str().unwrap(), &importer);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let report = ran.json();
+    assert_eq!(report["already_imported"], done);
+    assert_eq!(report["imported"], all - done);
+    assert_eq!(
+        place_of("AccountImported"),
+        all,
+        "nothing twice, nothing lost"
+    );
+    assert_eq!(totals(&place, &[]), LETTER);
+    assert!(length(&place) > before);
+    place.good(&["verify"]);
 }
 
 #[test]

@@ -6,10 +6,12 @@ use super::world::{ENTERPRISE, REPRESENTATIVES, World, capture, key, person};
 use outside::clock::Clock;
 use serde_json::{Value, json};
 
-const FOREIGNER: &str = "NN0000012345";
-const PHONE: &str = "0912345670";
+pub const FOREIGNER: &str = "NN0000012345";
+/// A passport that the database knows.
+pub const PASSPORT: &str = "12AB34567";
+pub const PHONE: &str = "0912345670";
 
-fn foreigner(number: &str, passport: &str) -> Value {
+pub fn foreigner(number: &str, passport: &str) -> Value {
     let mut who = person(number, PHONE);
     who["full_name"] = json!("JANE DOE");
     json!({
@@ -22,7 +24,7 @@ fn foreigner(number: &str, passport: &str) -> Value {
 }
 
 /// A foreigner's app account; its id and session.
-async fn app_account(world: &World) -> (String, String) {
+pub async fn app_account(world: &World) -> (String, String) {
     let asked = world
         .post(
             "/v1/foreigners/registrations",
@@ -209,7 +211,7 @@ async fn under_decree_69_a_residence_card_is_needed_and_an_expired_card_locks() 
 }
 
 /// An activated level-2 account.
-async fn level_2(world: &World, number: &str, phone: &str, device_key: u8) -> String {
+pub async fn level_2(world: &World, number: &str, phone: &str, device_key: u8) -> String {
     let account = activated(world, number, phone, device_key).await;
     let body = json!({
         "person": person(number, phone), "site": 1, "person_present": true,
@@ -234,7 +236,7 @@ async fn level_2(world: &World, number: &str, phone: &str, device_key: u8) -> St
     account
 }
 
-fn enterprise(representative: &str) -> Value {
+pub fn enterprise(representative: &str) -> Value {
     json!({
         "organisation": {
             "number": ENTERPRISE, "name": "Công ty TNHH Thanh Bình", "address": "Hải Dương",

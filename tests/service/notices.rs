@@ -16,7 +16,7 @@ use outside::notices::codes::{Codes, Ways};
 use outside::notices::mail::{Mail, MailSettings};
 use outside::notices::sms::Gateway as SmsGateway;
 use outside::notices::{Carried, Carrier, CarryError, Letter, Round, Sender, Settings};
-use outside::retry::Backoff;
+use outside::retry::{Backoff, Standing};
 use serde_json::json;
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -424,4 +424,56 @@ async fn codes_leave_directly_and_are_nowhere_else() {
     assert_eq!(mail.len(), 1, "only who has no number gets it by mail");
     assert!(mail[0]["text"].as_str().unwrap().contains("482913"));
     assert_eq!(gateway.taken().len(), 1);
+}
+
+#[tokio::test]
+async fn a_gateway_that_keeps_failing_is_left_alone_and_nothing_is_given_up_for_that() {
+    let world = World::new().await;
+    let gateway = Gateway::start().await;
+    let (account, session) = app_account(&world, NUMBER, PHONE).await;
+    issued(&world, &session, &account, NUMBER).await;
+    let carrier = SmsGateway::new(gateway.peer(&world), true);
+    let peer = carrier.peer();
+    let carrier: Arc<dyn Carrier> = Arc::new(carrier);
+    gateway.fail(true);
+    // Senders that were started anew do not wait before their first try; the gateway is the same.
+    for asked in 1..=5 {
+        let sender = sender(&world, vec![Arc::clone(&carrier)]);
+        assert_eq!(sender.round().await.unwrap().put_off, 1);
+        assert_eq!(peer.figures().asked, asked);
+    }
+    assert_eq!(peer.figures().standing, Standing::Open);
+    // More rounds than there are tries: nobody is asked, and nothing is given up.
+    let patient = sender(&world, vec![Arc::clone(&carrier)]);
+    for _ in 0..12 {
+        let round = patient.round().await.unwrap();
+        assert_eq!((round.given_up, peer.figures().asked), (0, 5));
+        world.pass(2);
+    }
+    gateway.fail(false);
+    world.pass(60);
+    let round = patient.round().await.unwrap();
+    assert_eq!((round.sent, round.received), (1, 1));
+    assert_eq!(peer.figures().standing, Standing::Closed);
+}
+
+#[tokio::test]
+async fn a_message_that_is_refused_is_no_failure_of_the_gateway() {
+    let world = World::new().await;
+    let gateway = Gateway::start().await;
+    gateway.refuse(true);
+    let carrier = SmsGateway::new(gateway.peer(&world), true);
+    for number in 0..8_u8 {
+        let letter = Letter {
+            id: domain::ids::EventId([number; 16]),
+            account: AccountId([7; 16]),
+            message: domain::vocabulary::Message::IssuanceResult,
+            to: "+84912345678".to_owned().into(),
+            text: "x".to_owned(),
+        };
+        assert_eq!(carrier.carry(&letter).await, Err(CarryError::Refused));
+    }
+    let figures = carrier.peer().figures();
+    assert_eq!((figures.asked, figures.failed), (8, 0));
+    assert_eq!(figures.standing, Standing::Closed);
 }

@@ -284,6 +284,8 @@ impl Registry {
             .route("/npdb/v1/cards/confirm", post(card))
             .route("/npdb/v1/cards/compare", post(compare))
             .route("/npdb/v1/foreigners/confirm", post(foreigner))
+            .route("/npdb/v1/foreigners/relation", post(foreign_relation))
+            .route("/npdb/v1/organisations/confirm", post(organisation))
             .route("/npdb/v1/documents/check", post(document))
             .with_state(share.clone());
         let clock = Arc::new(ManualClock::new(super::world::START));
@@ -342,18 +344,51 @@ fn person(question: &Value) -> Value {
 
 async fn relation(State(share): State<RegistryShare>, headers: HeaderMap, body: Bytes) -> Response {
     let path = "/npdb/v1/people/relation";
-    let know = |question: &Value| {
-        assert_ne!(question["guardian"], question["dependant"]);
-        match question["dependant"].as_str().unwrap() {
-            number if number.ends_with("555") => json!({ "answer": "not_related", "ward": false }),
-            number if number.ends_with("777") => {
-                json!({ "answer": "confirmed", "relation": "guardian", "ward": true })
-            }
-            number if number.ends_with("999") => {
-                json!({ "answer": "confirmed", "relation": "uncle", "ward": true })
-            }
-            _ => json!({ "answer": "confirmed", "relation": "parent", "ward": false }),
+    registry(&share, path, &headers, &body, related).await
+}
+
+async fn foreign_relation(
+    State(share): State<RegistryShare>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let path = "/npdb/v1/foreigners/relation";
+    registry(&share, path, &headers, &body, related).await
+}
+
+fn related(question: &Value) -> Value {
+    assert_ne!(question["guardian"], question["dependant"]);
+    match question["dependant"].as_str().unwrap() {
+        number if number.ends_with("555") => json!({ "answer": "not_related", "ward": false }),
+        number if number.ends_with("777") => {
+            json!({ "answer": "confirmed", "relation": "guardian", "ward": true })
         }
+        number if number.ends_with("999") => {
+            json!({ "answer": "confirmed", "relation": "uncle", "ward": true })
+        }
+        _ => json!({ "answer": "confirmed", "relation": "parent", "ward": false }),
+    }
+}
+
+async fn organisation(
+    State(share): State<RegistryShare>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let path = "/npdb/v1/organisations/confirm";
+    let know = |question: &Value| match question["number"].as_str().unwrap() {
+        "0100109106" => json!({
+            "answer": "confirmed", "area": 30288,
+            "representatives": ["030184000001", "NN0000012345"],
+        }),
+        "NOBODYS" => json!({ "answer": "confirmed", "area": 30288, "representatives": ["x y"] }),
+        "NOWHERE" => json!({ "answer": "confirmed", "area": 1_000_000, "representatives": [] }),
+        "CROWD" => {
+            let crowd = vec!["030184000001"; 17];
+            json!({ "answer": "confirmed", "area": 30288, "representatives": crowd })
+        }
+        "OTHERNAME" => json!({ "answer": "mismatch" }),
+        _ => json!({ "answer": "not_found" }),
     };
     registry(&share, path, &headers, &body, know).await
 }

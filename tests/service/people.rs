@@ -2,7 +2,7 @@
 
 use super::law::{file, publish, second};
 use super::procedures::{NUMBER, PHONE, activated, decide};
-use super::world::{START, World, capture, key, person};
+use super::world::{START, World, capture, device, key, person};
 use axum::http::{Method, StatusCode};
 use domain::command::RelationAnswer;
 use domain::vocabulary::Relation;
@@ -388,6 +388,117 @@ async fn a_child_has_an_account_of_their_own_where_policy_lets_them() {
         .post_signed(&own, &format!("{at}/guardian-consents"), json!({}))
         .await
         .problem("NOT_GUARDIAN");
+}
+
+/// Decree 69 art. 10: the guardian's own account, own number and own device.
+#[tokio::test]
+async fn a_guardian_activates_a_childs_account_on_the_device_of_their_own() {
+    let world = World::new().await;
+    let account = guardian(&world).await;
+    let own = key(40);
+    let path = format!("/v1/accounts/{account}/dependants");
+    let body = child("030217000001", "2017-01-15", true);
+    let who = json!({ "person": body["person"] });
+    world.post_signed(&own, &path, body).await.recorded();
+    let other = second(&world).await;
+    let changes = [
+        ("= \"under_guardian\"", "= \"own_on_demand\""),
+        ("\"2022-02\"", "\"2024-03\""),
+    ];
+    let text = file("policy-2022-02.toml", "2024-03-07", &changes);
+    publish(&world, &other, "policy", &text).await;
+    world.pass(3 * 86_400);
+    let opened = world
+        .post_signed(&own, &format!("{path}/account"), who)
+        .await
+        .recorded();
+    let theirs = opened.text("account");
+    world.settle().await;
+    let at = format!("/v1/accounts/{theirs}");
+    let apply = json!({
+        "chip": {
+            "sod": "01".repeat(32), "data_groups": "02".repeat(32), "certificate": "03".repeat(32),
+            "strength": "chip_active_auth", "verifier": 1,
+        },
+        "portrait": capture(),
+    });
+    let applied = world
+        .post_signed(&own, &format!("{at}/level-1-applications"), apply)
+        .await
+        .recorded();
+    decide(&world, &theirs, &applied.text("case"), &["portrait"]).await;
+    // A stranger who says that the device is theirs is told to take another one.
+    let request = |key: &ed25519_dalek::SigningKey| {
+        json!({
+            "personal_id": "030217000001", "phone": PHONE, "device": device(key, "device 40"),
+        })
+    };
+    let stranger = key(44);
+    world
+        .post_signed(&stranger, "/v1/activations", request(&stranger))
+        .await
+        .problem("MSG_USE_OTHER_DEVICE");
+    let asked = world
+        .post_signed(&own, "/v1/activations", request(&own))
+        .await
+        .recorded();
+    assert_eq!(asked.text("account"), theirs);
+    world.settle().await;
+    let steps = format!("/v1/activations/{theirs}");
+    let code = json!({ "challenge": asked.text("challenge") });
+    let otp = json!({ "otp": world.code_of(&theirs) });
+    world
+        .post_secret(&own, &format!("{steps}/otp"), code, otp)
+        .await
+        .recorded();
+    let password = json!({ "password": "con mèo nằm trên mái" });
+    world
+        .post_secret(&own, &format!("{at}/password"), json!({}), password)
+        .await
+        .recorded();
+    let passcode = json!({ "passcode": "482915" });
+    world
+        .post_secret(&own, &format!("{steps}/passcode"), json!({}), passcode)
+        .await
+        .recorded();
+    let questions = json!({ "questions": ["first_school", "favourite_dish"] });
+    let answers = json!({ "answers": ["Trường A", "phở"] });
+    let path = format!("{steps}/security-questions");
+    world
+        .post_secret(&own, &path, questions, answers)
+        .await
+        .recorded();
+    world.settle().await;
+    let state = world.get(&at).await.ok().json();
+    assert_eq!(
+        (&state["level"], &state["activated"]),
+        (&json!(1), &json!(true))
+    );
+    assert!(state["state"]["device"].is_null());
+    let mine = world.get(&format!("/v1/accounts/{account}")).await.ok();
+    assert!(
+        mine.json()["state"]["device"].is_object(),
+        "still the guardian's"
+    );
+    // Every step names the guardian.
+    let events = world
+        .get(&format!("{at}/events?limit=500"))
+        .await
+        .ok()
+        .json();
+    let events = events["events"].as_array().unwrap();
+    for kind in [
+        "ActivationRequested",
+        "GuardianDeviceUsed",
+        "ActivationOtpVerified",
+        "PasscodeSet",
+        "AccountActivated",
+    ] {
+        let event = events.iter().find(|event| event["kind"] == kind).unwrap();
+        assert_eq!(event["actor"]["role"], "guardian", "{event}");
+        assert_eq!(event["actor"]["principal"], account, "{event}");
+    }
+    assert!(events.iter().all(|event| event["kind"] != "DeviceBound"));
 }
 
 /// The embedded registry: relations by import, in both forms.

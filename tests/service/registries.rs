@@ -6,14 +6,15 @@ use domain::command::{DocumentAnswer, ImmigrationAnswer, RegistryAnswer, Relatio
 use domain::envelope::WordSource;
 use domain::identity::CivilDate;
 use domain::ids::{AreaCode, Digest, LocalDay, Micros};
-use domain::personal::{Person, Personal};
+use domain::personal::{Organisation, Person, Personal};
 use domain::vocabulary::{
     Capture, DocumentKind, LinkOutcome, MatchResult, Modality, RegistryOutcome, Relation,
     ResidenceStatus,
 };
 use ledger::evidence::{EXCHANGE_BYTES_MAX, EvidenceError, SignedAnswer};
 use ledger::registry::{
-    CitizenCardRegistry, DocumentRegistry as _, Foreigner, ImmigrationRegistry, PopulationRegistry,
+    CitizenCardRegistry, DocumentRegistry as _, Foreigner, ImmigrationRegistry,
+    OrganisationRegistry as _, OrganisationReply, PopulationRegistry,
 };
 use outside::http::PeerError;
 use outside::registry::{HttpCards, HttpRegistry, Settings};
@@ -136,7 +137,8 @@ async fn a_registry_s_signature_is_about_one_question_and_one_answer() {
 async fn who_is_whose_guardian_is_asked_of_the_registry() {
     let registry = Registry::start().await;
     let adapter = adapter(&registry);
-    let ask = |dependant: &'static str| adapter.relation(dependant, "030184000001");
+    let ask =
+        |dependant: &'static str| PopulationRegistry::relation(&adapter, dependant, "030184000001");
     let (parent, guardian) = (Relation::Parent, Relation::Guardian);
     let confirmed = |relation, ward| RelationAnswer::Confirmed { relation, ward };
     for (dependant, expected) in [
@@ -235,6 +237,73 @@ async fn foreigners_are_asked_of_the_immigration_database() {
             "{document}"
         );
     }
+}
+
+#[tokio::test]
+async fn whose_a_foreign_child_is_is_asked_of_the_immigration_database() {
+    let registry = Registry::start().await;
+    let adapter = adapter(&registry);
+    let ask = async |dependant| {
+        let answered = ImmigrationRegistry::relation(&adapter, dependant, "NN0000012345").await;
+        assert_eq!(
+            answered.signed.is_some(),
+            answered.answer != RelationAnswer::Unavailable
+        );
+        answered.answer
+    };
+    let parent = RelationAnswer::Confirmed {
+        relation: Relation::Parent,
+        ward: false,
+    };
+    assert_eq!(ask("NN0000012346").await, parent);
+    let other = RelationAnswer::NotRelated { ward: false };
+    assert_eq!(ask("NN0000012555").await, other);
+    registry.fault(Fault::Unsigned);
+    assert_eq!(ask("NN0000012346").await, RelationAnswer::Unavailable);
+}
+
+#[tokio::test]
+async fn organisations_are_asked_of_their_databases() {
+    let registry = Registry::start().await;
+    let fresh = || adapter(&registry);
+    let ask = async |adapter: &HttpRegistry, number: &str| {
+        let organisation = Organisation {
+            number: number.to_owned(),
+            name: "Công ty TNHH Thanh Bình".to_owned(),
+            address: String::new(),
+            phone: String::new(),
+            email: String::new(),
+        };
+        adapter.confirm_organisation(&organisation).await.answer
+    };
+    let known = OrganisationReply::Confirmed {
+        area: AreaCode(30288),
+        representatives: vec!["030184000001".to_owned(), "NN0000012345".to_owned()],
+    };
+    assert!(ask(&fresh(), "0100109106").await == known);
+    let unavailable = RegistryOutcome::Unavailable;
+    for (number, outcome) in [
+        ("0100109107", RegistryOutcome::NotFound),
+        ("OTHERNAME", RegistryOutcome::Mismatch),
+        ("NOBODYS", unavailable),
+        ("NOWHERE", unavailable),
+        ("CROWD", unavailable),
+    ] {
+        assert!(
+            ask(&fresh(), number).await == OrganisationReply::Not(outcome),
+            "{number}"
+        );
+    }
+    let adapter = fresh();
+    registry.fault(Fault::Broken);
+    for _ in 0..2 {
+        let answer = ask(&adapter, "0100109106").await;
+        assert!(answer == OrganisationReply::Not(unavailable));
+    }
+    assert_eq!(adapter.figures().standing, Standing::Open);
+    registry.fault(Fault::None);
+    registry.pass(31);
+    assert!(ask(&adapter, "0100109106").await == known);
 }
 
 #[tokio::test]

@@ -84,7 +84,7 @@ async fn a_small_populations_figures_are_exact() {
         let accounts = json!({
             "accounts": 2, "level_1": 1, "level_2": 1, "activated": 1, "level_1_inactive": 1,
             "level_1_activated": 0, "level_2_inactive": 0, "level_2_activated": 1, "app_only": 1,
-            "closed": 0,
+            "closed": 0, "organisations": 0,
         });
         assert_eq!(of["accounts"], accounts, "{area}");
         assert_eq!(of["change"], accounts, "all of it this month");
@@ -93,6 +93,8 @@ async fn a_small_populations_figures_are_exact() {
             json!({
                 "applied_level_1": 2, "applied_level_2": 1, "issued_level_1": 2, "issued_level_2": 1,
                 "refused": 0, "withdrawn": 0, "activated": 1, "closed": 0,
+                "applied_organisation": 0, "issued_organisation": 0, "refused_organisation": 0,
+                "withdrawn_organisation": 0,
             })
         );
         assert_eq!(
@@ -100,6 +102,7 @@ async fn a_small_populations_figures_are_exact() {
             json!({
                 "decision_level_1": { "met": 2, "missed": 0 },
                 "decision_level_2": { "met": 1, "missed": 0 },
+                "decision_organisation": { "met": 0, "missed": 0 },
                 "activation": { "met": 1, "missed": 0 },
                 "lock_request": { "met": 0, "missed": 0 },
             })

@@ -42,7 +42,7 @@ pub const START: Micros = Micros(1_709_600_000_000_000);
 pub const READER: &str = "reader-token-of-the-tests-0123456789";
 
 /// Knows everybody, except numbers that end in 404; has no answer to those that end in 503, and none
-/// at all at the desk and about documents while there is a file of that name.
+/// at all at the desk, about documents, foreigners and organisations while there is a file of that name.
 #[derive(Clone)]
 struct Registry {
     silent: std::path::PathBuf,
@@ -122,6 +122,9 @@ impl ImmigrationRegistry for Registry {
     ) -> BoxFuture<'a, Answered<ImmigrationAnswer>> {
         Box::pin(async move {
             let person = foreigner.person;
+            if self.is_silent() {
+                return ImmigrationRegistry::confirm(&Unreachable, foreigner).await;
+            }
             if foreigner.document_number.ends_with("404") {
                 return ImmigrationAnswer::Not(RegistryOutcome::Mismatch).into();
             }
@@ -142,6 +145,14 @@ impl ImmigrationRegistry for Registry {
             .into()
         })
     }
+
+    fn relation<'a>(
+        &'a self,
+        dependant: &'a str,
+        guardian: &'a str,
+    ) -> BoxFuture<'a, Answered<RelationAnswer>> {
+        PopulationRegistry::relation(self, dependant, guardian)
+    }
 }
 
 /// Knows one enterprise and its two legal representatives.
@@ -149,15 +160,19 @@ impl OrganisationRegistry for Registry {
     fn confirm_organisation<'a>(
         &'a self,
         organisation: &'a Organisation,
-    ) -> BoxFuture<'a, OrganisationReply> {
+    ) -> BoxFuture<'a, Answered<OrganisationReply>> {
         Box::pin(async move {
+            if self.is_silent() {
+                return Unreachable.confirm_organisation(organisation).await;
+            }
             if organisation.number != ENTERPRISE {
-                return OrganisationReply::Not(RegistryOutcome::NotFound);
+                return OrganisationReply::Not(RegistryOutcome::NotFound).into();
             }
             OrganisationReply::Confirmed {
                 area: AreaCode(30288),
                 representatives: REPRESENTATIVES.map(str::to_owned).to_vec(),
             }
+            .into()
         })
     }
 }
@@ -505,7 +520,7 @@ impl World {
         known.expect("enrolled").id.to_string()
     }
 
-    /// Whether the registries at the desk and of documents answer.
+    /// Whether the registries at the desk, of documents, foreigners and organisations answer.
     pub fn silence(&self, silent: bool) {
         let path = self.directory.path().join("silent");
         if silent {

@@ -49,7 +49,7 @@ pub const fn callers(command: CommandKind) -> &'static [Sort] {
         C::RegisterAppAccount | C::RegisterForeigner | C::ConfirmRegistrationOtp | C::ResendOtp => {
             &[Anyone, Session, Device, NewDevice]
         }
-        C::SetPassword => &[Session, NewDevice],
+        C::SetPassword => &[Session, NewDevice, Guardian],
         C::LogIn => &[Anyone, Device, NewDevice],
         C::ApplyLevel1 => &[Session, Device, Guardian],
         C::OpenLevel2Intake | C::OpenOrganisationIntake => &[OFFICER],
@@ -63,7 +63,10 @@ pub const fn callers(command: CommandKind) -> &'static [Sort] {
         C::DecideApplication => &[AUTHORITY],
         C::NotifyResult => &[AUTHORITY, ADAPTER, OFFICER, IMMIGRATION],
         C::RequestActivation => &[NewDevice, OFFICER],
-        C::ConfirmActivationOtp | C::SetPasscode | C::SetSecurityQuestions => &[Session, NewDevice],
+        // A guardian's device is not known by the account but by its own: the writer finds out.
+        C::ConfirmActivationOtp | C::SetPasscode | C::SetSecurityQuestions => {
+            &[Session, NewDevice, Guardian]
+        }
         C::AssistActivation => &[HOTLINE],
         C::RequestDeviceChange => &[NewDevice, OFFICER, HOTLINE],
         C::ConfirmDeviceChange => &[NewDevice, Device, OFFICER, HOTLINE],

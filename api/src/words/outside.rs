@@ -43,6 +43,28 @@ impl Words {
                 format!("Chờ {} trả lời", self.t(&f.database)),
                 format!("Waiting for {} to answer", self.t(&f.database)),
             ),
+            Event::OrganisationChecked(f) => self.say(
+                format!(
+                    "Cơ sở dữ liệu xác nhận tổ chức; thêm {} người đại diện phải đồng ý",
+                    f.others.len()
+                ),
+                format!(
+                    "The databases know the organisation; {} more must agree",
+                    f.others.len()
+                ),
+            ),
+            Event::ForeignerChecked(f) => self.say(
+                if f.biometrics_held {
+                    "Cơ sở dữ liệu xuất nhập cảnh đã có ảnh khuôn mặt và vân tay"
+                } else {
+                    "Cơ sở dữ liệu xuất nhập cảnh chưa có ảnh khuôn mặt và vân tay"
+                },
+                if f.biometrics_held {
+                    "The immigration database holds portrait and fingerprints"
+                } else {
+                    "The immigration database does not hold portrait and fingerprints"
+                },
+            ),
             Event::RegistryWaitEnded(f) => self.say(
                 format!("Không còn chờ cơ sở dữ liệu: {}", self.t(&f.end)),
                 format!("No longer waiting for a registry: {}", self.t(&f.end)),

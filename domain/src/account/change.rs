@@ -6,14 +6,16 @@ use super::state::{
     Ruled, Share,
 };
 use super::{
-    Account, CLOSED_CASES_MAX, DOCUMENTS_MAX, HOUR, LOCK_REQUESTS_MAX, MATCHES_MAX, Recorded,
-    SHARES_MAX,
+    Account, CLOSED_CASES_MAX, DOCUMENTS_MAX, HOUR, LOCK_REQUESTS_MAX, MATCHES_MAX,
+    REPRESENTATIVES_MAX, Recorded, SHARES_MAX,
 };
 use crate::event::{
     AccountIssued, BiometricMatchRecorded, CommandRejected, DocumentLinked, LockRequested,
     OtpChallengeIssued, ShareGranted,
 };
-use crate::ids::{AccountId, CaseId, ChallengeId, DeviceRef, LocalDay, Micros, RequestId, ShareId};
+use crate::ids::{
+    AccountId, CaseId, ChallengeId, DeviceRef, LocalDay, LookupHash, Micros, RequestId, ShareId,
+};
 use crate::vocabulary::{
     CommandKind, Guard, Level, MatchResult, Modality, OtpPurpose, RefusalCode, ShareField,
 };
@@ -265,6 +267,25 @@ impl OrganisationDossier {
             deadline_missed: false,
             notified: false,
             by,
+            on_paper: false,
+            not_confirmed: None,
+        }
+    }
+
+    /// The databases know it; these represent it as well. Whoever did not agree yet is asked, before
+    /// anybody decides.
+    pub(super) fn checked(&mut self, others: &[LookupHash]) {
+        self.known = true;
+        for person in others {
+            let room = self.others.len() < REPRESENTATIVES_MAX;
+            if room && !self.others.iter().any(|known| known.person == *person) {
+                let (person, account) = (*person, None);
+                self.others.push(Agreement { person, account });
+            }
+        }
+        if self.state == CaseState::AwaitingDecision && !self.is_agreed() {
+            self.state = CaseState::Draft;
+            self.decide_by = None;
         }
     }
 

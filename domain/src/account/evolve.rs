@@ -177,7 +177,13 @@ impl Account {
                     step_up: false,
                     otp_verified: false,
                     by,
+                    guardian: None,
                 });
+            }
+            Event::GuardianDeviceUsed(facts) => {
+                if let Some(attempt) = &mut self.activation.attempt {
+                    attempt.guardian = Some(facts.guardian);
+                }
             }
             Event::DeviceCheckPassed(_) | Event::ActivationCodeSent(_) => {}
             Event::ActivationOtpVerified(facts) => {
@@ -460,6 +466,13 @@ impl Account {
                 });
                 self.case_opened(Case::new(facts.case, Level::Two, by));
             }
+            Event::ForeignerChecked(facts) => {
+                let biometrics_held = facts.biometrics_held;
+                self.foreigner = Some(Foreigner {
+                    biometrics_held,
+                    by,
+                });
+            }
             _ => return false,
         }
         true
@@ -480,8 +493,12 @@ impl Account {
                 self.organisation_begun(facts.representative, dossier);
             }
             Event::OrganisationIntakeRecorded(facts) => {
-                let dossier = OrganisationDossier::new(facts.case, Vec::new(), facts.known, by);
+                let mut dossier = OrganisationDossier::new(facts.case, Vec::new(), facts.known, by);
+                dossier.on_paper = true;
                 self.organisation_begun(facts.representative, dossier);
+            }
+            Event::OrganisationChecked(facts) => {
+                self.on_organisation_dossier(facts.case, |dossier| dossier.checked(&facts.others));
             }
             Event::RepresentativeAnswered(facts) => {
                 self.on_organisation_dossier(facts.case, |dossier| {

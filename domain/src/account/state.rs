@@ -309,6 +309,8 @@ regions! {
         otp_verified: bool,
         /// The event it began with.
         by: EventRef,
+        /// The guardian whose device it is, where it is not to be bound.
+        guardian: Option<AccountId>,
     }
     /// Activation.
     #[derive(Default)]
@@ -509,6 +511,10 @@ regions! {
         notified: bool,
         /// The event it began with.
         by: EventRef,
+        /// Everybody's agreement was brought to a desk on paper.
+        on_paper: bool,
+        /// What the databases said after they had not answered at first, if not "Đạt".
+        not_confirmed: Option<RegistryOutcome>,
     }
     /// What only an organisation's account has.
     OrganisationState {

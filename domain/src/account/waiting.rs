@@ -35,7 +35,20 @@ impl Account {
     pub(super) fn not_confirmed(&mut self, facts: &RegistryCheckFailed) {
         if let Some(Awaited::Identity(case)) = self.awaited(facts.request).map(|known| known.what) {
             self.on_case(case, |case| case.not_confirmed = Some(facts.outcome));
+            self.on_organisation_dossier(case, |dossier| {
+                dossier.not_confirmed = Some(facts.outcome);
+            });
         }
+    }
+
+    /// Whether a dossier, of a person or of an organisation, still waits for something.
+    pub fn is_case_open(&self, case: CaseId) -> bool {
+        let person = self.case(case).is_some_and(|known| known.state.is_open());
+        let organisation = self
+            .organisation
+            .as_ref()
+            .is_some_and(|known| known.dossier.id == case && known.dossier.state.is_open());
+        person || organisation
     }
 
     /// An answer that is owed.

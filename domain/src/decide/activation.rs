@@ -1,5 +1,6 @@
 //! P7: activation, in the letter's order (S003 steps 6 and 7).
 
+use super::dependant::guardian_acts;
 use super::device::{Bind, bind, shown};
 use super::judge::{Judge, Verdict};
 use super::level2::{officer_at, staff_active};
@@ -9,10 +10,10 @@ use crate::calendar::start_of;
 use crate::command::{CredentialForm, DeviceInfo, Holder};
 use crate::event::{
     AccountActivated, ActivationCodeSent, ActivationOtpVerified, ActivationReopened,
-    ActivationRequested, ActivationWindowExpired, DeviceCheckPassed, PasscodeSet,
-    SecurityQuestionsSet,
+    ActivationRequested, ActivationWindowExpired, DeviceCheckPassed, GuardianDeviceUsed,
+    PasscodeSet, SecurityQuestionsSet,
 };
-use crate::ids::{ChallengeId, LocalDay, Micros, VerifierId};
+use crate::ids::{AccountId, ChallengeId, LocalDay, Micros, VerifierId};
 use crate::policy::BoundDeviceActivation;
 use crate::vocabulary::{
     Guard, Message, OtpPurpose, QuestionId, RefusalCode, RetentionClass, Role, StepUpMethod,
@@ -47,6 +48,7 @@ pub(super) fn request(
     device: &DeviceInfo,
     step_up: Option<StepUpMethod>,
 ) -> Verdict {
+    guardian_acts(judge)?;
     let account = judge.account;
     staff_active(judge)?;
     judge.guard(
@@ -55,7 +57,11 @@ pub(super) fn request(
         RefusalCode::NotIdentified,
     )?;
     not_activated(judge)?;
-    let taken_over = device_check(judge, step_up)?;
+    let guardian = guardian_device(judge, device)?;
+    let taken_over = match guardian {
+        Some(_) => None,
+        None => device_check(judge, step_up)?,
+    };
     in_window(judge)?;
     judge.unlocked()?;
     let reachable = judge
@@ -69,6 +75,12 @@ pub(super) fn request(
         key: device.key,
     };
     judge.record_with(asked, RetentionClass::Usage, device.sealed());
+    if let Some(guardian) = guardian {
+        judge.record(GuardianDeviceUsed {
+            guardian,
+            device: device.device,
+        });
+    }
     if let Some(method) = taken_over {
         judge.step_up_satisfied(method);
     }
@@ -79,6 +91,22 @@ pub(super) fn request(
     }
     send_activation_code(judge);
     Ok(())
+}
+
+/// Decree 69 art. 10: a guardian activates with their own account and their own number. The device is
+/// the one bound to that account, with its very key; one device belongs to one account, so it is looked
+/// at here and never bound.
+fn guardian_device(
+    judge: &mut Judge<'_, '_>,
+    device: &DeviceInfo,
+) -> Result<Option<AccountId>, super::judge::No> {
+    if judge.role() != Role::Guardian {
+        return Ok(None);
+    }
+    let bound = judge.context.guardian.and_then(|facts| facts.device);
+    let own = bound == Some((device.device, device.key));
+    judge.guard(Guard::DeviceCheck, own, RefusalCode::UseOtherDevice)?;
+    Ok(Some(AccountId(judge.context.actor.principal.0)))
 }
 
 /// P7 step 4, by policy (C-09). Gives the second proof, where the device is to be taken over.
@@ -110,6 +138,7 @@ pub(super) fn send_activation_code(judge: &mut Judge<'_, '_>) {
 
 /// P7 step 5.
 pub(super) fn confirm(judge: &mut Judge<'_, '_>, challenge: ChallengeId) -> Verdict {
+    guardian_acts(judge)?;
     not_activated(judge)?;
     in_window(judge)?;
     judge.unlocked()?;
@@ -181,6 +210,7 @@ pub(super) fn set_questions(
 
 /// What every step after the code needs.
 fn after_code(judge: &mut Judge<'_, '_>) -> Verdict {
+    guardian_acts(judge)?;
     not_activated(judge)?;
     in_window(judge)?;
     judge.unlocked()?;
@@ -240,6 +270,9 @@ pub(super) fn device_still_free(judge: &mut Judge<'_, '_>, just: Just) -> Verdic
     if !completes(judge, just) {
         return Ok(());
     }
+    if attempt_of_guardian(judge).is_some() {
+        return still_guardian(judge);
+    }
     let others = matches!(judge.context.device_holder, Holder::Other(_));
     let stepped_up = judge
         .account
@@ -253,19 +286,38 @@ pub(super) fn device_still_free(judge: &mut Judge<'_, '_>, just: Just) -> Verdic
     judge.guard(Guard::DeviceCheck, may, RefusalCode::UseOtherDevice)
 }
 
+fn attempt_of_guardian(judge: &Judge<'_, '_>) -> Option<AccountId> {
+    let attempt = judge.account.activation.attempt.as_ref();
+    attempt.and_then(|attempt| attempt.guardian)
+}
+
+/// Before the last step: whoever began is the dependant's guardian still, whichever way the step came.
+fn still_guardian(judge: &mut Judge<'_, '_>) -> Verdict {
+    let today = judge.today();
+    let known = judge.account.guardian_on(today).map(|known| known.account);
+    let facts = judge.context.guardian;
+    let linked = facts.is_some_and(|facts| facts.dependant.is_some());
+    let same = known.is_some() && known == attempt_of_guardian(judge);
+    judge.guard(Guard::IsGuardian, same && linked, RefusalCode::NotGuardian)?;
+    let may_act = facts.is_some_and(|facts| facts.may_act);
+    judge.guard(Guard::GuardianEntitled, may_act, RefusalCode::LevelTooLow)
+}
+
 /// Binds and activates once all is there (spec A.8, automatic).
 pub(super) fn complete(judge: &mut Judge<'_, '_>, just: Just) {
     let account = judge.account;
     if let (Some(attempt), Some(level)) = (&account.activation.attempt, account.level())
         && completes(judge, just)
     {
-        bind(
-            judge,
-            Bind {
-                device: attempt.device,
-                key: attempt.key,
-            },
-        );
+        if attempt.guardian.is_none() {
+            bind(
+                judge,
+                Bind {
+                    device: attempt.device,
+                    key: attempt.key,
+                },
+            );
+        }
         if !account.is_activated() {
             judge.record(AccountActivated { level });
         }

@@ -7,21 +7,29 @@ use super::judge::{Judge, No, Verdict};
 use super::level1::{already, of_age};
 use super::level2::{officer_at, take_phone};
 use super::registration::{by_email, code_of, phone_free};
+use super::waiting;
 use crate::account::{HolderKind, Stage};
 use crate::command::{Claim, Holder, ImmigrationAnswer};
 use crate::event::{
-    ForeignerIntakeOpened, ForeignerRegistrationSubmitted, Level1Applied, PortraitCaptured,
-    RegistryCheckFailed, RegistryCheckRequested, RegistryCheckSucceeded, ValidityRecorded,
+    ForeignerChecked, ForeignerIntakeOpened, ForeignerRegistrationSubmitted, Level1Applied,
+    PortraitCaptured, RegistryCheckFailed, RegistryCheckRequested, RegistryCheckSucceeded,
+    ValidityRecorded,
 };
 use crate::identity::{ForeignerId, Phone, TravelDocumentParts};
 use crate::ids::{AreaCode, CaseId, LocalDay, RequestId};
 use crate::personal::{Person, Personal, TravelDocument};
 use crate::vocabulary::{
-    Capture, ChipEvidence, Database, EvidenceStrength, Guard, Level, Message, OtpPurpose,
-    RefusalCode, RegistryOutcome, ResidenceStatus, RetentionClass, Role, Validity,
+    Awaited, Capture, ChipEvidence, Database, EvidenceStrength, Guard, Level, Message, OtpPurpose,
+    RefusalCode, RegistryOutcome, ResidenceStatus, RetentionClass, Role, Validity, WaitEnd,
 };
 
 const DATABASE: Database = Database::Immigration;
+
+/// Its answer, or the question that is put again.
+enum Checked {
+    Confirmed(Confirmed),
+    Silent(RequestId),
+}
 
 /// What the immigration database confirmed.
 #[derive(Clone, Copy)]
@@ -88,12 +96,9 @@ fn seal(judge: &mut Judge<'_, '_>, person: &Person, document: &TravelDocument) {
     judge.seal(class, Personal::TravelDocument(document.clone()));
 }
 
-/// The immigration database's answer, recorded either way.
-pub(super) fn confirmed(judge: &mut Judge<'_, '_>) -> Result<Confirmed, No> {
-    let request = RequestId(judge.new_id());
-    let database = DATABASE;
-    judge.record(RegistryCheckRequested { request, database });
-    let outcome = match judge.context.immigration.clone() {
+/// What the immigration database said just now.
+fn answer(judge: &Judge<'_, '_>) -> Result<Confirmed, RegistryOutcome> {
+    match judge.context.immigration {
         Some(ImmigrationAnswer::Confirmed {
             area,
             document_until,
@@ -101,63 +106,150 @@ pub(super) fn confirmed(judge: &mut Judge<'_, '_>) -> Result<Confirmed, No> {
             residence_until,
             biometrics_held,
             ..
-        }) => {
+        }) => Ok(Confirmed {
+            area,
+            document_until,
+            resident: residence != ResidenceStatus::None,
+            residence_until,
+            biometrics_held,
+        }),
+        Some(ImmigrationAnswer::Not(outcome)) => Err(outcome),
+        None => Err(RegistryOutcome::Unavailable),
+    }
+}
+
+/// The immigration database's answer, recorded either way. Whoever has no account yet is told at once
+/// that it is silent: nothing of theirs is kept to ask about later.
+pub(super) fn confirmed(judge: &mut Judge<'_, '_>) -> Result<Confirmed, No> {
+    let checked = check(judge)?;
+    let confirmed = match checked {
+        Checked::Confirmed(confirmed) => Some(confirmed),
+        Checked::Silent(_) => None,
+    };
+    judge.require(
+        Guard::RegistryMatch,
+        confirmed,
+        RefusalCode::RegistryUnavailable,
+    )
+}
+
+/// The same of somebody whose application goes on while the database is silent.
+fn check(judge: &mut Judge<'_, '_>) -> Result<Checked, No> {
+    let request = RequestId(judge.new_id());
+    let database = DATABASE;
+    judge.record(RegistryCheckRequested { request, database });
+    let outcome = match answer(judge) {
+        Ok(confirmed) => {
             judge.record(RegistryCheckSucceeded {
                 request,
                 database,
-                area,
+                area: confirmed.area,
             });
-            let confirmed = Confirmed {
-                area,
-                document_until,
-                resident: residence != ResidenceStatus::None,
-                residence_until,
-                biometrics_held,
-            };
-            return judge.require(
-                Guard::RegistryMatch,
-                Some(confirmed),
-                RefusalCode::DataMismatch,
-            );
+            return Ok(Checked::Confirmed(confirmed));
         }
-        Some(ImmigrationAnswer::Not(outcome)) => outcome,
-        None => RegistryOutcome::Unavailable,
+        Err(outcome) => outcome,
     };
     judge.record(RegistryCheckFailed {
         request,
         database,
         outcome,
     });
+    if outcome == RegistryOutcome::Unavailable {
+        return Ok(Checked::Silent(request));
+    }
     judge.require(Guard::RegistryMatch, None, code_of(outcome))
+}
+
+/// The answer that a dossier waited for. A document that expired or a residence that is missing keeps
+/// it from being approved, like data that differ.
+pub(super) fn answered(judge: &mut Judge<'_, '_>, request: RequestId, case: CaseId) -> Verdict {
+    let database = DATABASE;
+    let failed = match answer(judge) {
+        Ok(confirmed) if fault(judge, confirmed).is_some() => RegistryOutcome::Mismatch,
+        Ok(confirmed) => {
+            judge.record(RegistryCheckSucceeded {
+                request,
+                database,
+                area: confirmed.area,
+            });
+            last_days(judge, confirmed);
+            let biometrics_held = confirmed.biometrics_held;
+            let known = judge.account.foreigner.as_ref();
+            if known.is_some_and(|known| known.biometrics_held != biometrics_held) {
+                judge.record(ForeignerChecked {
+                    case,
+                    biometrics_held,
+                });
+            }
+            waiting::end(judge, request, WaitEnd::Answered);
+            return Ok(());
+        }
+        Err(RegistryOutcome::Unavailable) => return waiting::silent(judge),
+        Err(outcome) => outcome,
+    };
+    judge.record(RegistryCheckFailed {
+        request,
+        database,
+        outcome: failed,
+    });
+    waiting::end(judge, request, WaitEnd::Answered);
+    Ok(())
+}
+
+/// Where the authority asks for itself before it approves: the same that would have been looked at when
+/// the dossier was opened.
+pub(super) fn owed_in_order(judge: &mut Judge<'_, '_>) -> Verdict {
+    match answer(judge) {
+        Ok(confirmed) => in_order(judge, confirmed),
+        Err(_) => Ok(()),
+    }
 }
 
 /// The document is valid and, where policy asks for it, there is a residence card. Their last days are
 /// recorded, where they are other than those known.
 pub(super) fn in_order(judge: &mut Judge<'_, '_>, confirmed: Confirmed) -> Verdict {
-    let today = judge.today();
+    let fault = fault(judge, confirmed);
     judge.guard(
         Guard::TravelDocumentValid,
-        confirmed.document_until.is_none_or(|until| until >= today),
+        fault != Some(Guard::TravelDocumentValid),
         RefusalCode::TravelDocumentExpired,
     )?;
-    let residence = confirmed.residence_until;
-    let resides = confirmed.resident && residence.is_none_or(|until| until >= today);
-    let enough = resides || !judge.policy().foreigner_needs_residence;
     judge.guard(
         Guard::ResidencePermit,
-        enough,
+        fault != Some(Guard::ResidencePermit),
         RefusalCode::ResidenceMissing,
     )?;
+    last_days(judge, confirmed);
+    Ok(())
+}
+
+/// The guard that what was confirmed does not pass.
+fn fault(judge: &Judge<'_, '_>, confirmed: Confirmed) -> Option<Guard> {
+    let today = judge.today();
+    if confirmed.document_until.is_some_and(|until| until < today) {
+        return Some(Guard::TravelDocumentValid);
+    }
+    let enough = resides(judge, confirmed) || !judge.policy().foreigner_needs_residence;
+    (!enough).then_some(Guard::ResidencePermit)
+}
+
+fn resides(judge: &Judge<'_, '_>, confirmed: Confirmed) -> bool {
+    let today = judge.today();
+    confirmed.resident && confirmed.residence_until.is_none_or(|until| until >= today)
+}
+
+fn last_days(judge: &mut Judge<'_, '_>, confirmed: Confirmed) {
+    let residence = confirmed.residence_until;
+    let residence = residence.filter(|_| resides(judge, confirmed));
     let days = [
         (Validity::TravelDocument, confirmed.document_until),
-        (Validity::Residence, residence.filter(|_| resides)),
+        (Validity::Residence, residence),
     ];
     for (of, until) in days {
         if let Some(until) = until.filter(|until| judge.account.valid_until(of) != Some(*until)) {
             judge.record(ValidityRecorded { of, until });
         }
     }
-    Ok(())
 }
 
 /// P3 for foreigners, after the guards that everybody's level 1 has: the database confirms once more,
@@ -182,8 +274,11 @@ pub(super) fn apply_level1(
     if let Some(person) = judge.context.person {
         judge.contact(person)?;
     }
-    let confirmed = confirmed(judge)?;
-    in_order(judge, confirmed)?;
+    let checked = check(judge)?;
+    if let Checked::Confirmed(confirmed) = checked {
+        judge.guard(Guard::RegistryMatch, true, RefusalCode::DataMismatch)?;
+        in_order(judge, confirmed)?;
+    }
     let case = CaseId(judge.new_id());
     let days = judge.policy().decide_foreigner_level_1_working_days;
     let decide_by = judge.working_days_after(judge.today(), days);
@@ -200,6 +295,9 @@ pub(super) fn apply_level1(
         case,
         capture: portrait,
     });
+    if let Checked::Silent(request) = checked {
+        waiting::begin(judge, request, Awaited::Identity(case), DATABASE);
+    }
     Ok(())
 }
 
@@ -232,14 +330,31 @@ pub(super) fn open_intake(
         sort(judge)?;
         of_age(judge, None)?;
     }
-    let confirmed = confirmed(judge)?;
-    within(judge, confirmed.area)?;
-    in_order(judge, confirmed)?;
+    let checked = check(judge)?;
+    let (area, biometrics_held) = match checked {
+        Checked::Confirmed(confirmed) => {
+            judge.guard(Guard::RegistryMatch, true, RefusalCode::DataMismatch)?;
+            (Some(confirmed.area), confirmed.biometrics_held)
+        }
+        Checked::Silent(_) => {
+            let known = judge.account.foreigner.as_ref();
+            let held = known.is_some_and(|known| known.biometrics_held);
+            (judge.account.identification.area, held)
+        }
+    };
+    // Where nobody knows yet, the area is looked at with the officer's next step.
+    if let Some(area) = area {
+        within(judge, area)?;
+    }
+    if let Checked::Confirmed(confirmed) = checked {
+        in_order(judge, confirmed)?;
+    }
+    let case = CaseId(judge.new_id());
     let opened = ForeignerIntakeOpened {
-        case: CaseId(judge.new_id()),
+        case,
         officer: judge.context.actor.principal,
-        area: confirmed.area,
-        biometrics_held: confirmed.biometrics_held,
+        area: area.unwrap_or(AreaCode(0)),
+        biometrics_held,
     };
     judge.record(opened);
     if let (true, Some((person, document))) = (new, entered) {
@@ -249,6 +364,9 @@ pub(super) fn open_intake(
         if !person.phone.is_empty() {
             take_phone(judge, person);
         }
+    }
+    if let Checked::Silent(request) = checked {
+        waiting::begin(judge, request, Awaited::Identity(case), DATABASE);
     }
     Ok(())
 }

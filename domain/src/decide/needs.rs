@@ -218,8 +218,10 @@ fn owed(account: &Account, case: CaseId) -> Option<Database> {
         .find(|known| known.what == Awaited::Identity(case));
     let unknown =
         account.identification.area.is_none() && account.holder != HolderKind::Organisation;
+    // About an organisation only the ledger itself asks again.
     identity
         .map(|known| known.database)
+        .filter(|database| *database != Database::Organisations)
         .or(unknown.then_some(home(account)))
 }
 
@@ -230,6 +232,10 @@ fn again(known: &Waiting, none: Needs) -> Needs {
         ..none
     };
     match known.what {
+        Awaited::Identity(_) if known.database == Database::Organisations => Needs {
+            organisation: true,
+            ..needs
+        },
         Awaited::Identity(_) => Needs {
             registry: Some(known.database),
             ..needs

@@ -7,20 +7,22 @@ use super::judge::{Judge, No, Verdict};
 use super::level2::officer_at;
 use super::lock::exists;
 use super::registration::code_of;
+use super::waiting;
 use crate::account::{CaseState, HolderKind, OrganisationDossier, REPRESENTATIVES_MAX};
 use crate::command::{Claim, Holder, OrganisationAnswer, RepresentativeFacts};
 use crate::event::{
     ApplicationRefused, OrganisationAccountIssued, OrganisationApplicationEnded,
-    OrganisationApplied, OrganisationDossierCompleted, OrganisationIntakeRecorded,
-    ProcessingDeadlineMissed, RegistryCheckFailed, RegistryCheckRequested, RegistryCheckSucceeded,
-    RepresentativeActed, RepresentativeAnswered, RepresentativeChanged, ResultNotified,
+    OrganisationApplied, OrganisationChecked, OrganisationDossierCompleted,
+    OrganisationIntakeRecorded, ProcessingDeadlineMissed, RegistryCheckFailed,
+    RegistryCheckRequested, RegistryCheckSucceeded, RepresentativeActed, RepresentativeAnswered,
+    RepresentativeChanged, ResultNotified,
 };
 use crate::identity::OrganisationParts;
 use crate::ids::{AreaCode, CaseId, LocalDay, LookupHash, Micros, PrincipalId, RequestId};
 use crate::personal::{Organisation, Personal};
 use crate::vocabulary::{
-    Channel, Database, Guard, Message, RefusalCode, RefusalReason, RegistryOutcome, RetentionClass,
-    Role, WithdrawReason,
+    Awaited, Channel, Database, Guard, Message, RefusalCode, RefusalReason, RegistryOutcome,
+    RetentionClass, Role, WaitEnd, WithdrawReason,
 };
 
 const DATABASE: Database = Database::Organisations;
@@ -39,6 +41,18 @@ pub(super) struct Intake {
 enum Known {
     Yes(Vec<LookupHash>),
     No,
+    /// They did not answer, and are asked again.
+    Silent(RequestId),
+}
+
+impl Known {
+    /// The question that is still open.
+    const fn open(&self) -> Option<RequestId> {
+        match self {
+            Self::Silent(request) => Some(*request),
+            Self::Yes(_) | Self::No => None,
+        }
+    }
 }
 
 /// The representative's own account; the organisation; the databases; everybody else who represents it.
@@ -55,7 +69,7 @@ pub(super) fn register(
             legal(judge, all, person)?;
             all.clone()
         }
-        Known::No => declared.to_vec(),
+        Known::No | Known::Silent(_) => declared.to_vec(),
     };
     others.retain(|other| *other != person);
     others.sort_unstable();
@@ -64,6 +78,7 @@ pub(super) fn register(
     judge.guard(Guard::Agreement, few, RefusalCode::RepresentativeLimit)?;
     let case = CaseId(judge.new_id());
     let alone = others.is_empty();
+    let open = known.open();
     let known = matches!(known, Known::Yes(_));
     let applied = OrganisationApplied {
         case,
@@ -76,6 +91,7 @@ pub(super) fn register(
     if alone {
         complete(judge, case, known);
     }
+    await_answer(judge, case, open);
     let holder = judge.context.personal_id_holder;
     judge.take(Claim::PersonalId, holder);
     Ok(())
@@ -107,6 +123,7 @@ pub(super) fn open_intake(
     if let Known::Yes(all) = &known {
         legal(judge, all, person)?;
     }
+    let open = known.open();
     let known = matches!(known, Known::Yes(_));
     let case = CaseId(judge.new_id());
     let recorded = OrganisationIntakeRecorded {
@@ -120,6 +137,7 @@ pub(super) fn open_intake(
     let sealed = Personal::Organisation(organisation.clone());
     judge.record_with(recorded, RetentionClass::Permanent, sealed);
     complete(judge, case, known);
+    await_answer(judge, case, open);
     let holder = judge.context.personal_id_holder;
     judge.take(Claim::PersonalId, holder);
     Ok(())
@@ -165,8 +183,15 @@ fn legal(judge: &mut Judge<'_, '_>, all: &[LookupHash], person: LookupHash) -> V
     )
 }
 
-/// The databases' answer, recorded either way. That they do not know the organisation, or do not
-/// answer, only means the longer time; that the data differ is a refusal.
+fn await_answer(judge: &mut Judge<'_, '_>, case: CaseId, open: Option<RequestId>) {
+    if let Some(request) = open {
+        waiting::begin(judge, request, Awaited::Identity(case), DATABASE);
+    }
+}
+
+/// The databases' answer, recorded either way. That they do not know the organisation only means the
+/// longer time; that they do not answer means it too, and nobody approves before they did; that the
+/// data differ is a refusal.
 fn ask(judge: &mut Judge<'_, '_>) -> Result<Known, No> {
     let request = RequestId(judge.new_id());
     let database = DATABASE;
@@ -195,7 +220,68 @@ fn ask(judge: &mut Judge<'_, '_>) -> Result<Known, No> {
     if outcome == RegistryOutcome::Mismatch {
         return judge.require(Guard::RegistryMatch, None, code_of(outcome));
     }
+    if outcome == RegistryOutcome::Unavailable {
+        return Ok(Known::Silent(request));
+    }
     Ok(Known::No)
+}
+
+/// The answer that an application waited for. Whoever applied must be among the representatives, and
+/// whoever else is must agree, unless all of that was brought on paper.
+pub(super) fn answered(judge: &mut Judge<'_, '_>, request: RequestId, case: CaseId) -> Verdict {
+    let database = DATABASE;
+    let person = judge.context.representative.and_then(|facts| facts.person);
+    let outcome = match judge.context.organisation.clone() {
+        Some(OrganisationAnswer::Confirmed {
+            area,
+            representatives,
+        }) if person.is_some_and(|person| representatives.contains(&person)) => {
+            judge.record(RegistryCheckSucceeded {
+                request,
+                database,
+                area,
+            });
+            let others = unasked(judge, representatives, person);
+            judge.record(OrganisationChecked { case, others });
+            waiting::end(judge, request, WaitEnd::Answered);
+            return Ok(());
+        }
+        Some(OrganisationAnswer::Confirmed { .. }) => RegistryOutcome::Mismatch,
+        Some(OrganisationAnswer::Not(RegistryOutcome::Unavailable)) | None => {
+            return waiting::silent(judge);
+        }
+        Some(OrganisationAnswer::Not(RegistryOutcome::NotFound)) => {
+            // Not in the databases: the longer time was right, and nothing else is owed.
+            waiting::end(judge, request, WaitEnd::Answered);
+            return Ok(());
+        }
+        Some(OrganisationAnswer::Not(outcome)) => outcome,
+    };
+    judge.record(RegistryCheckFailed {
+        request,
+        database,
+        outcome,
+    });
+    waiting::end(judge, request, WaitEnd::Answered);
+    Ok(())
+}
+
+/// Representatives whom nobody has asked.
+fn unasked(
+    judge: &Judge<'_, '_>,
+    mut all: Vec<LookupHash>,
+    own: Option<LookupHash>,
+) -> Vec<LookupHash> {
+    let Some(dossier) = dossier(judge).filter(|dossier| !dossier.on_paper) else {
+        return Vec::new();
+    };
+    all.retain(|person| {
+        Some(*person) != own && !dossier.others.iter().any(|known| known.person == *person)
+    });
+    all.sort_unstable();
+    all.dedup();
+    all.truncate(REPRESENTATIVES_MAX.saturating_sub(dossier.others.len()));
+    all
 }
 
 /// Everybody agreed: the days to decide are counted, working days where the data are in the databases
@@ -235,6 +321,7 @@ pub(super) fn answer(judge: &mut Judge<'_, '_>, case: CaseId, agree: bool) -> Ve
     if !agree {
         let reason = WithdrawReason::RepresentativeDisagrees;
         judge.record(OrganisationApplicationEnded { case, reason });
+        waiting::end_of_case(judge, case);
         return Ok(());
     }
     let last = waiting
@@ -268,9 +355,11 @@ pub(super) fn decide(
     if let Some(reason) = refuse {
         late(judge, waiting);
         judge.record(ApplicationRefused { case, reason });
+        waiting::end_of_case(judge, case);
     } else {
         let agreed = waiting.is_agreed() && waiting.state == CaseState::AwaitingDecision;
         judge.guard(Guard::Agreement, agreed, RefusalCode::AgreementMissing)?;
+        answer_there(judge, waiting)?;
         late(judge, waiting);
         judge.record(OrganisationAccountIssued {
             case,
@@ -279,6 +368,17 @@ pub(super) fn decide(
         });
     }
     judge.notify(Message::IssuanceResult);
+    Ok(())
+}
+
+/// The databases said nothing against it when they answered late, and no longer owe their answer.
+fn answer_there(judge: &mut Judge<'_, '_>, dossier: &OrganisationDossier) -> Verdict {
+    if let Some(outcome) = dossier.not_confirmed {
+        judge.guard(Guard::RegistryMatch, false, code_of(outcome))?;
+    }
+    if judge.account.waits_of(dossier.id).next().is_some() {
+        judge.refuse(Guard::RegistryMatch, RefusalCode::ChecksIncomplete)?;
+    }
     Ok(())
 }
 
@@ -345,6 +445,7 @@ pub(super) fn withdraw(judge: &mut Judge<'_, '_>, case: CaseId, reason: Withdraw
     let open = dossier(judge).is_some_and(|known| known.id == case && known.state.is_open());
     judge.guard(Guard::CaseState, open, RefusalCode::CaseNotOpen)?;
     judge.record(OrganisationApplicationEnded { case, reason });
+    waiting::end_of_case(judge, case);
     Ok(())
 }
 
@@ -369,6 +470,9 @@ pub(super) fn change(judge: &mut Judge<'_, '_>) -> Verdict {
         judge.guard(Guard::RoleAllowed, own, RefusalCode::RoleNotAllowed)?;
         match ask(judge)? {
             Known::Yes(all) => legal(judge, &all, person)?,
+            Known::Silent(_) => {
+                return judge.refuse(Guard::RegistryMatch, RefusalCode::RegistryUnavailable);
+            }
             Known::No => {
                 return judge.refuse(Guard::IsRepresentative, RefusalCode::NotRepresentative);
             }

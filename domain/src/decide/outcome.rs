@@ -1,6 +1,7 @@
 //! P6: the authority decides, the citizen is told, the seven days begin.
 
 use super::activation;
+use super::foreigner;
 use super::judge::{Judge, No, Verdict};
 use super::organisation;
 use super::registration::code_of;
@@ -85,6 +86,9 @@ fn confirmed(judge: &mut Judge<'_, '_>, dossier: &Case) -> Result<AreaCode, No> 
         .account
         .waits_of(dossier.id)
         .any(|known| known.what == Awaited::Identity(dossier.id));
+    if owed && judge.account.holder == HolderKind::Foreigner {
+        foreigner::owed_in_order(judge)?;
+    }
     let known = judge.account.identification.area.filter(|_| !owed);
     let area = match (known, &judge.context.registry) {
         (_, Some(RegistryAnswer::Confirmed { area, .. })) => Some(*area),

@@ -5,6 +5,7 @@
 //! claimed only when its code came back.
 
 use super::activation;
+use super::dependant::guardian_acts;
 use super::judge::{Judge, Verdict};
 use crate::account::RegistrationStep;
 use crate::command::{Claim, CredentialForm, Holder, RegistryAnswer};
@@ -169,6 +170,7 @@ pub(super) fn resend(judge: &mut Judge<'_, '_>, purpose: OtpPurpose) -> Verdict 
 
 /// P1 step 6, and P7 step 6 for those who had no account before approval.
 pub(super) fn set_password(judge: &mut Judge<'_, '_>, verifier: VerifierId) -> Verdict {
+    guardian_acts(judge)?;
     let account = judge.account;
     let registering = account
         .registration

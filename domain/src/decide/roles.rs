@@ -4,24 +4,28 @@ use super::judge::{Judge, Verdict};
 use crate::vocabulary::{CommandKind, Guard, RefusalCode, Role};
 
 /// The roles that may give a command. Commands of other streams (principals, law) have none here.
-#[allow(clippy::too_many_lines, reason = "a table reads best whole")]
+#[allow(
+    clippy::match_same_arms,
+    clippy::too_many_lines,
+    reason = "a table reads best whole"
+)]
 pub const fn roles(command: CommandKind) -> &'static [Role] {
     use CommandKind as C;
     match command {
-        // Passwords, passcodes and answers are the citizen's alone (spec 0.3).
+        // Passwords, passcodes and answers are the citizen's alone (spec 0.3), and for a child or ward
+        // the guardian's (Decree 69 art. 10).
+        C::SetPassword | C::ConfirmActivationOtp | C::SetPasscode | C::SetSecurityQuestions => {
+            &[Role::Citizen, Role::Guardian]
+        }
         C::RegisterAppAccount
         | C::ConfirmRegistrationOtp
-        | C::SetPassword
         | C::LogIn
-        | C::ConfirmActivationOtp
-        | C::SetPasscode
-        | C::SetSecurityQuestions
         | C::ShareData
         | C::LinkDependant
         | C::UnlinkDependant
         | C::RegisterForeigner => &[Role::Citizen],
         // An officer only for who stands before them (C-09).
-        C::RequestActivation => &[Role::Citizen, Role::IntakeOfficer],
+        C::RequestActivation => &[Role::Citizen, Role::IntakeOfficer, Role::Guardian],
         C::ApplyLevel1 | C::UnlinkDocument => &[Role::Citizen, Role::Guardian],
         C::OpenDependantAccount | C::GiveConsent => &[Role::Guardian],
         C::ConsumeShare => &[Role::RelyingParty],

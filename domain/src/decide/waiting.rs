@@ -3,6 +3,7 @@
 //! so instead of deciding.
 
 use super::judge::{Judge, Verdict};
+use super::{foreigner, organisation};
 use crate::account::Waiting;
 use crate::command::{DocumentAnswer, RegistryAnswer};
 use crate::event::{
@@ -67,13 +68,17 @@ pub(super) fn ask(judge: &mut Judge<'_, '_>, request: RequestId) -> Verdict {
     let over = known
         .what
         .case()
-        .is_some_and(|case| !account.case(case).is_some_and(|c| c.state.is_open()));
+        .is_some_and(|case| !account.is_case_open(case));
     if over {
         end(judge, request, WaitEnd::NotNeeded);
         return Ok(());
     }
     match known.what {
-        Awaited::Identity(case) => identity(judge, known, case),
+        Awaited::Identity(case) => match known.database {
+            Database::Immigration => foreigner::answered(judge, known.request, case),
+            Database::Organisations => organisation::answered(judge, known.request, case),
+            _ => identity(judge, known, case),
+        },
         Awaited::Biometric(case, modality) => biometric(judge, known, case, modality),
         Awaited::Document(..) => document(judge, known),
     }
@@ -169,6 +174,7 @@ fn document(judge: &mut Judge<'_, '_>, known: &Waiting) -> Verdict {
     Ok(())
 }
 
-fn silent(judge: &Judge<'_, '_>) -> Verdict {
+/// Still no answer: for whoever carries the question out to say, without a trace.
+pub(super) fn silent(judge: &Judge<'_, '_>) -> Verdict {
     judge.refuse(Guard::RegistryVerified, RefusalCode::RegistryUnavailable)
 }

@@ -201,6 +201,7 @@ impl Default for Surroundings {
                 ward: false,
             }),
             guardian: Some(GuardianFacts {
+                device: None,
                 may_act: true,
                 dependant: Some((crate::vocabulary::DependantKind::Ward, None)),
             }),

@@ -98,7 +98,7 @@ impl Dice<'_> {
 pub fn any_event() -> impl Strategy<Value = Event> {
     proptest::collection::vec(any::<u8>(), 12).prop_map(|bytes| {
         let mut dice = Dice(&bytes);
-        let kind = dice.roll(93);
+        let kind = dice.roll(96);
         application(kind, &mut dice)
             .or_else(|| usage(kind, &mut dice))
             .unwrap_or_else(|| standing(kind, &mut dice))
@@ -391,6 +391,21 @@ fn standing(kind: usize, d: &mut Dice<'_>) -> Event {
         92 => e::ChipTrustListLoaded {
             digest: Digest([4; 32]),
             authorities: 3,
+        }
+        .into(),
+        93 => e::OrganisationChecked {
+            case: CaseId(d.id()),
+            others: vec![LookupHash(d.id())],
+        }
+        .into(),
+        95 => e::GuardianDeviceUsed {
+            guardian: AccountId(d.id()),
+            device: DeviceRef(d.id()),
+        }
+        .into(),
+        94 => e::ForeignerChecked {
+            case: CaseId(d.id()),
+            biometrics_held: d.yes(),
         }
         .into(),
         _ => e::CommandRejected {

@@ -3,19 +3,21 @@
 //!
 //! A row of CSV or a JSON line has `nationality` (ISO 3166-1 alpha-3), `document_number`,
 //! `full_name`, `birth_date`, `area` and, if wanted, `personal_id` (the number given in Viet Nam),
-//! `sex`, `document_until`, `residence` (`none`, `temporary` or `permanent`), `residence_until` and
-//! `biometrics_held`. Owns `registry/immigration.sealed`.
+//! `sex`, `document_until`, `residence` (`none`, `temporary` or `permanent`), `residence_until`,
+//! `biometrics_held`, `guardians` and `ward` (as the population's rows have them). Owns `registry/immigration.sealed`.
 
-use super::import::{self, Cells, Row, yes};
-use super::record::{TEXT_BYTES_MAX, document_form, folded, is_date};
+use super::import::{self, Cells, Row, guardians, yes};
+use super::record::{
+    GUARDIANS_MAX, RegisteredGuardian, TEXT_BYTES_MAX, document_form, folded, is_date,
+};
 use super::sealed_file::{Place, SealedFile};
 use super::{Answered, Foreigner, Format, ImmigrationRegistry, ImportReport, RegistryError};
 use crate::secrets::Keys;
 use crate::store::BoxFuture;
 use crate::wiring::Randomness;
 use domain::bytes;
-use domain::command::ImmigrationAnswer;
-use domain::identity::CivilDate;
+use domain::command::{ImmigrationAnswer, RelationAnswer};
+use domain::identity::{CivilDate, ForeignerId};
 use domain::ids::{AreaCode, LocalDay};
 use domain::vocabulary::{RegistryOutcome, ResidenceStatus};
 use parking_lot::{Mutex, RwLock};
@@ -67,6 +69,12 @@ pub struct ImmigrationRecord {
     /// Whether face and fingerprints are in the database.
     #[serde(default)]
     pub biometrics_held: bool,
+    /// Parents and guardians; whoever is asked about needs a `personal_id`.
+    #[serde(default)]
+    pub guardians: Vec<RegisteredGuardian>,
+    /// Under guardianship, whatever their age.
+    #[serde(default)]
+    pub ward: bool,
 }
 
 const fn visitor() -> ResidenceStatus {
@@ -92,6 +100,8 @@ impl Row for ImmigrationRecord {
         "residence",
         "residence_until",
         "biometrics_held",
+        "guardians",
+        "ward",
     ];
     const REQUIRED: &'static [&'static str] = &[
         "nationality",
@@ -124,6 +134,8 @@ impl Row for ImmigrationRecord {
             residence_until: text("residence_until")?.into(),
             biometrics_held: yes(text("biometrics_held")?)
                 .ok_or("biometrics_held is neither true nor false")?,
+            guardians: guardians(text("guardians")?)?,
+            ward: yes(text("ward")?).ok_or("ward is neither true nor false")?,
         })
     }
 
@@ -167,6 +179,15 @@ impl Row for ImmigrationRecord {
                 return Err("a last day is not `YYYY-MM-DD`");
             }
         }
+        if self.guardians.len() > GUARDIANS_MAX {
+            return Err("there are too many guardians");
+        }
+        for guardian in &mut self.guardians {
+            guardian.personal_id = guardian.personal_id.trim().to_owned();
+            if ForeignerId::try_from(guardian.personal_id.as_str()).is_err() {
+                return Err("a guardian's personal number is not valid");
+            }
+        }
         Ok(self)
     }
 }
@@ -192,11 +213,20 @@ impl ImmigrationRecord {
     }
 }
 
+/// Keyed hashes, and where the newest record stands.
+#[derive(Default)]
+struct Index {
+    /// By document.
+    documents: HashMap<[u8; 16], Place>,
+    /// By the number given in Viet Nam.
+    people: HashMap<[u8; 16], Place>,
+}
+
 /// The embedded immigration database.
 pub struct Immigration {
     file: SealedFile,
-    /// Where the newest record of each document stands, by the document's keyed hash.
-    index: RwLock<HashMap<[u8; 16], Place>>,
+    /// Where the newest records stand.
+    index: RwLock<Index>,
     /// Held by an import: one at a time.
     importing: Mutex<()>,
     hashing: [u8; 32],
@@ -215,11 +245,10 @@ impl Immigration {
             importing: Mutex::new(()),
             hashing: blake3::derive_key("idledger 2026 immigration index v1", &keys.registry),
         };
-        let mut index = HashMap::new();
+        let mut index = Index::default();
         immigration.file.scan(|place, plain| {
             let record: ImmigrationRecord = bytes::decode(plain).ok()?;
-            let key = immigration.hash(&record.nationality, &record.document_number);
-            index.insert(key, place);
+            immigration.enter(&mut index, &record, place);
             Some(())
         })?;
         *immigration.index.write() = index;
@@ -228,7 +257,7 @@ impl Immigration {
 
     /// Number of foreigners.
     pub fn len(&self) -> usize {
-        self.index.read().len()
+        self.index.read().documents.len()
     }
 
     /// Whether there is nobody.
@@ -241,21 +270,21 @@ impl Immigration {
     pub fn import(&self, format: Format, rows: impl Read) -> Result<ImportReport, RegistryError> {
         let _only_one = self.importing.lock();
         let mut report = ImportReport::default();
-        let mut fresh = HashMap::new();
+        let mut fresh = Index::default();
         let mut appender = self.file.appender();
         import::read_rows(format, rows, &mut report, |record: ImmigrationRecord| {
             let key = self.hash(&record.nationality, &record.document_number);
-            if fresh.contains_key(&key) {
+            if fresh.documents.contains_key(&key) {
                 return Ok(Err("this document stands in the file twice"));
             }
-            let before = self.index.read().get(&key).copied();
+            let before = self.index.read().documents.get(&key).copied();
             let before = before.map(|place| self.read(place)).transpose()?;
             if before.as_ref() == Some(&record) {
                 return Ok(Ok(import::Change::None));
             }
             let plain = bytes::encode(&record)
                 .map_err(|_| RegistryError::Unusable("a record is too long"))?;
-            fresh.insert(key, appender.push(&plain)?);
+            self.enter(&mut fresh, &record, appender.push(&plain)?);
             Ok(Ok(if before.is_some() {
                 import::Change::Changed
             } else {
@@ -263,8 +292,23 @@ impl Immigration {
             }))
         })?;
         appender.commit(report.added)?;
-        self.index.write().extend(fresh);
+        let mut index = self.index.write();
+        index.documents.extend(fresh.documents);
+        index.people.extend(fresh.people);
         Ok(report)
+    }
+
+    fn enter(&self, index: &mut Index, record: &ImmigrationRecord, place: Place) {
+        let key = self.hash(&record.nationality, &record.document_number);
+        index.documents.insert(key, place);
+        if !record.personal_id.is_empty() {
+            index.people.insert(self.person(&record.personal_id), place);
+        }
+    }
+
+    /// Of a number given in Viet Nam; no nationality is empty, so that it is no document's.
+    fn person(&self, personal_id: &str) -> [u8; 16] {
+        self.hash("", personal_id)
     }
 
     fn read(&self, place: Place) -> Result<ImmigrationRecord, RegistryError> {
@@ -274,7 +318,7 @@ impl Immigration {
 
     fn answer(&self, foreigner: &Foreigner<'_>) -> Result<ImmigrationAnswer, RegistryError> {
         let key = self.hash(foreigner.nationality.trim(), foreigner.document_number);
-        let place = self.index.read().get(&key).copied();
+        let place = self.index.read().documents.get(&key).copied();
         let record = place.map(|place| self.read(place)).transpose()?;
         Ok(match record {
             None => ImmigrationAnswer::Not(RegistryOutcome::NotFound),
@@ -287,6 +331,30 @@ impl Immigration {
                 biometrics_held: record.biometrics_held,
             },
             Some(_) => ImmigrationAnswer::Not(RegistryOutcome::Mismatch),
+        })
+    }
+
+    fn answer_relation(
+        &self,
+        dependant: &str,
+        guardian: &str,
+    ) -> Result<RelationAnswer, RegistryError> {
+        let key = self.person(dependant.trim());
+        let place = self.index.read().people.get(&key).copied();
+        let Some(record) = place.map(|place| self.read(place)).transpose()? else {
+            return Ok(RelationAnswer::NotRelated { ward: false });
+        };
+        let ward = record.ward;
+        let known = record
+            .guardians
+            .iter()
+            .find(|known| known.personal_id == guardian.trim());
+        Ok(match known {
+            Some(known) => RelationAnswer::Confirmed {
+                relation: known.relation,
+                ward,
+            },
+            None => RelationAnswer::NotRelated { ward },
         })
     }
 
@@ -309,6 +377,19 @@ impl ImmigrationRegistry for Immigration {
         let answer = self.answer(&foreigner).unwrap_or_else(|error| {
             tracing::error!(%error, "the immigration database cannot answer");
             ImmigrationAnswer::Not(RegistryOutcome::Unavailable)
+        });
+        Box::pin(core::future::ready(answer.into()))
+    }
+
+    fn relation<'a>(
+        &'a self,
+        dependant: &'a str,
+        guardian: &'a str,
+    ) -> BoxFuture<'a, Answered<RelationAnswer>> {
+        let answer = self.answer_relation(dependant, guardian);
+        let answer = answer.unwrap_or_else(|error| {
+            tracing::error!(%error, "the immigration database cannot answer");
+            RelationAnswer::Unavailable
         });
         Box::pin(core::future::ready(answer.into()))
     }

@@ -327,7 +327,7 @@ pub(super) fn yes(text: &str) -> Option<bool> {
     }
 }
 
-fn guardians(cell: &str) -> Result<Vec<RegisteredGuardian>, &'static str> {
+pub(super) fn guardians(cell: &str) -> Result<Vec<RegisteredGuardian>, &'static str> {
     let pieces = cell
         .split(';')
         .map(str::trim)

@@ -6,7 +6,7 @@
 use super::import::{self, Cells, Change, Row};
 use super::record::{TEXT_BYTES_MAX, document_form};
 use super::sealed_file::{Place, SealedFile};
-use super::{Format, ImportReport, RegistryError, Unreachable};
+use super::{Answered, Format, ImportReport, RegistryError, Unreachable};
 use crate::secrets::Keys;
 use crate::store::BoxFuture;
 use crate::wiring::Randomness;
@@ -27,7 +27,7 @@ use wincode::{SchemaRead, SchemaWrite};
 /// Where the records are.
 const FILE: &str = "organisations.sealed";
 /// Most legal representatives of one organisation.
-const REPRESENTATIVES_MAX: usize = 16;
+pub const REPRESENTATIVES_MAX: usize = 16;
 
 /// What the databases say of an organisation.
 #[derive(Clone, PartialEq, Eq)]
@@ -58,12 +58,15 @@ pub trait OrganisationRegistry: Send + Sync + 'static {
     fn confirm_organisation<'a>(
         &'a self,
         organisation: &'a Organisation,
-    ) -> BoxFuture<'a, OrganisationReply>;
+    ) -> BoxFuture<'a, Answered<OrganisationReply>>;
 }
 
 impl OrganisationRegistry for Unreachable {
-    fn confirm_organisation<'a>(&'a self, _: &'a Organisation) -> BoxFuture<'a, OrganisationReply> {
-        Box::pin(async { OrganisationReply::Not(RegistryOutcome::Unavailable) })
+    fn confirm_organisation<'a>(
+        &'a self,
+        _: &'a Organisation,
+    ) -> BoxFuture<'a, Answered<OrganisationReply>> {
+        Box::pin(async { OrganisationReply::Not(RegistryOutcome::Unavailable).into() })
     }
 }
 
@@ -244,11 +247,11 @@ impl OrganisationRegistry for Organisations {
     fn confirm_organisation<'a>(
         &'a self,
         organisation: &'a Organisation,
-    ) -> BoxFuture<'a, OrganisationReply> {
+    ) -> BoxFuture<'a, Answered<OrganisationReply>> {
         let reply = self.answer(organisation).unwrap_or_else(|error| {
             tracing::error!(%error, "the databases of organisations cannot answer");
             OrganisationReply::Not(RegistryOutcome::Unavailable)
         });
-        Box::pin(core::future::ready(reply))
+        Box::pin(core::future::ready(reply.into()))
     }
 }

@@ -84,6 +84,17 @@ pub trait ImmigrationRegistry: Send + Sync + 'static {
         &'a self,
         foreigner: Foreigner<'a>,
     ) -> BoxFuture<'a, Answered<ImmigrationAnswer>>;
+
+    /// Whether a foreign child's or ward's parent or guardian is that person, both by personal number:
+    /// whom they entered and stay with. A database that knows no relations has no answer.
+    fn relation<'a>(
+        &'a self,
+        dependant: &'a str,
+        guardian: &'a str,
+    ) -> BoxFuture<'a, Answered<RelationAnswer>> {
+        let _ = (dependant, guardian);
+        Box::pin(async { RelationAnswer::Unavailable.into() })
+    }
 }
 
 /// Says whether a document is a person's.

@@ -206,8 +206,18 @@ impl Observed {
             (needs.relation, person_of(&job.command), &loaded.person)
         {
             let (dependant, guardian) = (&dependant.personal_id, &holder.personal_id);
-            let answer = ledger.people().relation(dependant, guardian).await;
-            observed.relation = Some(observed.heard.take(Database::Population, answer));
+            // Whoever comes with a travel document is known to the immigration database.
+            let (database, relation) = match document_of(&job.command) {
+                Some(_) => (
+                    Database::Immigration,
+                    ledger.immigration().relation(dependant, guardian),
+                ),
+                None => (
+                    Database::Population,
+                    ledger.people().relation(dependant, guardian),
+                ),
+            };
+            observed.relation = Some(observed.heard.take(database, relation.await));
         }
         if let Some(representative) = needs.representative {
             observed.representative = Some(representative_facts(ledger, representative).await?);
@@ -233,13 +243,18 @@ impl Observed {
             Some(_) => false,
             None => needs.registry.is_some(),
         };
+        let organisation = match &self.organisation {
+            Some(OrganisationAnswer::Not(outcome)) => *outcome == RegistryOutcome::Unavailable,
+            Some(_) => false,
+            None => needs.organisation,
+        };
         let document = match self.document {
             Some(DocumentAnswer::Not(outcome)) => outcome == LinkOutcome::RegistryUnavailable,
             _ => false,
         };
         let answered = |(_, result): &(Modality, MatchResult)| *result != MatchResult::Unavailable;
         let biometric = needs.biometrics.is_some() && !self.biometrics.iter().any(answered);
-        asked_again && (registry || document || biometric)
+        asked_again && (registry || organisation || document || biometric)
     }
 
     /// Asks the immigration database. Without a travel document there is nothing to compare.
@@ -280,7 +295,7 @@ impl Observed {
             .organisations()
             .confirm_organisation(organisation)
             .await;
-        let reply = self.heard.take(Database::Organisations, reply.into());
+        let reply = self.heard.take(Database::Organisations, reply);
         self.organisation = Some(match reply {
             OrganisationReply::Confirmed {
                 area,
@@ -497,6 +512,10 @@ async fn guardian_facts(
     let open = !account.is_closed() && !account.is_locked();
     Ok(GuardianFacts {
         may_act: open && account.is_activated() && account.level() == Some(Level::Two),
+        device: account
+            .device
+            .as_ref()
+            .map(|bound| (bound.device, bound.key)),
         dependant: account
             .dependant(dependant)
             .map(|known| (known.kind, known.majority_on)),

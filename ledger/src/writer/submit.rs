@@ -32,6 +32,8 @@ pub(super) struct Job<'a> {
     /// The command as it is decided; the caller's, but for what the target resolves.
     pub command: Command,
     pub account: AccountId,
+    /// The guardian whose device signed, where that was found out here.
+    pub guardian: Option<AccountId>,
     /// The claim stream that takes a refusal when there is no account.
     pub fallback: Option<StreamId>,
     /// The account event that will make this command's claims good.
@@ -152,6 +154,7 @@ impl Ledger {
             submission,
             command,
             account,
+            guardian: None,
             fallback,
             first_event,
             attempts: 0,
@@ -276,6 +279,7 @@ impl Job<'_> {
             self.first_event = ledger.assembler().ids().event_id();
         }
         self.match_phone(loaded);
+        self.recognise_guardian(loaded).await?;
         // For whoever may not ask nothing is looked up.
         let may_ask = roles(self.command.kind()).contains(&self.submission.actor.role);
         let needs = if may_ask {
@@ -365,6 +369,32 @@ impl Job<'_> {
             .filter(|guardian| guardian.0 == actor.principal.0)
             .ok_or(LedgerError::Unauthorised)?;
         self.check_device_of(guardian).await
+    }
+
+    /// P7 knows a device by its own signature. Where that is the one bound to the account of a
+    /// dependant's guardian, it is the guardian who asks, in their own name.
+    async fn recognise_guardian(&mut self, loaded: &Loaded) -> Result<(), LedgerError> {
+        let of_activation = matches!(
+            self.command,
+            Command::RequestActivation { .. }
+                | Command::ConfirmActivationOtp { .. }
+                | Command::SetPassword { .. }
+                | Command::SetPasscode { .. }
+                | Command::SetSecurityQuestions { .. }
+        );
+        let actor = self.submission.actor;
+        let Some(guardian) = loaded.account.guardian.as_ref() else {
+            return Ok(());
+        };
+        if !of_activation || actor.role != Role::Citizen || actor.key.is_none() {
+            return Ok(());
+        }
+        match Box::pin(self.check_device_of(guardian.account)).await {
+            Ok(()) => self.guardian = Some(guardian.account),
+            Err(LedgerError::Unauthorised) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
     }
 
     /// A legal representative acts with the key of the device bound to their own account. Who is not
@@ -509,7 +539,10 @@ impl Job<'_> {
     /// Who asked; a citizen who has just become an account holder is named by it.
     pub(super) fn actor(&self) -> domain::envelope::Actor {
         let mut actor = self.submission.actor;
-        if actor.role == Role::Citizen {
+        if let Some(guardian) = self.guardian {
+            actor.role = Role::Guardian;
+            actor.principal = domain::ids::PrincipalId(guardian.0);
+        } else if actor.role == Role::Citizen {
             actor.principal = domain::ids::PrincipalId(self.account.0);
         }
         actor
@@ -579,6 +612,7 @@ impl Job<'_> {
             submission: &submission,
             command: command.clone(),
             account: other,
+            guardian: None,
             fallback: None,
             first_event: ids.event_id(),
             attempts: 1,

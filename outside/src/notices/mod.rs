@@ -12,7 +12,7 @@ mod sender;
 pub mod sms;
 
 pub use patience::Settings;
-pub use sender::{Round, Sender, SenderError};
+pub use sender::{Round, Sender};
 
 use domain::ids::EventId;
 use domain::vocabulary::Channel;
@@ -62,6 +62,9 @@ pub enum CarryError {
     /// Later, maybe.
     #[error("the carrier cannot take it now")]
     Temporary,
+    /// It failed too often and was left alone: it was not asked.
+    #[error("the carrier is left alone for a while")]
+    Resting,
 }
 
 /// Brings notices to people.

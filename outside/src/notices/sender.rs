@@ -2,17 +2,18 @@
 
 use super::patience::{Settings, Tried};
 use super::{Carried, Carrier, CarryError, Letter};
+use crate::rounds::{self, RoundError, Task};
 use domain::command::Command;
 use domain::envelope::Actor;
-use domain::ids::{AccountId, CommandId, EventId, Micros, Position, PrincipalId};
+use domain::ids::{AccountId, CommandId, EventId, Micros, PrincipalId};
 use domain::messages::{Lang, message_text};
 use domain::vocabulary::{Channel, NoticeFault, Role};
 use futures_util::StreamExt as _;
 use ledger::evidence::Proven;
 use ledger::ledger::Ledger;
 use ledger::writer::{Contact, LedgerError, Secrets, Submission, Target};
+use projections::Views;
 use projections::outbox::{NAME, Notice, NoticeState, Open};
-use projections::{ViewError, Views};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,22 +23,8 @@ use zeroize::Zeroizing;
 const PAGE: usize = 256;
 /// Notices on their way at once.
 const AT_ONCE: usize = 16;
-/// How long the read model may take to show what is recorded before a round gives up.
-const SEEN_WITHIN: Duration = Duration::from_secs(10);
 /// How often a running sender looks.
 pub const PERIOD: Duration = Duration::from_secs(2);
-
-/// Why a round ended early. The next one goes on.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SenderError {
-    /// The outbox cannot be used.
-    #[error(transparent)]
-    View(#[from] ViewError),
-    /// The ledger cannot be asked.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-}
 
 /// What a round came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -90,39 +77,20 @@ impl Sender {
     }
 
     /// Sends all that is to be sent now, and asks for the receipts that are due.
-    pub async fn round(&self) -> Result<Round, SenderError> {
+    pub async fn round(&self) -> Result<Round, RoundError> {
         let pending = self.queue(false).await?;
         let sent = self.queue(true).await?;
         Ok(pending.and(sent))
     }
 
-    /// Looks every [`PERIOD`] until `shutdown` resolves.
+    /// Looks every [`PERIOD`] until `shutdown` resolves. Whatever is on its way then is sent again, under
+    /// the same id.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let mut period = tokio::time::interval(PERIOD);
-        period.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        tokio::pin!(shutdown);
-        loop {
-            tokio::select! {
-                () = &mut shutdown => return,
-                _ = period.tick() => {}
-            }
-            // Whatever is on its way when the shutdown comes is sent again, under the same id.
-            let round = tokio::select! {
-                () = &mut shutdown => return,
-                round = self.round() => round,
-            };
-            match round {
-                Ok(round) if round.given_up > 0 => {
-                    tracing::warn!(given_up = round.given_up, "notices were given up");
-                }
-                Ok(_) => {}
-                Err(error) => tracing::warn!(%error, "notices could not be taken up"),
-            }
-        }
+        rounds::run(self, shutdown).await;
     }
 
-    async fn queue(&self, sent: bool) -> Result<Round, SenderError> {
-        self.catch_up().await?;
+    async fn queue(&self, sent: bool) -> Result<Round, RoundError> {
+        rounds::caught_up(&self.ledger, &self.views, NAME).await?;
         let (mut round, mut after) = (Round::default(), None);
         loop {
             let page = self.views.open_notices(sent, after, PAGE)?;
@@ -141,17 +109,7 @@ impl Sender {
         }
     }
 
-    async fn catch_up(&self) -> Result<(), SenderError> {
-        let length = self.ledger.store().length().await;
-        let length = length.map_err(LedgerError::from)?;
-        if let Some(last) = length.checked_sub(1) {
-            let wait = self.views.wait_for(&[NAME], Position(last), SEEN_WITHIN);
-            wait.await?;
-        }
-        Ok(())
-    }
-
-    async fn attend(&self, open: Open) -> Result<Round, SenderError> {
+    async fn attend(&self, open: Open) -> Result<Round, RoundError> {
         match open.notice.state {
             NoticeState::Pending => self.send(open.account, &open.notice).await,
             NoticeState::Sent { channel, at } => {
@@ -171,7 +129,7 @@ impl Sender {
         usable.collect()
     }
 
-    async fn send(&self, account: AccountId, notice: &Notice) -> Result<Round, SenderError> {
+    async fn send(&self, account: AccountId, notice: &Notice) -> Result<Round, RoundError> {
         let before = notice.to_former.then_some(notice.revision);
         let contact = self.ledger.contact(account, before).await?;
         let carriers = self.carriers(notice, &contact);
@@ -204,6 +162,15 @@ impl Sender {
                 let why = (NoticeFault::Refused, failed, last);
                 self.give_up(account, notice, channel, why).await
             }
+            Err(CarryError::Resting) => {
+                // Nobody was asked, so it was no try: not one of those after which it is given up.
+                let failed = self.tries.failures(notice.notice, channel);
+                self.put_off(notice, channel, failed);
+                Ok(Round {
+                    put_off: 1,
+                    ..Round::default()
+                })
+            }
             Err(CarryError::Temporary) => {
                 let failed = self.tries.failed_again(notice.notice, channel);
                 if failed < self.settings.attempts_max {
@@ -226,7 +193,7 @@ impl Sender {
         notice: &Notice,
         channel: Channel,
         left_at: Micros,
-    ) -> Result<Round, SenderError> {
+    ) -> Result<Round, RoundError> {
         if self.rests(notice, channel) {
             return Ok(Round::default());
         }
@@ -261,7 +228,7 @@ impl Sender {
         account: AccountId,
         notice: &Notice,
         channel: Channel,
-    ) -> Result<bool, SenderError> {
+    ) -> Result<bool, RoundError> {
         let before = notice.to_former.then_some(notice.revision);
         let contact = self.ledger.contact(account, before).await?;
         let mut others = self.carriers(notice, &contact).into_iter();
@@ -287,7 +254,7 @@ impl Sender {
         account: AccountId,
         notice: &Notice,
         channel: Channel,
-    ) -> Result<Round, SenderError> {
+    ) -> Result<Round, RoundError> {
         let command = Command::RecordNoticeSent {
             notice: notice.notice,
             message: notice.message,
@@ -310,7 +277,7 @@ impl Sender {
         account: AccountId,
         notice: &Notice,
         channel: Channel,
-    ) -> Result<Round, SenderError> {
+    ) -> Result<Round, RoundError> {
         self.tries.forget(notice.notice, channel);
         let command = Command::RecordNoticeDelivered {
             notice: notice.notice,
@@ -331,7 +298,7 @@ impl Sender {
         notice: &Notice,
         channel: Channel,
         (fault, attempts, last): (NoticeFault, u16, bool),
-    ) -> Result<Round, SenderError> {
+    ) -> Result<Round, RoundError> {
         self.tries.forget(notice.notice, channel);
         let command = Command::RecordNoticeFailed {
             notice: notice.notice,
@@ -355,7 +322,7 @@ impl Sender {
         notice: &Notice,
         channel: Channel,
         command: Command,
-    ) -> Result<(), SenderError> {
+    ) -> Result<(), RoundError> {
         let command_id = command_id(notice.notice, channel, &command);
         let submission = Submission {
             command,
@@ -375,6 +342,22 @@ impl Sender {
         match self.ledger.submit(submission).await {
             Ok(_) | Err(LedgerError::Flood { .. }) => Ok(()),
             Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl Task for Sender {
+    type Round = Round;
+    const PERIOD: Duration = PERIOD;
+    const FAILED: &'static str = "notices could not be taken up";
+
+    fn once(&mut self) -> impl Future<Output = Result<Round, RoundError>> + Send {
+        self.round()
+    }
+
+    fn tell(round: &Round) {
+        if round.given_up > 0 {
+            tracing::warn!(given_up = round.given_up, "notices were given up");
         }
     }
 }

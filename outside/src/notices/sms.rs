@@ -1,10 +1,12 @@
 //! SMS over an HTTP gateway, with receipts.
 //!
 //! The protocol stands in `docs/peers.md`. Sending one message twice under one id is sending it
-//! once, so trying again is safe.
+//! once, so trying again is safe. A gateway that keeps failing is left alone for a while, as registries
+//! are; that it does not take one message is no failure.
 
 use super::{Carried, Carrier, CarryError, Letter};
-use crate::http::{CallError, Peer};
+use crate::guarded::{FAILURES_MAX, Guarded, NoAnswer, REST};
+use crate::http::{CallError, Peer, Reply};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use domain::ids::EventId;
@@ -31,7 +33,7 @@ struct Answer {
 /// An SMS gateway.
 #[derive(Clone)]
 pub struct Gateway {
-    peer: Peer,
+    peer: Guarded,
     /// Whether a message that the gateway took counts as received (spec E.4: SMS has no reliable
     /// receipt; the owner decides).
     accepted_counts: bool,
@@ -39,11 +41,16 @@ pub struct Gateway {
 
 impl Gateway {
     /// A gateway behind a peer.
-    pub const fn new(peer: Peer, accepted_counts: bool) -> Self {
+    pub fn new(peer: Peer, accepted_counts: bool) -> Self {
         Self {
-            peer,
+            peer: Guarded::new(peer, FAILURES_MAX, REST),
             accepted_counts,
         }
+    }
+
+    /// The gateway behind its breaker, for figures.
+    pub fn peer(&self) -> Guarded {
+        self.peer.clone()
     }
 
     /// Hands a message over.
@@ -51,13 +58,24 @@ impl Gateway {
         let salt = BASE64_URL_SAFE_NO_PAD.encode(self.peer.ids().array::<16>());
         let body = serde_json::json!({ "id": id, "to": to, "text": text, "salt": salt });
         let body = body.to_string().into_bytes();
-        let answer = self.peer.call(&Method::POST, "/v1/messages", body, id);
-        self.understood(&answer.await.map_err(error)?.body)
+        let answer = self.call((&Method::POST, "/v1/messages"), body, id);
+        answer.await.map_err(error)
     }
 
-    fn understood(&self, answer: &[u8]) -> Result<Carried, CarryError> {
-        let answer: Answer = serde_json::from_slice(answer).map_err(|_| CarryError::Temporary)?;
-        Ok(match answer.status {
+    async fn call(
+        &self,
+        request: (&Method, &str),
+        body: Vec<u8>,
+        id: &str,
+    ) -> Result<Carried, NoAnswer> {
+        let read = |reply: Reply| self.understood(&reply.body);
+        let answers = |error: &CallError| !error.is_temporary();
+        self.peer.call(request, body, id, read, answers).await
+    }
+
+    fn understood(&self, answer: &[u8]) -> Option<Carried> {
+        let answer: Answer = serde_json::from_slice(answer).ok()?;
+        Some(match answer.status {
             Status::Accepted if self.accepted_counts => Carried::Delivered,
             Status::Accepted => Carried::Accepted,
             Status::Delivered => Carried::Delivered,
@@ -66,11 +84,11 @@ impl Gateway {
     }
 }
 
-fn error(error: CallError) -> CarryError {
-    if error.is_temporary() {
-        CarryError::Temporary
-    } else {
-        CarryError::Refused
+const fn error(error: NoAnswer) -> CarryError {
+    match error {
+        NoAnswer::LeftAlone => CarryError::Resting,
+        NoAnswer::Failed(error) if error.is_temporary() => CarryError::Temporary,
+        NoAnswer::Failed(_) => CarryError::Refused,
     }
 }
 
@@ -93,10 +111,9 @@ impl Carrier for Gateway {
     fn receipt(&self, id: EventId) -> BoxFuture<'_, Result<Carried, CarryError>> {
         Box::pin(async move {
             let (path, id) = (format!("/v1/messages/{id}"), id.to_string());
-            let answer = self.peer.call(&Method::GET, &path, Vec::new(), &id);
+            let answer = self.call((&Method::GET, &path), Vec::new(), &id);
             // A gateway that does not know it yet, or no more, has no receipt.
-            let answer = answer.await.map_err(|_| CarryError::Temporary)?;
-            self.understood(&answer.body)
+            answer.await.map_err(|_| CarryError::Temporary)
         })
     }
 }

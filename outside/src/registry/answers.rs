@@ -1,9 +1,10 @@
 //! What registries answer, taken apart. Whatever is not exactly an answer of the protocol is none.
 
 use domain::command::{DocumentAnswer, ImmigrationAnswer, RegistryAnswer, RelationAnswer};
-use domain::identity::{BirthDate, CivilDate};
+use domain::identity::{BirthDate, CivilDate, ForeignerId};
 use domain::ids::{AreaCode, LocalDay, Micros};
 use domain::vocabulary::{LinkOutcome, MatchResult, RegistryOutcome, Relation, ResidenceStatus};
+use ledger::registry::{OrganisationReply, REPRESENTATIVES_MAX};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::{Map, Value};
@@ -45,6 +46,18 @@ enum OfForeigner {
         residence: ResidenceStatus,
         residence_until: Option<String>,
         biometrics_held: bool,
+    },
+    Mismatch {},
+    NotFound {},
+}
+
+/// What they say of an organisation.
+#[derive(Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case", deny_unknown_fields)]
+enum OfOrganisation {
+    Confirmed {
+        area: u32,
+        representatives: Vec<String>,
     },
     Mismatch {},
     NotFound {},
@@ -171,6 +184,27 @@ pub(super) fn of_foreigner(answer: Value) -> Option<ImmigrationAnswer> {
         }
         OfForeigner::Mismatch {} => ImmigrationAnswer::Not(RegistryOutcome::Mismatch),
         OfForeigner::NotFound {} => ImmigrationAnswer::Not(RegistryOutcome::NotFound),
+    })
+}
+
+pub(super) fn of_organisation(answer: Value) -> Option<OrganisationReply> {
+    Some(match serde_json::from_value(answer).ok()? {
+        OfOrganisation::Confirmed {
+            area,
+            representatives,
+        } => {
+            let good = |number: &String| ForeignerId::try_from(number.as_str()).is_ok();
+            let several = representatives.len() <= REPRESENTATIVES_MAX;
+            if area > AREA_MAX || !several || !representatives.iter().all(good) {
+                return None;
+            }
+            OrganisationReply::Confirmed {
+                area: AreaCode(area),
+                representatives,
+            }
+        }
+        OfOrganisation::Mismatch {} => OrganisationReply::Not(RegistryOutcome::Mismatch),
+        OfOrganisation::NotFound {} => OrganisationReply::Not(RegistryOutcome::NotFound),
     })
 }
 

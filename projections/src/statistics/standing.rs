@@ -76,6 +76,18 @@ counters! {
         lock_met,
         /// Requests not answered in time.
         lock_missed,
+        /// Applications of organisations, in the app and on paper.
+        applied_organisation,
+        /// Accounts issued to organisations.
+        issued_organisation,
+        /// Applications of organisations refused.
+        refused_organisation,
+        /// Applications of organisations that ended before a decision.
+        withdrawn_organisation,
+        /// Applications of organisations decided in time.
+        decision_organisation_met,
+        /// Applications of organisations not decided in time.
+        decision_organisation_missed,
     }
 }
 
@@ -103,16 +115,19 @@ struct Attempt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, SchemaRead, SchemaWrite)]
 struct Dossier {
     case: CaseId,
-    level: Level,
+    /// None: an organisation's.
+    level: Option<Level>,
 }
 
 /// Where an account stands.
 #[derive(Debug, Clone, PartialEq, Eq, Default, SchemaRead, SchemaWrite)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Standing {
     /// Day of the last change.
     pub day: Option<LocalDay>,
     pub area: Option<AreaCode>,
     level_2: bool,
+    organisation: bool,
     closed: bool,
     links: Vec<Link>,
     attempts: Vec<Attempt>,
@@ -187,37 +202,36 @@ impl Standing {
         let mut added = Added::default();
         let flows = &mut added.flows;
         match event {
-            Event::RegistryCheckSucceeded(facts) if facts.database == Database::Population => {
+            Event::RegistryCheckSucceeded(facts)
+                if matches!(
+                    facts.database,
+                    Database::Population | Database::Immigration | Database::Organisations
+                ) =>
+            {
                 self.area = self.area.or(Some(facts.area));
             }
             Event::Level1Applied(facts) => {
                 flows.applied_1 += 1;
-                self.handed_in(facts.case, Level::One);
+                self.handed_in(facts.case, Some(Level::One));
             }
             Event::Level2Applied(facts) => {
                 flows.applied_2 += 1;
-                self.handed_in(facts.case, Level::Two);
+                self.handed_in(facts.case, Some(Level::Two));
             }
             Event::AccountIssued(facts) => {
-                match facts.level {
-                    Level::One => flows.issued_1 += 1,
-                    Level::Two => flows.issued_2 += 1,
-                }
-                self.area = Some(facts.area);
-                self.level_2 |= facts.level == Level::Two;
+                self.issued(facts.level, facts.area, flows);
                 self.decided(facts.case, flows);
             }
             Event::AccountImported(facts) => {
-                match facts.level {
-                    Level::One => flows.issued_1 += 1,
-                    Level::Two => flows.issued_2 += 1,
-                }
-                self.area = Some(facts.area);
-                self.level_2 |= facts.level == Level::Two;
+                self.issued(facts.level, facts.area, flows);
                 self.window_open = facts.activate_by.is_some();
             }
             Event::ApplicationRefused(facts) => {
-                flows.refused += 1;
+                *if self.organisation {
+                    &mut flows.refused_organisation
+                } else {
+                    &mut flows.refused
+                } += 1;
                 self.decided(facts.case, flows);
             }
             Event::Level2Withdrawn(facts) => {
@@ -225,10 +239,11 @@ impl Standing {
                 self.dossiers.retain(|known| known.case != facts.case);
             }
             Event::ProcessingDeadlineMissed(facts) => {
-                let level = self.dossiers.iter().find(|known| known.case == facts.case);
-                match level.map(|known| known.level) {
-                    Some(Level::One) => flows.decision_1_missed += 1,
-                    Some(Level::Two) => flows.decision_2_missed += 1,
+                let dossier = self.dossiers.iter().find(|known| known.case == facts.case);
+                match dossier.map(|known| known.level) {
+                    Some(Some(Level::One)) => flows.decision_1_missed += 1,
+                    Some(Some(Level::Two)) => flows.decision_2_missed += 1,
+                    Some(None) => flows.decision_organisation_missed += 1,
                     None => {}
                 }
                 self.dossiers.retain(|known| known.case != facts.case);
@@ -245,9 +260,37 @@ impl Standing {
                 self.requests.clear();
                 self.window_open = false;
             }
-            _ => self.take_other(event, &mut added),
+            _ => {
+                self.take_organisation(event, &mut added.flows);
+                self.take_other(event, &mut added);
+            }
         }
         added
+    }
+
+    /// Applications of organisations. Their days begin when everybody agreed, and anew when somebody
+    /// else turned out to represent them as well.
+    fn take_organisation(&mut self, event: &Event, flows: &mut Flows) {
+        match event {
+            Event::OrganisationApplied(_) | Event::OrganisationIntakeRecorded(_) => {
+                self.organisation = true;
+                flows.applied_organisation += 1;
+            }
+            Event::OrganisationDossierCompleted(facts) => self.handed_in(facts.case, None),
+            Event::OrganisationChecked(facts) if !facts.others.is_empty() => {
+                self.dossiers.retain(|known| known.case != facts.case);
+            }
+            Event::OrganisationAccountIssued(facts) => {
+                flows.issued_organisation += 1;
+                self.area = Some(facts.area).filter(|area| area.0 != 0).or(self.area);
+                self.decided(facts.case, flows);
+            }
+            Event::OrganisationApplicationEnded(facts) => {
+                flows.withdrawn_organisation += 1;
+                self.dossiers.retain(|known| known.case != facts.case);
+            }
+            _ => {}
+        }
     }
 
     /// Windows, lock requests and documents.
@@ -335,7 +378,16 @@ impl Standing {
         }
     }
 
-    fn handed_in(&mut self, case: CaseId, level: Level) {
+    fn issued(&mut self, level: Level, area: AreaCode, flows: &mut Flows) {
+        match level {
+            Level::One => flows.issued_1 += 1,
+            Level::Two => flows.issued_2 += 1,
+        }
+        self.area = Some(area);
+        self.level_2 |= level == Level::Two;
+    }
+
+    fn handed_in(&mut self, case: CaseId, level: Option<Level>) {
         self.dossiers.retain(|known| known.case != case);
         if self.dossiers.len() < OPEN_MAX {
             self.dossiers.push(Dossier { case, level });
@@ -344,10 +396,11 @@ impl Standing {
 
     /// A decision is in time unless it was said before that it is not.
     fn decided(&mut self, case: CaseId, flows: &mut Flows) {
-        let level = self.dossiers.iter().find(|known| known.case == case);
-        match level.map(|known| known.level) {
-            Some(Level::One) => flows.decision_1_met += 1,
-            Some(Level::Two) => flows.decision_2_met += 1,
+        let dossier = self.dossiers.iter().find(|known| known.case == case);
+        match dossier.map(|known| known.level) {
+            Some(Some(Level::One)) => flows.decision_1_met += 1,
+            Some(Some(Level::Two)) => flows.decision_2_met += 1,
+            Some(None) => flows.decision_organisation_met += 1,
             None => {}
         }
         self.dossiers.retain(|known| known.case != case);
@@ -398,5 +451,11 @@ pub(super) fn counts(event: &Event) -> bool {
             | Event::DocumentUnlinked(_)
             | Event::RegistryAnswerAwaited(_)
             | Event::RegistryWaitEnded(_)
+            | Event::OrganisationApplied(_)
+            | Event::OrganisationIntakeRecorded(_)
+            | Event::OrganisationDossierCompleted(_)
+            | Event::OrganisationChecked(_)
+            | Event::OrganisationAccountIssued(_)
+            | Event::OrganisationApplicationEnded(_)
     )
 }

@@ -44,7 +44,7 @@ fn event(kind: u8, n: u8, minutes: i64) -> Event {
     let (day, area) = (instant.local_day(), AreaCode(AREAS[usize::from(n) % 3]));
     let outcome = LinkOutcome::ALL[usize::from(n) % LinkOutcome::ALL.len()];
     let database = domain::decide::database_of(document_kind);
-    match kind % 22 {
+    match kind % 29 {
         0 => RegistryCheckSucceeded {
             request,
             database: Database::Population,
@@ -119,6 +119,48 @@ fn event(kind: u8, n: u8, minutes: i64) -> Event {
             end: WaitEnd::ALL[usize::from(n / 2) % 2],
         }
         .into(),
+        21 => ApplicationRefused {
+            case,
+            reason: RefusalReason::ALL[0],
+        }
+        .into(),
+        22 => OrganisationApplied {
+            case,
+            representative: account(9),
+            others: Vec::new(),
+            known: true,
+        }
+        .into(),
+        23 => OrganisationIntakeRecorded {
+            case,
+            officer: officer(0),
+            site: 7,
+            representative: account(9),
+            agreements: 1,
+            known: true,
+        }
+        .into(),
+        24 | 25 => OrganisationDossierCompleted {
+            case,
+            decide_by: day,
+        }
+        .into(),
+        26 => OrganisationAccountIssued {
+            case,
+            representative: account(9),
+            area: AreaCode(if n < 32 { 0 } else { area.0 }),
+        }
+        .into(),
+        27 if n % 4 < 2 => OrganisationChecked {
+            case,
+            others: vec![LookupHash([n; 16]); usize::from(n % 2)],
+        }
+        .into(),
+        27 => OrganisationApplicationEnded {
+            case,
+            reason: WithdrawReason::ALL[0],
+        }
+        .into(),
         _ if n < 16 => AccountClosed {
             reason: CloseReason::Death,
         }
@@ -129,13 +171,15 @@ fn event(kind: u8, n: u8, minutes: i64) -> Event {
 
 /// One account, event by event, in plain maps.
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct Model {
     area: Option<u32>,
     two: bool,
     closed: bool,
     linked: BTreeMap<DocumentId, (DocumentKind, i64)>,
     tried: Vec<(DocumentId, DocumentKind, LinkOutcome, Option<RequestId>)>,
-    waiting: BTreeMap<CaseId, Level>,
+    waiting: BTreeMap<CaseId, String>,
+    organisation: bool,
     window: bool,
     asked: BTreeSet<RequestId>,
     /// Happened: what, in which area, when.
@@ -147,31 +191,63 @@ impl Model {
         self.happened.push((what.into(), self.area, day));
     }
 
+    fn decided(&mut self, case: CaseId, how: &str, day: i32) {
+        if let Some(level) = self.waiting.remove(&case) {
+            self.note(format!("{how} {level}"), day);
+        }
+    }
+
     #[expect(clippy::too_many_lines, reason = "one arm a kind")]
     fn see(&mut self, event: &Event, day: i32) {
         let name = |kind: &DocumentKind, what: &str| format!("{kind:?} {what}");
         match event {
             Event::RegistryCheckSucceeded(e) => self.area = self.area.or(Some(e.area.0)),
             Event::Level1Applied(e) => {
-                self.waiting.insert(e.case, Level::One);
+                self.waiting.insert(e.case, "One".to_owned());
                 self.note("applied One", day);
             }
             Event::Level2Applied(e) => {
-                self.waiting.insert(e.case, Level::Two);
+                self.waiting.insert(e.case, "Two".to_owned());
                 self.note("applied Two", day);
             }
             Event::AccountIssued(e) => {
                 self.area = Some(e.area.0);
                 self.two |= e.level == Level::Two;
                 self.note(format!("issued {:?}", e.level), day);
-                if let Some(level) = self.waiting.remove(&e.case) {
-                    self.note(format!("met {level:?}"), day);
+                self.decided(e.case, "met", day);
+            }
+            Event::ApplicationRefused(e) => {
+                let whose = if self.organisation {
+                    " organisation"
+                } else {
+                    ""
+                };
+                self.note(format!("refused{whose}"), day);
+                self.decided(e.case, "met", day);
+            }
+            Event::OrganisationApplied(_) | Event::OrganisationIntakeRecorded(_) => {
+                self.organisation = true;
+                self.note("applied organisation", day);
+            }
+            Event::OrganisationDossierCompleted(e) => {
+                self.waiting.insert(e.case, "organisation".to_owned());
+            }
+            Event::OrganisationChecked(e) if !e.others.is_empty() => {
+                self.waiting.remove(&e.case);
+            }
+            Event::OrganisationAccountIssued(e) => {
+                if e.area.0 != 0 {
+                    self.area = Some(e.area.0);
                 }
+                self.note("issued organisation", day);
+                self.decided(e.case, "met", day);
+            }
+            Event::OrganisationApplicationEnded(e) => {
+                self.note("withdrawn organisation", day);
+                self.waiting.remove(&e.case);
             }
             Event::ProcessingDeadlineMissed(e) => {
-                if let Some(level) = self.waiting.remove(&e.case) {
-                    self.note(format!("missed {level:?}"), day);
-                }
+                self.decided(e.case, "missed", day);
             }
             Event::ActivationWindowOpened(_) => self.window = true,
             Event::ActivationWindowExpired(_) if std::mem::take(&mut self.window) => {
@@ -318,7 +394,7 @@ fn expected_flows(models: &[Model], area: u32, from: i32) -> Flows {
         applied_2: count("applied Two"),
         issued_1: count("issued One"),
         issued_2: count("issued Two"),
-        refused: 0,
+        refused: count("refused"),
         withdrawn: 0,
         activated: count("activated"),
         closed: count("closed"),
@@ -330,6 +406,12 @@ fn expected_flows(models: &[Model], area: u32, from: i32) -> Flows {
         activation_missed: count("window missed"),
         lock_met: count("lock met"),
         lock_missed: count("lock missed"),
+        applied_organisation: count("applied organisation"),
+        issued_organisation: count("issued organisation"),
+        refused_organisation: count("refused organisation"),
+        withdrawn_organisation: count("withdrawn organisation"),
+        decision_organisation_met: count("met organisation"),
+        decision_organisation_missed: count("missed organisation"),
     }
 }
 

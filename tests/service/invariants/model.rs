@@ -316,6 +316,8 @@ impl Seen {
                 );
                 (self.asked, self.code) = (Some(facts.device), false);
             }
+            // The guardian's device stays the guardian's.
+            Event::GuardianDeviceUsed(_) => self.asked = None,
             Event::ActivationOtpVerified(_) => self.code = true,
             Event::PasswordSet(_) => self.password = true,
             Event::PasscodeSet(_) => self.passcode = true,

@@ -52,6 +52,8 @@ struct Report {
     refused: u64,
     findings: Vec<(u64, &'static str)>,
     lines: u64,
+    /// The last line taken up: every one before it is done, whichever way.
+    last_line: u64,
     interrupted: bool,
 }
 
@@ -118,6 +120,7 @@ fn show(check: bool, report: &Report, out: &mut Out) -> anyhow::Result<()> {
         "already_imported": report.already,
         "refused": report.refused,
         "interrupted": report.interrupted,
+        "last_line": report.last_line,
         "findings": report.findings.iter().map(|(line, reason)| json!({
             "line": line,
             "reason": reason,
@@ -129,6 +132,9 @@ fn show(check: bool, report: &Report, out: &mut Out) -> anyhow::Result<()> {
         writeln!(w, "{done}  {}", grouped(report.imported))?;
         writeln!(w, "already in  {}", grouped(report.already))?;
         writeln!(w, "refused     {}", grouped(report.refused))?;
+        if report.interrupted {
+            writeln!(w, "interrupted after line {}", grouped(report.last_line))?;
+        }
         for (line, reason) in &report.findings {
             writeln!(w, "line {line:>7}  {reason}")?;
         }
@@ -147,6 +153,7 @@ async fn check<R: Read>(ledger: &Ledger, rows: Rows<R>) -> anyhow::Result<Report
             break;
         }
         report.lines += 1;
+        report.last_line = line;
         let account = match row {
             Ok(account) => account,
             Err(reason) => {
@@ -205,6 +212,7 @@ async fn import<R: Read>(
             break;
         }
         report.lines += 1;
+        report.last_line = line;
         let account = match row {
             Ok(account) => account,
             Err(reason) => {

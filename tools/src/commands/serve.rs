@@ -17,9 +17,9 @@ use ledger::wiring::{Ids, ManualClock, SystemRandomness};
 use outside::asking::{self, Asker};
 use outside::clock::Clock;
 use outside::erasure::ErasureError;
+use outside::guarded::Guarded;
 use outside::notices::codes::{Codes, Ways};
 use outside::notices::{Carrier, Sender, Settings};
-use outside::registry::HttpRegistry;
 use outside::retry::Standing;
 use projections::{Options as ViewOptions, Views};
 use std::path::{Path, PathBuf};
@@ -137,8 +137,8 @@ impl Simulated {
 pub struct Reach {
     /// Bring notices, the preferred first.
     pub carriers: Vec<Arc<dyn Carrier>>,
-    /// Registries by name, for figures.
-    pub registries: Vec<(String, HttpRegistry)>,
+    /// Whoever is asked, by name, for figures.
+    pub peers: Vec<(String, Guarded)>,
 }
 
 /// Serves an open ledger until somebody asks to stop.
@@ -171,8 +171,8 @@ pub async fn serve(
     if let Some(clock) = simulated.clock {
         server.simulate_clock(clock);
     }
-    let registries = reach.registries;
-    server.watch_peers(Box::new(move || figures(&registries)));
+    let peers = reach.peers;
+    server.watch_peers(Box::new(move || figures(&peers)));
     let address = server.address().context("asking for the address")?;
     if !global.quiet {
         eprintln!("listening on http://{address} (Ctrl-C ends)");
@@ -210,19 +210,22 @@ fn reach_outside(options: &mut ledger::open::Options, path: &Path) -> anyhow::Re
     if let Some(registry) = outside.immigration {
         options.immigration = Some(Arc::new(registry));
     }
+    if let Some(registry) = outside.organisations {
+        options.organisations = Some(Arc::new(registry));
+    }
     for (kind, registry) in outside.documents {
         options.documents.push((kind, Arc::new(registry)));
     }
     Ok(Reach {
         carriers,
-        registries: outside.registries,
+        peers: outside.peers,
     })
 }
 
-/// What the registries did since the start, as the figures of a server say it.
-fn figures(registries: &[(String, HttpRegistry)]) -> Vec<PeerFigures> {
-    let figures = registries.iter().map(|(name, registry)| {
-        let figures = registry.figures();
+/// What peers did since the start, as the figures of a server say it.
+fn figures(peers: &[(String, Guarded)]) -> Vec<PeerFigures> {
+    let figures = peers.iter().map(|(name, peer)| {
+        let figures = peer.figures();
         PeerFigures {
             peer: name.clone(),
             breaker: match figures.standing {

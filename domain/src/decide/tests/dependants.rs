@@ -1,7 +1,7 @@
 //! Children and wards: under a guardian's account, in one of their own, and on their own at fourteen.
 
 use super::*;
-use crate::command::{GuardianFacts, RegistryAnswer, RelationAnswer};
+use crate::command::{CredentialForm, GuardianFacts, RegistryAnswer, RelationAnswer};
 use crate::event::Event;
 use crate::ids::{AccountId, AreaCode, LocalDay, LookupHash, Micros};
 use crate::policy::ChildrenAccounts;
@@ -173,6 +173,7 @@ fn days_of_fourteen_years() {
 fn own_account(s: &mut Scenario, kind: DependantKind, majority_on: Option<LocalDay>) {
     s.world.policy.children_accounts = ChildrenAccounts::OwnOnDemand;
     s.world.guardian = Some(GuardianFacts {
+        device: None,
         may_act: true,
         dependant: Some((kind, majority_on)),
     });
@@ -215,12 +216,14 @@ fn an_account_of_their_own_is_for_policy_and_the_guardian_to_decide() {
         .refused(G::OwnAccountAllowed, C::OwnAccountNotAllowed, &[]);
     own_account(&mut s, DependantKind::Ward, None);
     s.world.guardian = Some(GuardianFacts {
+        device: None,
         may_act: false,
         dependant: Some((DependantKind::Ward, None)),
     });
     s.when(Role::Guardian, &open())
         .refused(G::GuardianEntitled, C::LevelTooLow, &[]);
     s.world.guardian = Some(GuardianFacts {
+        device: None,
         may_act: true,
         dependant: None,
     });
@@ -257,6 +260,7 @@ fn the_guardian_applies_for_the_child_and_nobody_else_does() {
     // Taken out of the guardian's account, the child is nobody's to act for.
     let mut taken_out = s.clone();
     taken_out.world.guardian = Some(crate::command::GuardianFacts {
+        device: None,
         may_act: true,
         dependant: None,
     });
@@ -320,4 +324,114 @@ fn a_child_has_level_2_from_six_years_on() {
     s.world.person.as_mut().unwrap().birth_date = "2017-01-15".into();
     s.when(Role::IntakeOfficer, &intake(false));
     assert!(s.account.open_case().is_some());
+}
+
+/// The guardian's own device, as bound to their account.
+fn guardians_device(s: &mut Scenario) -> crate::command::DeviceInfo {
+    let mine = device(1);
+    if let Some(facts) = &mut s.world.guardian {
+        facts.device = Some((mine.device, mine.key));
+    }
+    s.world.device_holder = Holder::Other(GUARDIAN);
+    mine
+}
+
+/// A child at level 1, issued and told.
+fn child_with_level_1() -> Scenario {
+    let mut s = child();
+    let chip = Command::ApplyLevel1 {
+        chip: Some(crate::vocabulary::ChipEvidence {
+            sod: Digest([1; 32]),
+            data_groups: Digest([2; 32]),
+            certificate: Digest([3; 32]),
+            strength: crate::vocabulary::EvidenceStrength::ChipActiveAuth,
+            verifier: 1,
+        }),
+        qr: None,
+        portrait: Some(capture()),
+    };
+    s.when(Role::Guardian, &chip);
+    decide_and_notify(&mut s);
+    s
+}
+
+fn by_guardian(s: &mut Scenario) -> Vec<Command> {
+    let device = guardians_device(s);
+    let (matched, step_up) = (true, None);
+    s.world.otp_right = Some(true);
+    s.world.credential_form = Some(CredentialForm::Good);
+    let asked = Command::RequestActivation {
+        matched,
+        device,
+        step_up,
+    };
+    s.when(Role::Guardian, &asked).accepted(&[
+        "ActivationRequested",
+        "GuardianDeviceUsed",
+        "OtpChallengeIssued",
+        "ActivationCodeSent",
+    ]);
+    let challenge = challenge(s, OtpPurpose::Activation);
+    let verifier = verifier();
+    vec![
+        Command::ConfirmActivationOtp { challenge },
+        Command::SetPassword { verifier },
+        Command::SetPasscode { verifier },
+        Command::SetSecurityQuestions {
+            questions: QuestionId::ALL[..2].to_vec(),
+            verifier,
+        },
+    ]
+}
+
+#[test]
+fn a_guardian_activates_on_their_own_device_which_stays_theirs() {
+    let mut s = child_with_level_1();
+    let steps = by_guardian(&mut s);
+    for (step, kinds) in steps.iter().zip([
+        &["ActivationOtpVerified"][..],
+        &["PasswordSet"],
+        &["PasscodeSet"],
+        &["SecurityQuestionsSet", "AccountActivated"],
+    ]) {
+        let then = s.when(Role::Guardian, step).accepted(kinds);
+        assert!(then.decision.claims.is_empty() && then.decision.first.is_empty());
+    }
+    assert!(s.account.is_activated() && s.account.device.is_none());
+}
+
+#[test]
+fn no_other_device_and_no_former_guardian_activates_for_a_dependant() {
+    // The right device under another key, and another device.
+    let s = child_with_level_1();
+    let mut other = s.clone();
+    let device = guardians_device(&mut other);
+    if let Some(facts) = &mut other.world.guardian {
+        facts.device = Some((device.device, crate::ids::PublicKey([8; 32])));
+    }
+    let asked = Command::RequestActivation {
+        matched: true,
+        device,
+        step_up: None,
+    };
+    other
+        .when(Role::Guardian, &asked)
+        .refused(G::DeviceCheck, C::UseOtherDevice, &[]);
+    // Whoever is not the guardian cannot take it over by saying so.
+    other
+        .when(Role::Citizen, &asked)
+        .refused(G::DeviceCheck, C::UseOtherDevice, &[]);
+    // Taken out between the code and the last step: neither the device nor a session goes on.
+    let mut s = s;
+    let steps = by_guardian(&mut s);
+    for step in &steps[..3] {
+        assert_eq!(s.when(Role::Guardian, step).decision.refused(), None);
+    }
+    if let Some(facts) = &mut s.world.guardian {
+        facts.dependant = None;
+    }
+    for role in [Role::Guardian, Role::Citizen] {
+        s.when(role, &steps[3])
+            .refused(G::IsGuardian, C::NotGuardian, &[]);
+    }
 }

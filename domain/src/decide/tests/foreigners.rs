@@ -422,3 +422,123 @@ fn foreign_children_are_under_a_guardian_or_in_an_account_of_their_own() {
         "PortraitCaptured",
     ]);
 }
+
+fn ask(s: &Scenario) -> Command {
+    let request = s.account.waiting[0].request;
+    Command::AskRegistry { request }
+}
+
+fn approve(s: &Scenario) -> Command {
+    Command::DecideApplication {
+        case: case(s),
+        refuse: None,
+    }
+}
+
+/// Level 1 applied for while the immigration database was silent.
+fn unanswered() -> Scenario {
+    let mut s = app();
+    s.world.immigration = Some(ImmigrationAnswer::Not(RegistryOutcome::Unavailable));
+    // The writer tells the same of everybody's registry.
+    s.world.registry = Some(RegistryAnswer::Not(RegistryOutcome::Unavailable));
+    s.when(Role::Citizen, &apply()).accepted(&[
+        "RegistryCheckRequested",
+        "RegistryCheckFailed",
+        "Level1Applied",
+        "PortraitCaptured",
+        "RegistryAnswerAwaited",
+    ]);
+    s
+}
+
+#[test]
+fn an_application_waits_for_the_immigration_database_and_goes_on() {
+    let mut s = unanswered();
+    let (again, approval) = (ask(&s), approve(&s));
+    s.when(Role::EidAuthority, &approval)
+        .refused(G::RegistryMatch, C::ChecksIncomplete, &[]);
+    s.when(Role::Ledger, &again)
+        .refused(G::RegistryVerified, C::RegistryUnavailable, &[]);
+    answers(&mut s, Some(900), Some(60), true);
+    s.when(Role::Ledger, &again).accepted(&[
+        "RegistryCheckSucceeded",
+        "ValidityRecorded",
+        "ValidityRecorded",
+        "RegistryWaitEnded",
+    ]);
+    s.when(Role::EidAuthority, &approval)
+        .accepted(&["AccountIssued"]);
+}
+
+#[test]
+fn a_late_no_about_a_foreigner_is_a_no() {
+    // Other data; an expired passport; under Decree 69, no residence card.
+    for late in 0..3 {
+        let mut s = unanswered();
+        match late {
+            0 => {
+                s.world.immigration = Some(ImmigrationAnswer::Not(RegistryOutcome::Mismatch));
+            }
+            1 => answers(&mut s, Some(-1), Some(30), true),
+            _ => {
+                s.world.policy = decree_69();
+                answers(&mut s, Some(30), None, true);
+            }
+        }
+        let (again, approval) = (ask(&s), approve(&s));
+        s.when(Role::Ledger, &again)
+            .accepted(&["RegistryCheckFailed", "RegistryWaitEnded"]);
+        s.when(Role::EidAuthority, &approval)
+            .refused(G::RegistryMatch, C::DataMismatch, &[]);
+    }
+    // The authority's own question looks at the same.
+    let mut s = unanswered();
+    answers(&mut s, Some(-1), Some(30), true);
+    let approval = approve(&s);
+    s.when(Role::EidAuthority, &approval).refused(
+        G::TravelDocumentValid,
+        C::TravelDocumentExpired,
+        &[],
+    );
+}
+
+#[test]
+fn the_desk_goes_on_while_the_database_is_silent_and_the_area_is_looked_at_after() {
+    let mut s = new();
+    s.world.immigration = None;
+    let then = s.when(Role::ImmigrationOfficer, &intake()).accepted(&[
+        "RegistryCheckRequested",
+        "RegistryCheckFailed",
+        "ForeignerIntakeOpened",
+        "RegistryAnswerAwaited",
+    ]);
+    let Event::ForeignerIntakeOpened(facts) = &then.decision.events[2].event else {
+        panic!("not opened");
+    };
+    assert_eq!((facts.area, facts.biometrics_held), (AreaCode(0), false));
+    s.world.personal_id_holder = Holder::Own;
+    answers(&mut s, Some(900), Some(60), true);
+    let again = ask(&s);
+    s.when(Role::Ledger, &again).accepted(&[
+        "RegistryCheckSucceeded",
+        "ValidityRecorded",
+        "ValidityRecorded",
+        "ForeignerChecked",
+        "RegistryWaitEnded",
+    ]);
+    let captured = Command::RecordBiometrics {
+        case: case(&s),
+        portrait: Some(capture()),
+        fingerprints: Some(capture()),
+    };
+    let mut elsewhere = s.clone();
+    officer_of(&mut elsewhere, 31_000);
+    elsewhere.when(Role::ImmigrationOfficer, &captured).refused(
+        G::OfficerAuthorised,
+        C::OfficerNotAuthorised,
+        &[],
+    );
+    officer_of(&mut s, 30_000);
+    s.when(Role::ImmigrationOfficer, &captured)
+        .accepted(&["PortraitCaptured", "FingerprintsCaptured"]);
+}

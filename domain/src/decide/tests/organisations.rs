@@ -214,6 +214,7 @@ fn the_days_to_decide_under_both_decrees() {
         decide_by(&s)
     };
     for outcome in [RegistryOutcome::NotFound, RegistryOutcome::Unavailable] {
+        // What is not known yet is taken for not known.
         assert_eq!(days(decree_69(), Some(outcome)), local_day(2024, 3, 20));
         assert_eq!(
             days(Policy::default(), Some(outcome)),
@@ -356,10 +357,16 @@ fn the_representative_changes_and_whoever_acts_is_named() {
         C::NotRepresentative,
         &CHECKED,
     );
-    s.world.organisation = None;
+    s.world.organisation = Some(OrganisationAnswer::Not(RegistryOutcome::NotFound));
     s.when(Role::Representative, &change).refused(
         G::IsRepresentative,
         C::NotRepresentative,
+        &UNKNOWN,
+    );
+    s.world.organisation = None;
+    s.when(Role::Representative, &change).refused(
+        G::RegistryMatch,
+        C::RegistryUnavailable,
         &UNKNOWN,
     );
     represented(&mut s, &[REPRESENTATIVE, SECOND_ONE]);
@@ -396,4 +403,132 @@ fn it_has_no_levels_and_no_service_unless_the_catalogue_says_so() {
     let some = entitlements(&s.account, &catalogue, s.world.now);
     assert!(some[1].granted && some[1].granted_by == s.account.organisation_issued());
     assert_eq!(some.iter().filter(|answer| answer.granted).count(), 1);
+}
+
+fn silent(s: &mut Scenario) {
+    s.world.organisation = Some(OrganisationAnswer::Not(RegistryOutcome::Unavailable));
+}
+
+fn ask(s: &Scenario) -> Command {
+    let request = s.account.waiting[0].request;
+    Command::AskRegistry { request }
+}
+
+/// Handed in while the databases were silent.
+fn unanswered(others: &[LookupHash]) -> Scenario {
+    let mut s = Scenario::new();
+    s.world.person = None;
+    s.world.policy = decree_69();
+    silent(&mut s);
+    s.when(Role::Representative, &register(others));
+    assert_eq!(s.account.waiting.len(), 1);
+    s
+}
+
+#[test]
+fn an_application_waits_for_silent_databases_and_goes_on() {
+    let mut s = unanswered(&[]);
+    // The longer time runs, and nobody approves before they answered.
+    assert_eq!(decide_by(&s), local_day(2024, 3, 20));
+    let approval = approve(&s);
+    s.when(Role::EidAuthority, &approval)
+        .refused(G::RegistryMatch, C::ChecksIncomplete, &[]);
+    let again = ask(&s);
+    s.when(Role::Ledger, &again)
+        .refused(G::RegistryVerified, C::RegistryUnavailable, &[]);
+    let mut unknown = s.clone();
+    unknown.world.organisation = Some(OrganisationAnswer::Not(RegistryOutcome::NotFound));
+    unknown
+        .when(Role::Ledger, &again)
+        .accepted(&["RegistryWaitEnded"]);
+    represented(&mut s, &[REPRESENTATIVE]);
+    s.when(Role::Ledger, &again).accepted(&[
+        "RegistryCheckSucceeded",
+        "OrganisationChecked",
+        "RegistryWaitEnded",
+    ]);
+    for mut s in [s, unknown] {
+        assert_eq!(decide_by(&s), local_day(2024, 3, 20), "computed once");
+        s.when(Role::EidAuthority, &approval)
+            .accepted(&["OrganisationAccountIssued"]);
+    }
+}
+
+#[test]
+fn whoever_the_databases_know_besides_must_agree_before_it_is_decided() {
+    let mut s = unanswered(&[]);
+    represented(&mut s, &[REPRESENTATIVE, SECOND_ONE]);
+    let again = ask(&s);
+    s.when(Role::Ledger, &again);
+    let approval = approve(&s);
+    s.when(Role::EidAuthority, &approval)
+        .refused(G::Agreement, C::AgreementMissing, &[]);
+    assert_eq!(decide_by(&s), None, "the days do not run");
+    acting(&mut s, SECOND_ONE);
+    let agree = answer(&s, true);
+    s.when(Role::Representative, &agree)
+        .accepted(&["RepresentativeAnswered", "OrganisationDossierCompleted"]);
+    assert_eq!(decide_by(&s), local_day(2024, 3, 8), "known: three days");
+    s.when(Role::EidAuthority, &approval)
+        .accepted(&["OrganisationAccountIssued"]);
+}
+
+#[test]
+fn a_late_no_about_an_organisation_is_a_no_and_what_is_over_waits_for_nothing() {
+    // Other data; and represented by somebody else.
+    for known in [false, true] {
+        let mut s = unanswered(&[]);
+        if known {
+            represented(&mut s, &[SECOND_ONE]);
+        } else {
+            s.world.organisation = Some(OrganisationAnswer::Not(RegistryOutcome::Mismatch));
+        }
+        let again = ask(&s);
+        s.when(Role::Ledger, &again)
+            .accepted(&["RegistryCheckFailed", "RegistryWaitEnded"]);
+        let approval = approve(&s);
+        s.when(Role::EidAuthority, &approval)
+            .refused(G::RegistryMatch, C::DataMismatch, &[]);
+    }
+    let s = unanswered(&[SECOND_ONE]);
+    let case = dossier(&s);
+    let ends = |role, command: Command, person| {
+        let mut s = s.clone();
+        acting(&mut s, person);
+        s.when(role, &command);
+        assert!(s.account.waiting.is_empty(), "{role:?}");
+    };
+    let reason = WithdrawReason::ByRepresentative;
+    let withdraw = Command::WithdrawApplication { case, reason };
+    ends(Role::Representative, withdraw, REPRESENTATIVE);
+    ends(Role::Representative, answer(&s, false), SECOND_ONE);
+    let refuse = Some(crate::vocabulary::RefusalReason::ALL[0]);
+    let refuse = Command::DecideApplication { case, refuse };
+    ends(Role::EidAuthority, refuse, REPRESENTATIVE);
+}
+
+#[test]
+fn on_paper_everybody_agreed_already() {
+    let mut s = Scenario::new();
+    silent(&mut s);
+    let intake = Command::OpenOrganisationIntake {
+        organisation: organisation(),
+        representative: OWN,
+        site: 7,
+        person_present: true,
+        agreements: Some(2),
+    };
+    s.when(Role::IntakeOfficer, &intake).accepted(&[
+        UNKNOWN[0],
+        UNKNOWN[1],
+        "OrganisationIntakeRecorded",
+        "OrganisationDossierCompleted",
+        "RegistryAnswerAwaited",
+    ]);
+    represented(&mut s, &[REPRESENTATIVE, SECOND_ONE]);
+    let again = ask(&s);
+    s.when(Role::Ledger, &again);
+    let approval = approve(&s);
+    s.when(Role::EidAuthority, &approval)
+        .accepted(&["OrganisationAccountIssued"]);
 }
