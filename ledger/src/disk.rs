@@ -10,6 +10,7 @@ use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What keeps a directory locked until it is dropped.
 pub type Lock = Box<dyn Send + Sync>;
@@ -163,5 +164,28 @@ pub(crate) fn io_error(operation: &'static str, error: &io::Error) -> StoreError
         operation,
         message: error.to_string(),
         full,
+    }
+}
+
+/// Waits until nobody has a sled database open, by the file it locks. sled's pool of threads may hold
+/// a database, and its lock, for a moment after it was dropped; sled does not wait, and says "locked"
+/// in an error that cannot be told from damage. No file: nothing to wait for.
+pub fn wait_until_closed(path: &Path, longest: Duration) -> io::Result<()> {
+    const ASK_EVERY: Duration = Duration::from_millis(10);
+    let file = match fs::File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        file => file?,
+    };
+    let mut waited = Duration::ZERO;
+    loop {
+        match file.try_lock() {
+            // Closing the file unlocks it.
+            Ok(()) => return Ok(()),
+            Err(fs::TryLockError::WouldBlock) if waited < longest => {
+                std::thread::sleep(ASK_EVERY);
+                waited += ASK_EVERY;
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
 }

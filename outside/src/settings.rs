@@ -207,10 +207,12 @@ pub fn read(path: &Path, ids: &Arc<Ids>) -> Result<Outside, SettingsError> {
         peers.push((name, registry.peer()));
         Ok::<_, SettingsError>(registry)
     };
-    let part = file
-        .population
-        .map(|part| registry("population".to_owned(), part));
-    outside.population = part.transpose()?;
+    let mut optional = |name: &str, part: Option<PeerPart>| {
+        part.map(|part| registry(name.to_owned(), part)).transpose()
+    };
+    outside.population = optional("population", file.population)?;
+    outside.immigration = optional("immigration", file.immigration)?;
+    outside.organisations = optional("organisations", file.organisations)?;
     if let Some(part) = file.citizen_card {
         let compares = part.compares;
         let part = PeerPart {
@@ -221,14 +223,6 @@ pub fn read(path: &Path, ids: &Arc<Ids>) -> Result<Outside, SettingsError> {
         let registry = registry("citizen_card".to_owned(), part)?;
         outside.citizen_card = Some(HttpCards { registry, compares });
     }
-    let part = file
-        .immigration
-        .map(|part| registry("immigration".to_owned(), part));
-    outside.immigration = part.transpose()?;
-    let part = file
-        .organisations
-        .map(|part| registry("organisations".to_owned(), part));
-    outside.organisations = part.transpose()?;
     for (name, part) in file.documents {
         let kind = DocumentKind::deserialize(toml::Value::String(name.clone()))
             .map_err(|error| SettingsError::Parse(error.message().to_owned()))?;

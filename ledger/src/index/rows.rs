@@ -3,12 +3,17 @@
 //! Owns opening, syncing and putting aside. A panic inside sled while opening is caught; whatever
 //! cannot be used is a [`Doubt`], never the reason for losing a record.
 
+use crate::disk::wait_until_closed;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use std::{fs, io};
 
 /// sled's page cache, in bytes (its real use is up to three times that).
 const CACHE_BYTES: u64 = 48 * 1024 * 1024;
+/// How long the threads of an index that was closed may still hold it. The ledger's own lock keeps
+/// everybody else out.
+const CLOSED_WITHIN: Duration = Duration::from_secs(10);
 /// Key of the row that says how many positions are covered.
 pub(crate) const COVERED: &[u8] = b"covered";
 const VERSION: &[u8] = b"version";
@@ -64,6 +69,7 @@ pub(crate) fn open_rows(path: &Path, length: u64) -> Result<(Rows, u64), Doubt> 
             fs::remove_file(entry.path()).map_err(|error| error.to_string())?;
         }
     }
+    wait_until_closed(&path.join("db"), CLOSED_WITHIN).map_err(|error| error.to_string())?;
     let config = sled::Config::new()
         .path(path)
         .cache_capacity(CACHE_BYTES)

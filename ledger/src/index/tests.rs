@@ -237,3 +237,15 @@ fn a_wrong_row_stops_the_append_and_the_next_start_rebuilds() {
         IndexState::Rebuilt { .. }
     ));
 }
+
+#[test]
+fn an_index_that_is_still_held_is_waited_for_and_is_not_damaged() {
+    let dir = ledger(2);
+    let held = sled::Config::new().path(index(&dir)).open().unwrap();
+    let holder = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        drop(held);
+    });
+    assert_eq!(check(dir.path()).index, IndexState::CaughtUp { records: 0 });
+    holder.join().unwrap();
+}

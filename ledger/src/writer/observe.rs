@@ -206,18 +206,7 @@ impl Observed {
             (needs.relation, person_of(&job.command), &loaded.person)
         {
             let (dependant, guardian) = (&dependant.personal_id, &holder.personal_id);
-            // Whoever comes with a travel document is known to the immigration database.
-            let (database, relation) = match document_of(&job.command) {
-                Some(_) => (
-                    Database::Immigration,
-                    ledger.immigration().relation(dependant, guardian),
-                ),
-                None => (
-                    Database::Population,
-                    ledger.people().relation(dependant, guardian),
-                ),
-            };
-            observed.relation = Some(observed.heard.take(database, relation.await));
+            observed.ask_relation(job, dependant, guardian).await;
         }
         if let Some(representative) = needs.representative {
             observed.representative = Some(representative_facts(ledger, representative).await?);
@@ -287,6 +276,23 @@ impl Observed {
             ImmigrationAnswer::Not(outcome) => RegistryAnswer::Not(*outcome),
         });
         self.immigration = Some(answer);
+    }
+
+    /// Asks whose parent or guardian somebody is. Whoever comes with a travel document is known to the
+    /// immigration database.
+    async fn ask_relation(&mut self, job: &Job<'_>, dependant: &str, guardian: &str) {
+        let ledger = job.ledger;
+        let (database, relation) = match document_of(&job.command) {
+            Some(_) => (
+                Database::Immigration,
+                ledger.immigration().relation(dependant, guardian),
+            ),
+            None => (
+                Database::Population,
+                ledger.people().relation(dependant, guardian),
+            ),
+        };
+        self.relation = Some(self.heard.take(database, relation.await));
     }
 
     /// Asks the databases of organisations. Numbers of people become keyed hashes here.

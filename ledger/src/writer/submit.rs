@@ -57,7 +57,8 @@ impl Ledger {
         for _ in 0..ATTEMPTS_MAX {
             let mut loaded = self.cache().take(job.account);
             job.attempts += 1;
-            let attempt = job.attempt(&mut loaded).await;
+            // Boxed: whoever waits for a command should not carry all of its states about.
+            let attempt = Box::pin(job.attempt(&mut loaded)).await;
             if attempt.is_ok() {
                 self.cache().put(job.account, loaded);
             }

@@ -4,7 +4,8 @@
 
 use super::{Order, Row, SCAN_ROWS_MAX, ViewStore, Write};
 use crate::error::ViewError;
-use std::fs::{self, File, TryLockError};
+use ledger::disk::wait_until_closed;
+use std::fs::{self, File};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -41,7 +42,8 @@ impl SledView {
     /// built again. `Io`: the machine, or somebody else has it open.
     pub fn open(dir: &Path, options: SledOptions) -> Result<Self, ViewError> {
         fs::create_dir_all(dir).map_err(|error| ViewError::io("create view directory", &error))?;
-        wait_for_lock(&dir.join("db"), options.wait_for_lock)?;
+        wait_until_closed(&dir.join("db"), options.wait_for_lock)
+            .map_err(|error| ViewError::io("lock view", &error))?;
         remove_half_snapshots(dir)?;
         let config = sled::Config::new()
             .path(dir)
@@ -76,30 +78,6 @@ fn is_environment(kind: std::io::ErrorKind) -> bool {
             | Kind::ResourceBusy
             | Kind::OutOfMemory
     )
-}
-
-/// Waits until nobody has the database open. sled's pool of threads may hold a database, and its
-/// lock, for a moment after it was dropped; sled does not wait, and says "locked" in an error that
-/// cannot be told from damage.
-fn wait_for_lock(path: &Path, longest: Duration) -> Result<(), ViewError> {
-    const ASK_EVERY: Duration = Duration::from_millis(10);
-    let failed = |error: &std::io::Error| ViewError::io("lock view", error);
-    let file = match File::open(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        file => file.map_err(|error| failed(&error))?,
-    };
-    let mut waited = Duration::ZERO;
-    loop {
-        match file.try_lock() {
-            // Closing the file unlocks it.
-            Ok(()) => return Ok(()),
-            Err(TryLockError::WouldBlock) if waited < longest => {
-                std::thread::sleep(ASK_EVERY);
-                waited += ASK_EVERY;
-            }
-            Err(error) => return Err(failed(&error.into())),
-        }
-    }
 }
 
 /// Deletes what a killed process left of a snapshot: sled would read it as *the* snapshot.
