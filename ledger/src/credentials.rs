@@ -40,7 +40,7 @@ use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
-const LAYOUT: Layout = Layout {
+pub(crate) const LAYOUT: Layout = Layout {
     file: "credentials.slots",
     kind: 2,
     slot_bytes: 128,

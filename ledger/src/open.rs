@@ -3,8 +3,9 @@
 //! ```text
 //! <dir>/ledger.json   format, ledger id, check value of the key-encryption key; written last
 //! <dir>/lock          held by the one process that may write
-//! <dir>/log/          the events: the log of record
+//! <dir>/log/          the events: the log of record, unless an event server has them
 //! <dir>/index/        derived: stream heads
+//! <dir>/node/         derived: what this node keeps of an event server's log
 //! <dir>/vault/        wrapped data keys and credential verifiers: as precious as the log (not there
 //!                     where servers share a vault: see `vault::shared`)
 //! <dir>/registry/     sealed records of people and of foreigners
@@ -17,6 +18,7 @@ use crate::chip;
 use crate::credentials::{Concurrency, Cost, CredentialError, Credentials};
 use crate::disk::{Disk, RealDisk};
 use crate::evidence::Proven;
+use crate::kurrentdb::{self, Address, Credentials as ServerCredentials, Kurrent};
 use crate::ledger::{Ledger, Parts};
 use crate::messenger::{Discard, Messenger};
 use crate::registry::{
@@ -24,7 +26,7 @@ use crate::registry::{
     OrganisationRegistry, Organisations, Population, PopulationRegistry, RegistryError,
 };
 use crate::secrets::{KeySource, Keys, SecretError};
-use crate::segments::{self, OpenReport, Segments};
+use crate::segments::{self, Segments};
 use crate::store::{EventStore, StoreError};
 use crate::vault::shared::SharedVault;
 use crate::vault::{Vault, VaultError};
@@ -85,6 +87,12 @@ pub enum OpenError {
     /// The vault.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// The directory belongs to no ledger yet, and the vault of the ledger on the server is not named.
+    #[error("a node that joins a ledger needs the vault that its nodes share")]
+    NoSharedVault,
+    /// The events there are another ledger's.
+    #[error("the events there are another ledger's than this directory's")]
+    OtherLedger,
     /// A shared vault was named, and the directory has one of its own.
     #[error("there is a vault in the directory, and another was named")]
     TwoVaults,
@@ -110,6 +118,30 @@ pub enum OpenError {
     },
 }
 
+/// Where events are.
+#[derive(Clone, Default)]
+pub enum StorePlace {
+    /// In the directory.
+    #[default]
+    Directory,
+    /// On an event server, which several nodes may share.
+    Server {
+        /// Where it is.
+        address: Address,
+        /// Who we are there.
+        credentials: Option<ServerCredentials>,
+    },
+}
+
+/// What opening found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OpenReport {
+    /// In the directory's log.
+    Directory(segments::OpenReport),
+    /// On the event server.
+    Server(kurrentdb::OpenReport),
+}
+
 /// Where a ledger is and what it is opened with.
 #[derive(Clone)]
 pub struct Options {
@@ -125,6 +157,8 @@ pub struct Options {
     pub messenger: Arc<dyn Messenger>,
     /// What hashing a credential costs.
     pub cost: Cost,
+    /// Where events are.
+    pub store: StorePlace,
     /// The segment engine's settings.
     pub segments: segments::Options,
     /// What the log and the vault are written to.
@@ -155,6 +189,7 @@ impl Options {
             ids: Arc::new(Ids::system()),
             messenger: Arc::new(Discard),
             cost: Cost::default(),
+            store: StorePlace::default(),
             segments: segments::Options::default(),
             disk: Arc::new(RealDisk),
             vault: None,
@@ -249,10 +284,12 @@ pub async fn init(options: &Options) -> Result<Ledger, OpenError> {
     let randomness = options.ids.randomness().as_ref();
     let keys = Keys::derive(&options.kek.load_or_generate(randomness)?);
     let key = SigningKey::from_bytes(&options.signing_key.load_or_generate(randomness)?.0);
-    match Segments::create_on(&options.disk, &options.dir, options.segments) {
-        // A log that was made before the crash is used if nothing but this ledger is in it.
-        Ok(()) | Err(StoreError::Unusable(_)) => {}
-        Err(error) => return Err(error.into()),
+    if let StorePlace::Directory = options.store {
+        match Segments::create_on(&options.disk, &options.dir, options.segments) {
+            // A log that was made before the crash is used if nothing but this ledger is in it.
+            Ok(()) | Err(StoreError::Unusable(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     let public = PublicKey(key.verifying_key().to_bytes());
     let (ledger, _) = assemble(options, keys.clone(), key).await?;
@@ -298,18 +335,42 @@ async fn record_creation(
     Ok(id)
 }
 
-/// Opens a ledger for reading and writing, and says what its log looked like.
+/// Opens a ledger for reading and writing, and says what its log looked like. A directory that
+/// belongs to no ledger joins the one on the event server: it needs the ledger's keys and the vault
+/// that its nodes share.
 pub async fn open(options: &Options) -> Result<(Ledger, OpenReport), OpenError> {
-    let meta = Meta::read(&options.dir)?;
+    let on_server = matches!(options.store, StorePlace::Server { .. });
+    let meta = match Meta::read(&options.dir) {
+        Err(OpenError::NotInitialised) if on_server => None,
+        meta => Some(meta?),
+    };
     let keys = Keys::derive(&options.kek.load()?);
-    if hex::encode(keys.check()) != meta.key_check {
-        return Err(OpenError::WrongKey {
-            what: "key-encryption key",
-        });
+    let key_check = hex::encode(keys.check());
+    match &meta {
+        Some(meta) if meta.key_check != key_check => {
+            return Err(OpenError::WrongKey {
+                what: "key-encryption key",
+            });
+        }
+        // That the key is this ledger's is then for the vault to say.
+        None if options.vault.is_none() => return Err(OpenError::NoSharedVault),
+        _ => {}
     }
     let key = SigningKey::from_bytes(&options.signing_key.load()?.0);
     let id = PublicKey(key.verifying_key().to_bytes()).id();
     let (ledger, report) = assemble(options, keys, key).await?;
+    let id_here = ledger.ring().ledger();
+    match (meta, id_here) {
+        (Some(meta), Some(there)) if meta.ledger != there => return Err(OpenError::OtherLedger),
+        (Some(_), _) => {}
+        (None, None) => return Err(OpenError::NotInitialised),
+        (None, Some(ledger)) => Meta {
+            format: FORMAT,
+            ledger,
+            key_check,
+        }
+        .write(&options.dir)?,
+    }
     chip::use_loaded(&ledger, &options.dir);
     let next = domain::ids::Position(ledger.store().length().await?);
     if ledger.ring().key_at(id, next).is_none() {
@@ -318,6 +379,29 @@ pub async fn open(options: &Options) -> Result<(Ledger, OpenReport), OpenError> 
         });
     }
     Ok((ledger, report))
+}
+
+/// The events: in the directory, or on the event server.
+async fn store(options: &Options) -> Result<(Arc<dyn EventStore>, OpenReport), OpenError> {
+    match &options.store {
+        StorePlace::Directory => {
+            let disk = Arc::clone(&options.disk);
+            let (store, report) = Segments::open_on(disk, &options.dir, options.segments)?;
+            Ok((Arc::new(store), OpenReport::Directory(report)))
+        }
+        StorePlace::Server {
+            address,
+            credentials,
+        } => {
+            let node = options.dir.join("node");
+            fs::create_dir_all(&node).map_err(io("making the node's directory"))?;
+            let mut server = kurrentdb::Options::new(address.clone(), node);
+            server.credentials.clone_from(credentials);
+            server.disk = Arc::clone(&options.disk);
+            let (store, report) = Kurrent::open(server).await?;
+            Ok((Arc::new(store), OpenReport::Server(report)))
+        }
+    }
 }
 
 /// Keys and verifiers: in the directory, or in the database that servers share.
@@ -345,8 +429,7 @@ async fn assemble(
     keys: Keys,
     key: SigningKey,
 ) -> Result<(Ledger, OpenReport), OpenError> {
-    let (store, report) =
-        Segments::open_on(Arc::clone(&options.disk), &options.dir, options.segments)?;
+    let (store, report) = store(options).await?;
     let randomness = options.ids.randomness();
     let (vault, credentials) = vault(options, &keys).await?;
     let registry = options.dir.join("registry");
@@ -354,7 +437,7 @@ async fn assemble(
     let organisations = Organisations::open(&registry, &keys, Arc::clone(randomness))?;
     let registry = Arc::new(Population::open(&registry, &keys, Arc::clone(randomness))?);
     let ledger = Ledger::start(Parts {
-        store: Arc::new(store) as Arc<dyn EventStore>,
+        store,
         vault: Arc::clone(&vault),
         credentials,
         keys,

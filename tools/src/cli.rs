@@ -3,9 +3,10 @@
 //! Owns nothing but the words. What a command does stands in the module of its name.
 
 use crate::commands::{
-    account, bench, demo, doctor, evidence, export, import, init, keys, law, log, notices,
-    projections, registry, replay, report, serve, show, stats, verify,
+    account, bench, copy, demo, doctor, evidence, export, import, init, keys, law, log, notices,
+    projections, registry, replay, report, serve, show, stats, vault, verify,
 };
+use crate::commands::stores::StorePlace;
 use crate::exit::EXIT_CODES;
 use crate::output::{Format, When};
 use crate::times::Zone;
@@ -54,6 +55,24 @@ pub struct Global {
         value_name = "FILE"
     )]
     pub kek_file: Option<PathBuf>,
+    /// Where the events are: `segments:DIR` or an event server, `esdb://HOST:PORT` (default: DIR)
+    #[arg(
+        long,
+        global = true,
+        env = "LEDGER_STORE",
+        hide_env_values = true,
+        value_name = "STORE"
+    )]
+    pub store: Option<StorePlace>,
+    /// File with `user:password` for the event server
+    #[arg(
+        long,
+        global = true,
+        env = "LEDGER_STORE_CREDENTIALS_FILE",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub store_credentials_file: Option<PathBuf>,
     /// Database of a vault that several servers share, instead of DIR/vault:
     /// `postgres://USER@HOST/DATABASE` (password: `--vault-password-file`)
     #[arg(
@@ -131,6 +150,11 @@ impl Global {
             .unwrap_or_else(|| PathBuf::from("ledger"))
     }
 
+    /// What this node keeps of an event server's log: numbers and the stream index.
+    pub fn node_dir(&self) -> PathBuf {
+        self.dir().join("node")
+    }
+
     /// The zone times are printed in.
     pub const fn zone(&self) -> Zone {
         if self.local { Zone::Local } else { Zone::Utc }
@@ -168,6 +192,10 @@ pub enum Command {
     Export(export::ExportArgs),
     /// Make a new directory from an archive; or bring in accounts that exist elsewhere
     Import(import::ImportArgs),
+    /// Take all events from one store into another, verified on the way
+    Copy(copy::CopyArgs),
+    /// The vault of keys: move it to where several servers share it
+    Vault(vault::VaultArgs),
     /// The embedded registries: people, foreigners
     Registry(registry::RegistryArgs),
     /// What holders were told, by which channel, and what became of it

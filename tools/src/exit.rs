@@ -165,6 +165,14 @@ fn of_open(error: &OpenError) -> (Exit, Option<String>) {
         OpenError::Vault(error)
         | OpenError::Credentials(CredentialError::Vault(error))
         | OpenError::Ledger(LedgerError::Vault(error)) => return of_vault(error),
+        OpenError::NoSharedVault => (
+            Exit::Failed,
+            "name the vault with `--vault`, and the ledger's keys with `--kek-file` and `--signing-key-file`",
+        ),
+        OpenError::OtherLedger => (
+            Exit::Failed,
+            "name the directory that belongs to it with `--dir`, or an empty one to join it",
+        ),
         OpenError::TwoVaults => (
             Exit::Failed,
             "a ledger has one vault: open it without `--vault`, or, if everything is in the shared one, move \

@@ -55,6 +55,8 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Projections(args) => commands::projections::run(&global, &args, &mut out),
         Command::Export(args) => commands::export::run(&global, &args, &mut out),
         Command::Import(args) => commands::import::run(&global, &args, &mut out),
+        Command::Copy(args) => commands::copy::run(&global, &args, &mut out),
+        Command::Vault(args) => commands::vault::run(&global, &args, &mut out),
         Command::Registry(args) => commands::registry::run(&global, &args, &mut out),
         Command::Notices(args) => commands::notices::run(&global, &args, &mut out),
         Command::Evidence(args) => commands::evidence::run(&global, &args, &mut out),

@@ -18,6 +18,7 @@
 //! Never prints the address, which may hold a password.
 
 mod connect;
+pub mod moving;
 mod tries;
 
 use super::error::VaultError;
@@ -156,17 +157,27 @@ impl SharedSlots {
     }
 
     async fn try_insert(&self, id: &[u8; 16], payload: &[u8]) -> Result<bool, Failure> {
+        Ok(self.try_place(id, 1, payload).await? == 1)
+    }
+
+    /// Makes a slot of a generation; 0: there is one.
+    async fn try_place(
+        &self,
+        id: &[u8; 16],
+        generation: i32,
+        payload: &[u8],
+    ) -> Result<u64, Failure> {
         let client = self.client().await?;
         let asked = client
             .prepare_cached(
-                "INSERT INTO idledger_slots (kind, id, generation, payload) VALUES ($1, $2, 1, $3) \
+                "INSERT INTO idledger_slots (kind, id, generation, payload) VALUES ($1, $2, $3, $4) \
                  ON CONFLICT (kind, id) DO NOTHING",
             )
             .await?;
         let rows = client
-            .execute(&asked, &[&self.kind, &id.as_slice(), &payload])
+            .execute(&asked, &[&self.kind, &id.as_slice(), &generation, &payload])
             .await?;
-        Ok(rows == 1)
+        Ok(rows)
     }
 
     async fn try_overwrite(

@@ -84,6 +84,13 @@ impl SlotFile {
         })
     }
 
+    /// Every id, in order.
+    pub fn ids(&self) -> Vec<[u8; 16]> {
+        let mut ids: Vec<_> = self.shared.index.read().keys().copied().collect();
+        ids.sort_unstable();
+        ids
+    }
+
     fn submit(&self, job: impl FnOnce(Answer) -> Job) -> Result<Pending, VaultError> {
         let (answer, receiver) = oneshot::channel();
         let file = self.shared.layout.file;

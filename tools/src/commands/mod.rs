@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod bench;
+pub mod copy;
 pub mod demo;
 pub mod doctor;
 pub mod evidence;
@@ -22,5 +23,7 @@ pub mod report;
 pub mod serve;
 pub mod show;
 pub mod stats;
+pub mod stores;
+pub mod vault;
 pub mod verify;
 pub mod views;

@@ -1,14 +1,14 @@
 //! Opening a ledger for writing, with its keys. Only for commands that append or serve.
 
+use super::stores::{StorePlace, credentials};
 use crate::cli::Global;
 use crate::interrupt;
 use anyhow::Context;
 use clap::Args;
 use domain::ids::Micros;
 use ledger::ledger::Ledger;
-use ledger::open::{Options, open as open_ledger};
+use ledger::open::{OpenReport, Options, StorePlace as Store, open as open_ledger};
 use ledger::secrets::{KeySource, secret_text};
-use ledger::segments::OpenReport;
 use ledger::vault::shared::SharedVault;
 use ledger::wiring::{Ids, ManualClock, SystemRandomness};
 use std::sync::Arc;
@@ -31,6 +31,16 @@ pub fn options(global: &Global) -> anyhow::Result<Options> {
         KeySource::choose(value(SIGNING_KEY), global.signing_key_file.clone(), signing);
     options.kek = KeySource::choose(value(KEK), global.kek_file.clone(), kek);
     options.vault = shared_vault(global)?;
+    match &global.store {
+        None => {}
+        Some(StorePlace::Segments(dir)) => options.dir.clone_from(dir),
+        Some(StorePlace::Kurrent(address)) => {
+            options.store = Store::Server {
+                address: address.clone(),
+                credentials: credentials(global.store_credentials_file.as_deref())?,
+            };
+        }
+    }
     Ok(options)
 }
 
@@ -107,6 +117,16 @@ pub async fn open_with(global: &Global, options: &Options) -> anyhow::Result<Led
 
 /// What the last process left behind.
 pub fn tell(report: &OpenReport) {
+    let report = match report {
+        OpenReport::Directory(report) => report,
+        OpenReport::Server(report) => {
+            eprintln!(
+                "note: event server version {}, {} events, {} read on opening",
+                report.server, report.events, report.read
+            );
+            return;
+        }
+    };
     if let Some(torn) = &report.cut {
         eprintln!(
             "note: cut {} bytes of an append that was never acknowledged, at position {} ({}:{})",

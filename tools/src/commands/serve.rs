@@ -159,6 +159,9 @@ pub async fn serve(
     let clock = Clock::new(ledger.clone(), views.clone());
     let mut by_itself = tokio::task::JoinSet::new();
     by_itself.spawn(clock.run(stopped(&stop)));
+    if ledger.store().is_shared() {
+        by_itself.spawn(follow(ledger.clone(), stopped(&stop)));
+    }
     let asker = Asker::new(ledger.clone(), views.clone(), asking::BACKOFF);
     by_itself.spawn(asker.run(stopped(&stop)));
     if !reach.carriers.is_empty() {
@@ -185,6 +188,17 @@ pub async fn serve(
     views.close().await?;
     ended?;
     Ok(Exit::Ok)
+}
+
+/// Keeps keys, principals and law in step with what other nodes append, also while nobody asks.
+async fn follow(ledger: Ledger, stop: impl Future<Output = ()> + Send) {
+    tokio::select! {
+        () = stop => {}
+        ended = ledger.follow() => if let Err(error) = ended {
+            // Commands ask for themselves and are refused from now on.
+            tracing::error!(%error, "other nodes' keys, principals and law are not followed any more");
+        }
+    }
 }
 
 /// Sets up what the settings file names: registries and codes for the ledger, carriers for notices.

@@ -1,9 +1,12 @@
+use super::moving::{MoveError, Moved};
 use super::*;
+use crate::credentials::{Concurrency, Cost, Credentials, Kind};
 use crate::secrets::{Keys, Secret32};
 use crate::testing::postgres::{Postgres, address_at};
 use crate::vault::port::suite;
 use crate::vault::{KeyState, LAYOUT, Vault};
 use crate::wiring::SystemRandomness;
+use domain::ids::VerifierId;
 use domain::vocabulary::RetentionClass::{Permanent, Short, Usage};
 use std::path::Path;
 use std::sync::Arc;
@@ -33,6 +36,8 @@ async fn a_vault_that_servers_share() {
     what_is_acknowledged_survives_a_crash(&server).await;
     an_answer_that_is_lost_is_asked_for_again(&server).await;
     a_row_under_another_id_or_of_another_time_does_not_open(&server).await;
+    server.query("TRUNCATE idledger_vault, idledger_slots");
+    a_vault_moves_in(&address).await;
 
     let error = vault(&address, 2).await.err();
     let expected = VaultError::WrongKey { file: "keys.slots" };
@@ -214,6 +219,67 @@ async fn a_row_under_another_id_or_of_another_time_does_not_open(server: &Postgr
     ));
     let error = vault.key(&anna, Short).await.unwrap_err();
     assert!(matches!(error, VaultError::Unusable { .. }), "{error}");
+}
+
+async fn a_vault_moves_in(address: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = Keys::derive(&Secret32([1; 32]));
+    let (disk, home) = (crate::disk::RealDisk, dir.path().join("vault"));
+    let move_in = async |most: u64| {
+        let place = place(address);
+        let mut watch = |done, of| done < most && of == 62;
+        moving::move_in(&place, &disk, dir.path(), &keys, &mut watch).await
+    };
+    assert_eq!(move_in(u64::MAX).await, Err(MoveError::None));
+    let randomness: Arc<dyn crate::wiring::Randomness> = Arc::new(SystemRandomness::new());
+    let local = Vault::open(&disk, &home, &keys, randomness.clone()).unwrap();
+    let (cost, limits) = (Cost::minimum_for_simulation(), Concurrency::default());
+    let verifiers =
+        Credentials::open(&disk, &home, &keys, randomness.clone(), cost, limits).unwrap();
+    let subjects: Vec<_> = (0..60).map(|number| [number; 16]).collect();
+    let mut made = Vec::new();
+    for subject in &subjects {
+        made.push(local.ensure_keys(&[(*subject, Short)]).await.unwrap());
+    }
+    for subject in subjects.iter().step_by(3) {
+        local.destroy(subject, Short).await.unwrap();
+    }
+    let (kept, deleted) = (VerifierId([1; 16]), VerifierId([2; 16]));
+    for id in [kept, deleted] {
+        verifiers.set(id, Kind::Passcode, "730518").await.unwrap();
+    }
+    verifiers.delete(deleted).await.unwrap();
+    drop((local, verifiers));
+
+    let locked = crate::disk::Disk::lock(&disk, &dir.path().join("lock")).unwrap();
+    let error = move_in(u64::MAX).await.unwrap_err();
+    assert_eq!(error, MoveError::Ledger(crate::store::StoreError::Locked));
+    drop(locked);
+    // Stopped half way, and run again.
+    assert_eq!(move_in(20).await, Err(MoveError::Stopped { slots: 20 }));
+    let moved = Moved { slots: 62, found: 20 };
+    assert_eq!(move_in(u64::MAX).await, Ok(moved));
+
+    let shared = vault(address, 1).await.unwrap();
+    assert_eq!(shared.subjects().await, Ok(60));
+    for (number, (subject, made)) in subjects.iter().zip(&made).enumerate() {
+        match shared.key(subject, Short).await.unwrap() {
+            KeyState::Live(key) => assert_eq!(key.0, made.get(subject, Short).unwrap().0),
+            state => assert!(number % 3 == 0, "{number} {state:?}"),
+        }
+        let state = shared.key(subject, Usage).await.unwrap();
+        assert!(matches!(state, KeyState::Live(_)));
+    }
+    let verifiers = Credentials::open_shared(&place(address), &keys, randomness, cost, limits);
+    let verifiers = verifiers.await.unwrap();
+    let right = async |id| verifiers.verify(id, Kind::Passcode, "730518").await.unwrap();
+    assert!(right(kept).await && !right(deleted).await);
+
+    // What the servers did since is never undone by moving again.
+    shared.destroy(&subjects[1], Short).await.unwrap();
+    assert_eq!(move_in(u64::MAX).await, Err(MoveError::Differs { slots: 1 }));
+    let state = shared.key(&subjects[1], Short).await.unwrap();
+    assert!(matches!(state, KeyState::Destroyed));
 }
 
 #[tokio::test]
