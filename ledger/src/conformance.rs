@@ -9,8 +9,8 @@
 )]
 
 use crate::store::{
-    APPEND_EVENTS_MAX, AppendError, Appended, EventStore, Expected, NewRecord, PAGE_RECORDS_MAX,
-    StoreError, StoredRecord, StreamHead,
+    APPEND_EVENTS_MAX, AppendError, Appended, EventStore, Expected, Labels, NewRecord,
+    PAGE_RECORDS_MAX, StoreError, StoredRecord, StreamHead,
 };
 use bytes::Bytes;
 use domain::ids::{Category, Digest, Digest16, EventId, Position, Revision, StreamId};
@@ -64,6 +64,7 @@ pub fn record(n: u64, size: usize) -> NewRecord {
         event_id: EventId(id),
         link: Digest(link),
         bytes: Bytes::from(bytes),
+        labels: Labels::default(),
     }
 }
 

@@ -11,7 +11,7 @@
 
 use crate::keyring::KeyRing;
 use crate::store::{
-    APPEND_EVENTS_MAX, AppendError, Appended, BoxFuture, EventStore, Expected, NewRecord,
+    APPEND_EVENTS_MAX, AppendError, Appended, BoxFuture, EventStore, Expected, Labels, NewRecord,
     PAGE_RECORDS_MAX, StoreError, StoredRecord,
 };
 use crate::writer::append_surely;
@@ -307,6 +307,7 @@ impl Target<'_> {
             let mut records = vec![NewRecord {
                 event_id,
                 link,
+                labels: Labels::of_record(&first.bytes),
                 bytes: first.bytes,
             }];
             while records.len() < APPEND_EVENTS_MAX
@@ -317,6 +318,7 @@ impl Target<'_> {
                 records.push(NewRecord {
                     event_id,
                     link,
+                    labels: Labels::of_record(&next.bytes),
                     bytes: next.bytes,
                 });
             }

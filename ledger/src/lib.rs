@@ -13,6 +13,8 @@ pub mod evidence;
 pub mod faulty;
 mod index;
 pub mod keyring;
+#[cfg(feature = "kurrentdb")]
+pub mod kurrentdb;
 pub mod law;
 pub mod ledger;
 pub mod memory;
@@ -21,6 +23,7 @@ pub mod open;
 pub mod past;
 pub mod principals;
 pub mod registry;
+pub mod remote;
 pub mod secrets;
 pub mod segments;
 pub mod store;

@@ -5,10 +5,13 @@
 //! written) and [`AppendError::Uncertain`] (may have been written; asking again with the same event
 //! ids is safe and answers). Atomicity is promised within **one** stream only.
 
+use crate::remote::{ServerFault, StreamHazard};
 use bytes::Bytes;
 use core::future::Future;
 use core::pin::Pin;
-use domain::ids::{Digest, EventId, Position, Revision, StreamId};
+use domain::envelope::Envelope;
+use domain::ids::{CorrelationId, Digest, EventId, Position, Revision, StreamId};
+use domain::record::RecordRef;
 
 /// Most events of one append.
 pub const APPEND_EVENTS_MAX: usize = 64;
@@ -54,6 +57,37 @@ pub struct NewRecord {
     pub link: Digest,
     /// The record (see `domain::record`).
     pub bytes: Bytes,
+    /// What an engine with tools of its own may show beside it. Not part of what is signed.
+    pub labels: Labels,
+}
+
+/// What of an envelope other people's tools can show. Nothing is ever read back from it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Labels {
+    /// The kind's name.
+    pub kind: Option<&'static str>,
+    /// What belongs together.
+    pub correlation: Option<CorrelationId>,
+    /// The event that caused it.
+    pub causation: Option<EventId>,
+}
+
+impl Labels {
+    /// Those of an envelope.
+    pub fn of(envelope: &Envelope) -> Self {
+        Self {
+            kind: domain::event::kind_name(envelope.kind),
+            correlation: Some(envelope.correlation),
+            causation: envelope.causation,
+        }
+    }
+
+    /// Those of a record, where there is nothing but its bytes; none, if it cannot be read.
+    pub fn of_record(bytes: &[u8]) -> Self {
+        RecordRef::parse(bytes)
+            .and_then(|record| record.open_envelope())
+            .map_or_else(|_| Self::default(), |envelope| Self::of(&envelope))
+    }
 }
 
 /// One stored record.
@@ -147,6 +181,28 @@ pub enum StoreError {
     /// Made by a newer program, or not finished being made.
     #[error("the data directory cannot be used: {0}")]
     Unusable(String),
+    /// The event server of a remote engine cannot be used. `ServerFault::hint` says what to do.
+    #[error("the event server: {fault}: {message}")]
+    Server {
+        /// What is wrong.
+        fault: ServerFault,
+        /// What was being done, or the server's words. Never a credential.
+        message: String,
+    },
+    /// Somebody set a stream of the event server so that it loses events. Nothing is read beyond.
+    #[error("stream {stream} on the event server {hazard}")]
+    Unsafe {
+        /// The stream.
+        stream: StreamId,
+        /// How.
+        hazard: StreamHazard,
+    },
+    /// An event stands in our streams that this program did not write.
+    #[error("an event that idledger did not write stands among its own at {place}")]
+    Foreign {
+        /// Where on the server.
+        place: String,
+    },
     /// The store stopped after a failed sync; only a restart goes on.
     #[error("the store has stopped: {0}")]
     Stopped(String),

@@ -134,7 +134,8 @@ impl Peer {
         }
         domain::record::verifying_key(&settings.peer_key).map_err(|_| PeerError::Key)?;
         let connector = HttpsConnectorBuilder::new()
-            .with_webpki_roots()
+            .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())
+            .map_err(|_| PeerError::Url)?
             .https_or_http()
             .enable_http1()
             .build();

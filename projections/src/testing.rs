@@ -9,7 +9,7 @@ use domain::record::{RecordRef, Signed, commit, sign};
 use domain::vocabulary::*;
 use ed25519_dalek::SigningKey;
 use ledger::memory::Memory;
-use ledger::store::{EventStore, Expected, NewRecord};
+use ledger::store::{EventStore, Expected, Labels, NewRecord};
 use proptest::prelude::*;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -111,6 +111,7 @@ impl World {
             event_id: envelope.event_id,
             link,
             bytes: Bytes::from(record),
+            labels: Labels::default(),
         };
         let expected = match envelope.revision.0.checked_sub(1) {
             Some(last) => Expected::Revision(Revision(last)),
@@ -147,6 +148,7 @@ impl World {
                 event_id: envelope.event_id,
                 link: taken.link(),
                 bytes,
+                labels: Labels::default(),
             };
             copy.append(record.stream, expected, vec![new])
                 .await

@@ -8,7 +8,7 @@ use idledger_tests::fuzz_bodies::{BODIES, Body};
 use idledger_tests::sample::Draw;
 use ledger::archive::{ArchiveWriter, ArchivedRecord, Sealed};
 use ledger::segments::{SEGMENT_BYTES_MIN, Segments, segment_name};
-use ledger::store::{EventStore, Expected, NewRecord, StoredRecord};
+use ledger::store::{EventStore, Expected, Labels, NewRecord, StoredRecord};
 use std::path::Path;
 
 /// Changed inputs of one body: enough to be felt, few enough for every run.
@@ -60,6 +60,7 @@ async fn segment() -> Vec<u8> {
             event_id,
             link,
             bytes: bytes.into(),
+            labels: Labels::default(),
         }
     });
     store

@@ -225,6 +225,12 @@ fn of_store(error: &StoreError) -> (Exit, Option<String>) {
             Exit::Failed,
             "the disk is full: free space; nothing that was acknowledged is lost",
         ),
+        StoreError::Unsafe { hazard, .. } => (Exit::Integrity, hazard.hint()),
+        StoreError::Foreign { .. } => (
+            Exit::Integrity,
+            "somebody else writes to this ledger's streams: find out who, and restore the cluster from a copy",
+        ),
+        StoreError::Server { fault, .. } => (Exit::Failed, fault.hint()),
         StoreError::Unusable(_) => (
             Exit::Failed,
             "use the program version that made it, or name another place with `--dir`",

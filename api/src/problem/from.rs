@@ -47,7 +47,9 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let code = match &error {
             StoreError::Io { full: true, .. } => Code::StorageFull,
-            StoreError::Corrupt { .. } => Code::LedgerCorrupt,
+            StoreError::Corrupt { .. } | StoreError::Unsafe { .. } | StoreError::Foreign { .. } => {
+                Code::LedgerCorrupt
+            }
             _ => Code::StoreFailed,
         };
         Self::new(code).retry_after(RETRY_AFTER_S).because(error)

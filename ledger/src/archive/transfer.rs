@@ -2,7 +2,7 @@
 
 use super::{ArchiveError, ArchiveReader, ArchiveWriter, ArchivedRecord, Sealed, Summary};
 use crate::segments::Scanner;
-use crate::store::{AppendError, EventStore, Expected, NewRecord};
+use crate::store::{AppendError, EventStore, Expected, Labels, NewRecord};
 use core::future::poll_fn;
 use core::task::Poll;
 use domain::ids::{Position, Revision};
@@ -56,6 +56,7 @@ pub async fn import<R: Read>(
         let new = vec![NewRecord {
             event_id,
             link,
+            labels: Labels::of_record(&record.bytes),
             bytes: record.bytes,
         }];
         // Polled once, it stands in the engine's queue; so appends keep their order and share their

@@ -37,6 +37,7 @@ async fn with(records: &[StoredRecord], change: impl Fn(usize, &mut StoredRecord
             event_id: EventId([number as u8 + 1; 16]),
             link: parsed.map_or(Digest::ZERO, |parsed| parsed.link()),
             bytes: record.bytes,
+            labels: Labels::default(),
         };
         let head = memory.stream_head(record.stream).await.unwrap();
         let expected = head.map_or(Expected::NoStream, |head| Expected::Revision(head.revision));

@@ -2,7 +2,7 @@
 
 use super::LedgerError;
 use crate::evidence::Proven;
-use crate::store::{Expected, NewRecord};
+use crate::store::{Expected, Labels, NewRecord};
 use crate::vault::{DataKeys, Subject, Vault, VaultError};
 use crate::wiring::Ids;
 use bytes::Bytes;
@@ -158,13 +158,15 @@ impl Assembler {
             } else {
                 self.ids.event_id()
             };
-            let signed = self.sign_one(draft, (event_id, revision, link), keys, event, first)?;
+            let (signed, labels) =
+                self.sign_one(draft, (event_id, revision, link), keys, event, first)?;
             link = signed.link;
             signature = Signature(*RecordRef::parse(&signed.record)?.signature);
             records.push(NewRecord {
                 event_id,
                 link,
                 bytes: Bytes::from(signed.record),
+                labels,
             });
             revision = Revision(revision.0 + 1);
         }
@@ -182,7 +184,7 @@ impl Assembler {
         keys: &DataKeys,
         event: NewEvent,
         first: bool,
-    ) -> Result<record::Signed, LedgerError> {
+    ) -> Result<(record::Signed, Labels), LedgerError> {
         let mut sealed = event.sealed;
         if first && let Some(body) = draft.proven.body() {
             sealed.push((draft.body_class, Personal::RequestBody(body.to_vec())));
@@ -218,7 +220,10 @@ impl Assembler {
             sealed: commitments,
             ledger_key: self.key_id,
         };
-        Ok(record::sign(&envelope, &parts, &self.key)?)
+        Ok((
+            record::sign(&envelope, &parts, &self.key)?,
+            Labels::of(&envelope),
+        ))
     }
 
     fn seal_parts(

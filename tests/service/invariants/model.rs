@@ -10,7 +10,7 @@ use domain::ids::{
 use domain::record::{RecordRef, open_event};
 use domain::vocabulary::{CloseReason, Level, LockGround, MatchResult, Modality};
 use ledger::memory::Memory;
-use ledger::store::{EventStore, Expected, NewRecord, StoredRecord};
+use ledger::store::{EventStore, Expected, Labels, NewRecord, StoredRecord};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -452,6 +452,7 @@ pub async fn redacted_until(world: &World, length: u64) -> Arc<dyn EventStore> {
                 event_id: envelope.event_id,
                 link: record.link(),
                 bytes: record.redacted().into(),
+                labels: Labels::default(),
             };
             copy.append(stored.stream, expected, vec![new])
                 .await

@@ -1,0 +1,412 @@
+//! Dense positions: which place of the server's log each of our events has.
+//!
+//! KurrentDB's positions are sparse and its log holds other things too. Every node reads the same
+//! filtered log in the same order and so counts the same numbers; this file keeps the count, so
+//! that a restart goes on from where it was and notices when the server tells another story. Owns
+//! `<dir>/numbering`, drawn in FORMAT.md: a header, then one row of fixed size per event. Rows are
+//! only ever appended, and are durable before anybody is told of them. It must never be repaired
+//! in its middle: a torn tail is cut, anything else that does not verify is corrupt.
+//!
+//! ```text
+//! header (64)  "idledger-numbering/1" (20) ‖ name of the ledger, zero-filled (40) ‖ crc32 u32
+//! row (44)     commit u64 ‖ commit − prepare u32 ‖ revision u32 ‖ event id, folded 8
+//!              ‖ running digest 16 ‖ crc32 of position u64 and the 40 bytes before
+//! digest       first 16 bytes of BLAKE3 of "idledger-order/v1\0" ‖ digest of the row before (zero
+//!              for the first) ‖ stream 17 ‖ revision u64 ‖ event id 16 ‖ link 32 ‖ record
+//! ```
+
+use crate::disk::{Disk, DiskFile, io_error};
+use crate::store::StoreError;
+use domain::ids::{Digest, EventId, Revision, StreamId};
+use parking_lot::RwLock;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Name of the file.
+pub const FILE: &str = "numbering";
+const MAGIC: &[u8; 20] = b"idledger-numbering/1";
+const HEADER_BYTES: usize = 64;
+/// Bytes of one row.
+pub const ROW_BYTES: usize = 44;
+/// Most rows of one append, and so most rows that a crash can leave torn.
+pub const APPEND_ROWS_MAX: usize = 4096;
+const DIGEST_PREFIX: &[u8] = b"idledger-order/v1\0";
+
+/// A place in the server's log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LogPlace {
+    /// Commit position.
+    pub commit: u64,
+    /// Prepare position: at most the commit position, and less than 4 GiB before it.
+    pub prepare: u64,
+}
+
+/// The first half of a BLAKE3 digest over everything up to a row.
+pub type Running = [u8; 16];
+
+/// What is known of one of our events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// Where it stands on the server.
+    pub place: LogPlace,
+    /// Its number in its stream.
+    pub revision: u32,
+    /// Its id, both halves folded into one: enough to notice another event.
+    pub id: [u8; 8],
+    /// Digest of this and every event before.
+    pub digest: Running,
+}
+
+/// An event as the digest sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// Its stream.
+    pub stream: StreamId,
+    /// Its number there.
+    pub revision: Revision,
+    /// Its id.
+    pub id: EventId,
+    /// Its link.
+    pub link: Digest,
+    /// The record.
+    pub bytes: &'a [u8],
+}
+
+impl Seen<'_> {
+    /// The running digest after this event.
+    pub fn digest_after(&self, before: Running) -> Running {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(DIGEST_PREFIX);
+        hasher.update(&before);
+        hasher.update(&self.stream.key());
+        hasher.update(&self.revision.0.to_le_bytes());
+        hasher.update(&self.id.0);
+        hasher.update(&self.link.0);
+        hasher.update(self.bytes);
+        let mut digest = [0; 16];
+        hasher.finalize_xof().fill(&mut digest);
+        digest
+    }
+}
+
+/// An event id folded into eight bytes.
+pub fn folded(id: EventId) -> [u8; 8] {
+    let id = u128::from_be_bytes(id.0);
+    ((id >> 64) as u64 ^ id as u64).to_be_bytes()
+}
+
+impl Row {
+    /// Row `position`'s bytes; `None`: the places are too far apart.
+    fn encode(&self, position: u64) -> Option<[u8; ROW_BYTES]> {
+        let apart = self.place.commit.checked_sub(self.place.prepare)?;
+        let apart = u32::try_from(apart).ok()?;
+        let mut bytes = Vec::with_capacity(ROW_BYTES);
+        bytes.extend(self.place.commit.to_le_bytes());
+        bytes.extend(apart.to_le_bytes());
+        bytes.extend(self.revision.to_le_bytes());
+        bytes.extend(self.id);
+        bytes.extend(self.digest);
+        bytes.extend(checksum(position, &bytes).to_le_bytes());
+        bytes.try_into().ok()
+    }
+
+    /// `None`: the checksum is not that of row `position`.
+    fn decode(position: u64, bytes: &[u8; ROW_BYTES]) -> Option<Self> {
+        let (body, crc) = bytes.split_last_chunk::<4>()?;
+        if u32::from_le_bytes(*crc) != checksum(position, body) {
+            return None;
+        }
+        let (commit, rest) = body.split_first_chunk::<8>()?;
+        let (apart, rest) = rest.split_first_chunk::<4>()?;
+        let (revision, rest) = rest.split_first_chunk::<4>()?;
+        let (id, rest) = rest.split_first_chunk::<8>()?;
+        let commit = u64::from_le_bytes(*commit);
+        Some(Self {
+            place: LogPlace {
+                commit,
+                prepare: commit.checked_sub(u64::from(u32::from_le_bytes(*apart)))?,
+            },
+            revision: u32::from_le_bytes(*revision),
+            id: *id,
+            digest: rest.try_into().ok()?,
+        })
+    }
+}
+
+fn checksum(position: u64, body: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&position.to_le_bytes());
+    hasher.update(body);
+    hasher.finalize()
+}
+
+/// The numbering of one node.
+pub struct Numbering {
+    file: Arc<dyn DiskFile>,
+    path: PathBuf,
+    /// How many rows there are, and the last of them. Changed after they are durable.
+    end: RwLock<(u64, Option<Row>)>,
+}
+
+impl Numbering {
+    /// Opens the numbering in a directory, or makes it. `name`: the ledger's among others on its
+    /// server. The second value is how many torn rows were cut.
+    pub fn open(disk: &dyn Disk, dir: &Path, name: &str) -> Result<(Self, u64), StoreError> {
+        let path = dir.join(FILE);
+        let header = header(name)?;
+        let file = match disk.open(&path, true) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                create(disk, dir, &header)?
+            }
+            Err(error) => return Err(io_error("opening the numbering", &error)),
+        };
+        let numbering = Self {
+            file,
+            path,
+            end: RwLock::new((0, None)),
+        };
+        numbering.check_header(&header)?;
+        let (rows, cut) = numbering.find_end()?;
+        let last = match rows.checked_sub(1) {
+            None => None,
+            Some(last) => Some(numbering.read(last)?),
+        };
+        *numbering.end.write() = (rows, last);
+        Ok((numbering, cut))
+    }
+
+    /// How many events are numbered, durably.
+    pub fn length(&self) -> u64 {
+        self.end.read().0
+    }
+
+    /// The last row.
+    pub fn last(&self) -> Option<Row> {
+        self.end.read().1
+    }
+
+    /// The row of a position; `None`: not numbered yet.
+    pub fn get(&self, position: u64) -> Result<Option<Row>, StoreError> {
+        let (length, last) = *self.end.read();
+        if position.checked_add(1) == Some(length) {
+            return Ok(last);
+        }
+        if position >= length {
+            return Ok(None);
+        }
+        self.read(position).map(Some)
+    }
+
+    /// The digest before a position.
+    pub fn digest_before(&self, position: u64) -> Result<Running, StoreError> {
+        let Some(before) = position.checked_sub(1) else {
+            return Ok([0; 16]);
+        };
+        match self.get(before)? {
+            Some(row) => Ok(row.digest),
+            None => Err(self.corrupt(before, "the row is missing")),
+        }
+    }
+
+    /// Rows from a position on, one after the other, at most `count`.
+    pub fn range(&self, from: u64, count: usize) -> Result<Vec<Row>, StoreError> {
+        let count = (count as u64).min(self.length().saturating_sub(from));
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let mut bytes = vec![0; count as usize * ROW_BYTES];
+        self.file
+            .read_exact_at(&mut bytes, offset(from))
+            .map_err(|error| io_error("reading the numbering", &error))?;
+        let (rows, _) = bytes.as_chunks::<ROW_BYTES>();
+        (from..)
+            .zip(rows)
+            .map(|(position, row)| {
+                Row::decode(position, row)
+                    .ok_or_else(|| self.corrupt(position, "the row's checksum is wrong"))
+            })
+            .collect()
+    }
+
+    /// The position of the event that stands at a place, if it is numbered and not before `from`.
+    pub fn find(&self, place: LogPlace, from: u64) -> Result<Option<u64>, StoreError> {
+        let (mut low, mut high) = (from, self.length());
+        // Events asked for are mostly recent, or right after the last one found.
+        if let Some(row) = self.get(from)?
+            && row.place == place
+        {
+            return Ok(Some(from));
+        }
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let Some(row) = self.get(middle)? else {
+                return Ok(None);
+            };
+            match row.place.cmp(&place) {
+                std::cmp::Ordering::Equal => return Ok(Some(middle)),
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+            }
+        }
+        Ok(None)
+    }
+
+    /// Appends rows (at most [`APPEND_ROWS_MAX`]) and makes them durable. One caller at a time.
+    pub fn append(&self, rows: &[Row]) -> Result<u64, StoreError> {
+        let (length, mut last) = *self.end.read();
+        let mut bytes = Vec::with_capacity(rows.len() * ROW_BYTES);
+        let too_many = StoreError::Limit {
+            what: "number of rows of the numbering",
+        };
+        if rows.len() > APPEND_ROWS_MAX {
+            return Err(too_many);
+        }
+        for (position, row) in (length..).zip(rows) {
+            if last.is_some_and(|last| last.place >= row.place) {
+                return Err(self.corrupt(position, "the server's log does not go forward"));
+            }
+            let encoded = row.encode(position);
+            let encoded = encoded.ok_or(StoreError::Limit {
+                what: "distance of commit and prepare position",
+            })?;
+            bytes.extend(encoded);
+            last = Some(*row);
+        }
+        if !bytes.is_empty() {
+            self.file
+                .write_at(&bytes, offset(length))
+                .and_then(|()| self.file.sync())
+                .map_err(|error| io_error("writing the numbering", &error))?;
+        }
+        let length = length.saturating_add(rows.len() as u64);
+        *self.end.write() = (length, last);
+        Ok(length)
+    }
+
+    fn read(&self, position: u64) -> Result<Row, StoreError> {
+        let mut bytes = [0; ROW_BYTES];
+        self.file
+            .read_exact_at(&mut bytes, offset(position))
+            .map_err(|error| io_error("reading the numbering", &error))?;
+        Row::decode(position, &bytes)
+            .ok_or_else(|| self.corrupt(position, "the row's checksum is wrong"))
+    }
+
+    fn check_header(&self, wanted: &[u8; HEADER_BYTES]) -> Result<(), StoreError> {
+        let mut found = [0; HEADER_BYTES];
+        let read = self
+            .file
+            .read_at(&mut found, 0)
+            .map_err(|error| io_error("reading the numbering", &error))?;
+        if read == HEADER_BYTES && found == *wanted {
+            return Ok(());
+        }
+        let whole = found.split_last_chunk::<4>();
+        let whole = whole.is_some_and(|(body, crc)| {
+            body.starts_with(MAGIC) && *crc == crc32fast::hash(body).to_le_bytes()
+        });
+        Err(if whole {
+            StoreError::Unusable("the numbering is that of another ledger".to_owned())
+        } else {
+            self.corrupt(0, "the header is not that of a numbering")
+        })
+    }
+
+    /// How many rows stand, and how many of the last append were torn and are now gone.
+    fn find_end(&self) -> Result<(u64, u64), StoreError> {
+        let bytes = self
+            .file
+            .length()
+            .map_err(|error| io_error("reading the numbering", &error))?;
+        let body = bytes.saturating_sub(HEADER_BYTES as u64);
+        let begun = body.div_ceil(ROW_BYTES as u64);
+        let whole = body / ROW_BYTES as u64;
+        let start = begun.saturating_sub(APPEND_ROWS_MAX as u64 + 1);
+        let mut rows = start;
+        while rows < whole {
+            let mut row = [0; ROW_BYTES];
+            self.file
+                .read_exact_at(&mut row, offset(rows))
+                .map_err(|error| io_error("reading the numbering", &error))?;
+            if Row::decode(rows, &row).is_none() {
+                break;
+            }
+            rows += 1;
+        }
+        if start > 0 && rows == start {
+            // More than one append can have left.
+            return Err(self.corrupt(rows, "too many rows are damaged for a torn tail"));
+        }
+        let mut tail = vec![0; bytes.saturating_sub(offset(rows)) as usize];
+        self.file
+            .read_exact_at(&mut tail, offset(rows))
+            .map_err(|error| io_error("reading the numbering", &error))?;
+        let cut = if tail.iter().all(|byte| *byte == 0) {
+            0
+        } else {
+            // What is left of the torn append must not pass for rows when others are written.
+            tail.fill(0);
+            self.file
+                .write_at(&tail, offset(rows))
+                .and_then(|()| self.file.sync())
+                .map_err(|error| io_error("cutting the numbering's torn tail", &error))?;
+            begun - rows
+        };
+        Ok((rows, cut))
+    }
+
+    fn corrupt(&self, position: u64, reason: &str) -> StoreError {
+        StoreError::Corrupt {
+            position,
+            place: format!("{}, byte {}", self.path.display(), offset(position)),
+            reason: reason.to_owned(),
+        }
+    }
+}
+
+const fn offset(position: u64) -> u64 {
+    (HEADER_BYTES as u64).saturating_add(position.saturating_mul(ROW_BYTES as u64))
+}
+
+fn header(name: &str) -> Result<[u8; HEADER_BYTES], StoreError> {
+    let mut body = [0; HEADER_BYTES];
+    let parts = body.get_mut(..MAGIC.len()).zip(Some(MAGIC));
+    if let Some((place, magic)) = parts {
+        place.copy_from_slice(magic);
+    }
+    let room = HEADER_BYTES - 4 - MAGIC.len();
+    match body.get_mut(MAGIC.len()..MAGIC.len() + name.len()) {
+        Some(place) if name.len() <= room => place.copy_from_slice(name.as_bytes()),
+        _ => {
+            return Err(StoreError::Limit {
+                what: "name of the ledger",
+            });
+        }
+    }
+    if let Some((body, crc)) = body.split_last_chunk_mut::<4>() {
+        *crc = crc32fast::hash(body).to_le_bytes();
+    }
+    Ok(body)
+}
+
+fn create(
+    disk: &dyn Disk,
+    dir: &Path,
+    header: &[u8; HEADER_BYTES],
+) -> Result<Arc<dyn DiskFile>, StoreError> {
+    let doing = "making the numbering";
+    let aside = dir.join("numbering.new");
+    let file = disk
+        .create(&aside)
+        .map_err(|error| io_error(doing, &error))?;
+    file.write_at(header, 0)
+        .and_then(|()| file.sync())
+        .and_then(|()| disk.rename(&aside, &dir.join(FILE)))
+        .and_then(|()| disk.sync_dir(dir))
+        .map_err(|error| io_error(doing, &error))?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests;

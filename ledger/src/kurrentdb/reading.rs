@@ -1,0 +1,282 @@
+//! The port's reads: what the server says, checked against what this node has numbered.
+//!
+//! Every event that is handed out has a row in the numbering with its place, and the running digest
+//! of that row covers its stream, revision, id, link and bytes: what was altered on the server since
+//! it was numbered is found here. A stream that the server denies although this node numbered events
+//! of it is not empty but unsafe.
+
+use super::Kurrent;
+use super::connection::{Backoff, Trouble};
+use super::names::Named;
+use super::numbering::{LogPlace, Row, Running, folded};
+use super::pages::{Begin, Found, Part, REVISION_MAX};
+use crate::index::Found as InIndex;
+use crate::remote::{ServerFault, StreamHazard};
+use crate::store::{PAGE_RECORDS_MAX, StoreError, StoredRecord, StreamHead};
+use domain::ids::{Position, Revision, StreamId};
+use std::future::Future;
+use tokio::time::Instant;
+
+impl Kurrent {
+    pub(super) async fn head_now(
+        &self,
+        stream: StreamId,
+    ) -> Result<Option<StreamHead>, StoreError> {
+        self.going()?;
+        let until = Instant::now() + self.deadline;
+        let Some(event) = self.last_of(stream, until).await? else {
+            return Ok(None);
+        };
+        let position = self.check(stream, &event, 0, until).await?;
+        Ok(Some(StreamHead {
+            revision: Revision(event.revision),
+            position: Position(position),
+            link: event
+                .link
+                .ok_or_else(|| altered(position, "it has no link"))?,
+        }))
+    }
+
+    pub(super) async fn read_stream_now(
+        &self,
+        stream: StreamId,
+        from: Revision,
+        limit: usize,
+    ) -> Result<Vec<StoredRecord>, StoreError> {
+        self.going()?;
+        let until = Instant::now() + self.deadline;
+        let limit = limit.min(PAGE_RECORDS_MAX);
+        if limit == 0 || from.0 > REVISION_MAX {
+            return Ok(Vec::new());
+        }
+        let part = Part::From(from.0);
+        let Some(events) = self.ask_stream(stream, part, limit, until).await? else {
+            return Ok(Vec::new());
+        };
+        let mut records = Vec::with_capacity(events.len());
+        let mut after = 0;
+        for (revision, event) in (from.0..).zip(events) {
+            if event.revision != revision {
+                return Err(StoreError::Unsafe {
+                    stream,
+                    hazard: StreamHazard::TruncateBefore,
+                });
+            }
+            let position = self.check(stream, &event, after, until).await?;
+            after = position + 1;
+            records.push(StoredRecord {
+                position: Position(position),
+                stream,
+                revision: Revision(revision),
+                bytes: event.bytes,
+            });
+        }
+        Ok(records)
+    }
+
+    pub(super) async fn read_all_now(
+        &self,
+        from: Position,
+        limit: usize,
+    ) -> Result<Vec<StoredRecord>, StoreError> {
+        let until = Instant::now() + self.deadline;
+        let rows = self
+            .shared
+            .numbering
+            .range(from.0, limit.min(PAGE_RECORDS_MAX))?;
+        let Some(first) = rows.first() else {
+            return Ok(Vec::new());
+        };
+        let mut digest = self.shared.numbering.digest_before(from.0)?;
+        let (start, count) = (Begin::Place(first.place), rows.len());
+        let page = self
+            .patiently(until, || {
+                let shared = &self.shared;
+                shared.connection.page_of_all(
+                    &shared.names,
+                    false,
+                    start,
+                    count,
+                    shared.call_timeout,
+                )
+            })
+            .await?;
+        let mut records = Vec::with_capacity(rows.len());
+        let mut events = page.events.into_iter();
+        for (position, row) in (from.0..).zip(rows) {
+            let Some(event) = events.next() else {
+                if page.full {
+                    break;
+                }
+                return Err(altered(position, "it is gone"));
+            };
+            let Named::Ours(stream) = self.shared.names.read(&event.name) else {
+                return Err(altered(position, "another one stands there"));
+            };
+            digest = compare(position, stream, &event, &row, digest)?;
+            records.push(StoredRecord {
+                position: Position(position),
+                stream,
+                revision: Revision(event.revision),
+                bytes: event.bytes,
+            });
+        }
+        Ok(records)
+    }
+
+    /// The last event of a stream, straight from the server.
+    pub(super) async fn last_of(
+        &self,
+        stream: StreamId,
+        until: Instant,
+    ) -> Result<Option<Found>, StoreError> {
+        let page = self.ask_stream(stream, Part::Last, 1, until).await?;
+        match page.and_then(|events| events.into_iter().next()) {
+            Some(event) => Ok(Some(event)),
+            None => self.must_be_unknown(stream).map(|()| None),
+        }
+    }
+
+    /// A page of a stream; `None`: neither the server nor this node knows it.
+    pub(super) async fn ask_stream(
+        &self,
+        stream: StreamId,
+        part: Part,
+        count: usize,
+        until: Instant,
+    ) -> Result<Option<Vec<Found>>, StoreError> {
+        let asked = self
+            .patiently(until, || {
+                let name = self.shared.names.of(stream);
+                let timeout = self.shared.call_timeout;
+                self.shared
+                    .connection
+                    .page_of_stream(name, part, count, timeout)
+            })
+            .await;
+        match asked {
+            Ok(Some(page)) => Ok(Some(page.events)),
+            Ok(None) => self.must_be_unknown(stream).map(|()| None),
+            Err(StoreError::Unsafe { hazard, .. }) => Err(StoreError::Unsafe { stream, hazard }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A stream with numbered events cannot be unknown to the server.
+    fn must_be_unknown(&self, stream: StreamId) -> Result<(), StoreError> {
+        match self.shared.index.find(stream)? {
+            InIndex::Nothing => Ok(()),
+            _ => Err(StoreError::Unsafe {
+                stream,
+                hazard: StreamHazard::TruncateBefore,
+            }),
+        }
+    }
+
+    /// Asks, and asks again while that can help, until the deadline. For reads only.
+    async fn patiently<T, F, Fut>(&self, until: Instant, mut ask: F) -> Result<T, StoreError>
+    where
+        F: FnMut() -> Fut,
+        Fut: Future<Output = Result<T, Trouble>>,
+    {
+        let mut backoff = Backoff::new();
+        loop {
+            match ask().await {
+                Ok(answer) => return Ok(answer),
+                Err(Trouble::Client(kurrentdb::Error::ResourceDeleted)) => {
+                    return Err(StoreError::Unsafe {
+                        // Whoever knows the stream puts its name here.
+                        stream: StreamId::single(domain::ids::Category::Ledger),
+                        hazard: StreamHazard::Tombstoned,
+                    });
+                }
+                Err(trouble) if trouble.passes() => {
+                    if !backoff.wait(until).await {
+                        return Err(trouble.into());
+                    }
+                }
+                Err(trouble) => return Err(trouble.into()),
+            }
+        }
+    }
+
+    /// The dense position of an event, once this node has numbered it; the event must be the one
+    /// that was numbered. `after`: the least it can be.
+    pub(super) async fn check(
+        &self,
+        stream: StreamId,
+        event: &Found,
+        after: u64,
+        until: Instant,
+    ) -> Result<u64, StoreError> {
+        self.numbered_up_to(event.place, until).await?;
+        let numbering = &self.shared.numbering;
+        let found = numbering.find(event.place, after)?;
+        let Some(position) = found else {
+            return Err(altered(numbering.length(), "its place is not numbered"));
+        };
+        let before = numbering.digest_before(position)?;
+        if let Some(row) = numbering.get(position)? {
+            compare(position, stream, event, &row, before)?;
+        }
+        Ok(position)
+    }
+
+    /// Waits until everything up to a place is numbered.
+    pub(super) async fn numbered_up_to(
+        &self,
+        place: LogPlace,
+        until: Instant,
+    ) -> Result<(), StoreError> {
+        let there = || {
+            let last = self.shared.numbering.last();
+            last.is_some_and(|last| last.place >= place)
+        };
+        if there() {
+            return Ok(());
+        }
+        let mut state = self.shared.state.subscribe();
+        self.shared.wake.notify_one();
+        let waited = tokio::time::timeout_at(
+            until,
+            state.wait_for(|state| state.stopped.is_some() || there()),
+        );
+        match waited.await {
+            Ok(Ok(state)) => match &state.stopped {
+                Some(error) if !there() => Err(error.clone()),
+                _ => Ok(()),
+            },
+            Ok(Err(_)) => Err(StoreError::Stopped("dropped".to_owned())),
+            Err(_) => Err(StoreError::Server {
+                fault: ServerFault::Slow,
+                message: "this node has not numbered the event in time".to_owned(),
+            }),
+        }
+    }
+}
+
+/// The digest after an event, if it is the one of a row.
+fn compare(
+    position: u64,
+    stream: StreamId,
+    event: &Found,
+    row: &Row,
+    before: Running,
+) -> Result<Running, StoreError> {
+    if event.place != row.place || folded(event.id) != row.id {
+        return Err(altered(position, "another one stands there"));
+    }
+    let digest = event.seen(stream).map(|seen| seen.digest_after(before));
+    match digest {
+        Some(digest) if digest == row.digest => Ok(digest),
+        _ => Err(altered(position, "it was altered")),
+    }
+}
+
+fn altered(position: u64, what: &str) -> StoreError {
+    StoreError::Corrupt {
+        position,
+        place: "the event on the server".to_owned(),
+        reason: format!("{what} since this node numbered it"),
+    }
+}

@@ -1,0 +1,335 @@
+//! A protocol peer: a small server that speaks KurrentDB's published gRPC protocol, for tests.
+//!
+//! No such server can be installed where these tests run. Owns a log in memory and as many nodes in
+//! front of it as asked for; can be told to fail in the ways a real one fails. Two clients written
+//! elsewhere are run against it, so that it is not only our own idea of the protocol. It keeps
+//! nothing on disk and knows nothing of identities.
+#![allow(
+    clippy::missing_panics_doc,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "it is test code"
+)]
+
+mod calls;
+pub mod faults;
+pub mod log;
+mod reading;
+pub mod wire;
+
+use axum::extract::State;
+use faults::Faults;
+use log::Log;
+use parking_lot::Mutex;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tonic::transport::server::Connected;
+use tonic::{Code, Status};
+
+/// No node is the leader.
+const NOBODY: usize = usize::MAX;
+
+/// What all nodes share.
+pub struct World {
+    log: Mutex<Log>,
+    /// Grows with the log.
+    news: watch::Sender<usize>,
+    leader: AtomicUsize,
+    nodes: Mutex<Vec<(SocketAddr, bool)>>,
+    /// The faults to come.
+    pub faults: Faults,
+    /// `Basic …`, if anybody is asked who they are.
+    authorization: Option<String>,
+    version: &'static str,
+}
+
+/// What a cluster is started with.
+#[derive(Clone)]
+pub struct Settings {
+    /// How many nodes; the first is the leader.
+    pub nodes: usize,
+    /// User and password that every call must have.
+    pub user: Option<(&'static str, &'static str)>,
+    /// What the server says it is.
+    pub version: &'static str,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            nodes: 1,
+            user: None,
+            version: "24.10.4",
+        }
+    }
+}
+
+/// A running cluster.
+pub struct Peer {
+    world: Arc<World>,
+    running: Mutex<Vec<Option<Running>>>,
+}
+
+struct Running {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Clone)]
+struct Node {
+    world: Arc<World>,
+    index: usize,
+    /// Cuts every connection of this node.
+    cut: watch::Sender<u64>,
+}
+
+impl Peer {
+    /// Starts a cluster on this machine.
+    pub async fn start(settings: Settings) -> Self {
+        let authorization = settings.user.map(|(user, password)| {
+            use base64::Engine as _;
+            let text = format!("{user}:{password}");
+            let text = base64::engine::general_purpose::STANDARD.encode(text);
+            format!("Basic {text}")
+        });
+        let world = Arc::new(World {
+            log: Mutex::new(Log::default()),
+            news: watch::Sender::new(0),
+            leader: AtomicUsize::new(0),
+            nodes: Mutex::new(Vec::new()),
+            faults: Faults::default(),
+            authorization,
+            version: settings.version,
+        });
+        let peer = Self {
+            world,
+            running: Mutex::new(Vec::new()),
+        };
+        for index in 0..settings.nodes {
+            let address = SocketAddr::from(([127, 0, 0, 1], 0));
+            let listener = listen(address).await;
+            let address = listener.local_addr().unwrap();
+            peer.world.nodes.lock().push((address, true));
+            let running = peer.serve(index, listener);
+            peer.running.lock().push(Some(running));
+        }
+        peer
+    }
+
+    /// One node.
+    pub async fn single() -> Self {
+        Self::start(Settings::default()).await
+    }
+
+    /// The connection string of all nodes.
+    pub fn url(&self) -> String {
+        let nodes = self.world.nodes.lock();
+        let hosts: Vec<_> = nodes
+            .iter()
+            .map(|(address, _)| address.to_string())
+            .collect();
+        format!("esdb://{}?tls=false", hosts.join(","))
+    }
+
+    /// A node's address.
+    pub fn address(&self, index: usize) -> SocketAddr {
+        self.world.nodes.lock()[index].0
+    }
+
+    /// The faults to come.
+    pub fn faults(&self) -> &Faults {
+        &self.world.faults
+    }
+
+    /// Looks at the log.
+    pub fn with_log<T>(&self, look: impl FnOnce(&mut Log) -> T) -> T {
+        let mut log = self.world.log.lock();
+        let answer = look(&mut log);
+        let length = log.entries().len();
+        drop(log);
+        self.world.news.send_replace(length);
+        answer
+    }
+
+    /// Another node is the leader from now on; `None`: none is.
+    pub fn elect(&self, leader: Option<usize>) {
+        self.world
+            .leader
+            .store(leader.unwrap_or(NOBODY), Ordering::SeqCst);
+    }
+
+    /// Stops a node: nobody listens there any more, connections are cut.
+    pub async fn stop(&self, index: usize) {
+        let running = self.running.lock()[index].take();
+        if let Some(running) = running {
+            running.stop.send_replace(true);
+            let _ = running.task.await;
+        }
+        self.world.nodes.lock()[index].1 = false;
+    }
+
+    /// Starts a stopped node again, at the same address, over the same log.
+    pub async fn resume(&self, index: usize) {
+        let address = self.address(index);
+        let listener = listen(address).await;
+        let running = self.serve(index, listener);
+        self.running.lock()[index] = Some(running);
+        self.world.nodes.lock()[index].1 = true;
+    }
+
+    /// Stops and starts a node.
+    pub async fn restart(&self, index: usize) {
+        self.stop(index).await;
+        self.resume(index).await;
+    }
+
+    fn serve(&self, index: usize, listener: TcpListener) -> Running {
+        let node = Node {
+            world: Arc::clone(&self.world),
+            index,
+            cut: watch::Sender::new(0),
+        };
+        let cut = node.cut.clone();
+        let app = axum::Router::new()
+            .fallback(|State(node): State<Node>, request| async move {
+                calls::answer(node, request).await
+            })
+            .with_state(node);
+        let stop = watch::Sender::new(false);
+        let (mut stopped, cut_at_end) = (stop.subscribe(), cut.clone());
+        let task = tokio::spawn(async move {
+            let incoming = Incoming { listener, cut };
+            let served = tonic::transport::Server::builder()
+                .add_routes(tonic::service::Routes::from(app))
+                .serve_with_incoming(incoming);
+            tokio::select! {
+                _ = served => {}
+                _ = stopped.wait_for(|stop| *stop) => {}
+            }
+            cut_at_end.send_modify(|cuts| *cuts += 1);
+        });
+        Running { stop, task }
+    }
+}
+
+async fn listen(address: SocketAddr) -> TcpListener {
+    for _ in 0..500 {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_reuseaddr(true).unwrap();
+        if socket.bind(address).is_ok()
+            && let Ok(listener) = socket.listen(1024)
+        {
+            return listener;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("nothing can listen at {address}");
+}
+
+/// Accepted connections, each of which can be cut.
+struct Incoming {
+    listener: TcpListener,
+    cut: watch::Sender<u64>,
+}
+
+impl tokio_stream::Stream for Incoming {
+    type Item = std::io::Result<Connection>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.listener.poll_accept(context).map(|accepted| {
+            Some(accepted.map(|(tcp, _)| {
+                let _ = tcp.set_nodelay(true);
+                let mut cut = self.cut.subscribe();
+                Connection {
+                    tcp,
+                    cut: Box::pin(async move {
+                        let _ = cut.changed().await;
+                    }),
+                    ended: false,
+                }
+            }))
+        })
+    }
+}
+
+/// A connection that can be cut.
+struct Connection {
+    tcp: TcpStream,
+    cut: Pin<Box<dyn Future<Output = ()> + Send>>,
+    ended: bool,
+}
+
+impl Connection {
+    fn check(&mut self, context: &mut Context<'_>) -> std::io::Result<()> {
+        self.ended = self.ended || self.cut.as_mut().poll(context).is_ready();
+        if self.ended {
+            Err(std::io::ErrorKind::ConnectionReset.into())
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        self.check(context)?;
+        let read = Pin::new(&mut self.tcp).poll_read(context, buffer);
+        // Clients that write a request in two pieces wait for the first one's acknowledgement.
+        #[cfg(target_os = "linux")]
+        let _ = self.tcp.set_quickack(true);
+        read
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        self.check(context)?;
+        Pin::new(&mut self.tcp).poll_write(context, bytes)
+    }
+
+    fn poll_flush(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_flush(context)
+    }
+
+    fn poll_shutdown(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_shutdown(context)
+    }
+}
+
+impl Connected for Connection {
+    type ConnectInfo = ();
+
+    fn connect_info(&self) {}
+}
+
+/// A refusal with the words that clients look for.
+fn status(code: Code, message: &str, words: &[(&'static str, &str)]) -> Status {
+    let mut status = Status::new(code, message);
+    for (name, value) in words {
+        status.metadata_mut().insert(*name, value.parse().unwrap());
+    }
+    status
+}

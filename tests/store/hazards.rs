@@ -1,0 +1,319 @@
+//! What administrators, intruders and wrong settings do, and what the engine says to it.
+
+use crate::engine::{fill, open, options};
+use domain::ids::{Position, Revision};
+use idledger_tests::peer::log::{Expected as On, New};
+use idledger_tests::peer::{Peer, Settings};
+use ledger::conformance::{read_everything, record, stream};
+use ledger::kurrentdb::{Credentials, Kurrent};
+use ledger::remote::{ServerFault, StreamHazard};
+use ledger::store::{AppendError, EventStore, Expected, StoreError};
+use std::time::Duration;
+use tempfile::TempDir;
+
+fn name(n: u64) -> String {
+    format!("idledger.{}", stream(n))
+}
+
+fn new(byte: u8, kind: &str, data: &str) -> New {
+    New {
+        id: [byte; 16],
+        kind: kind.to_owned(),
+        content: "application/json".to_owned(),
+        metadata: bytes::Bytes::new(),
+        data: bytes::Bytes::copy_from_slice(data.as_bytes()),
+    }
+}
+
+fn set(peer: &Peer, n: u64, byte: u8, settings: &str) {
+    let stream = format!("$${}", name(n));
+    let event = new(byte, "$metadata", settings);
+    peer.with_log(|log| log.append(&stream, On::Any, vec![event]).unwrap());
+}
+
+/// Why a store cannot be opened, if it cannot.
+async fn open_error(peer: &Peer, dir: &TempDir) -> Option<StoreError> {
+    match Kurrent::open(options(&peer.url(), dir.path())).await {
+        Ok((store, _)) => {
+            store.close().await;
+            None
+        }
+        Err(error) => Some(error),
+    }
+}
+
+/// Waits until the store has stopped, and why.
+async fn stopped(store: &Kurrent) -> StoreError {
+    store.wait_beyond(u64::MAX - 1).await.unwrap_err()
+}
+
+async fn filled() -> (Peer, TempDir, Kurrent) {
+    let peer = Peer::single().await;
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&peer, &dir).await;
+    fill(&store, 0..20).await;
+    (peer, dir, store)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_that_would_lose_events_stop_the_store_until_they_are_corrected() {
+    let cases = [
+        ("{\"$maxCount\":2}", StreamHazard::MaxCount),
+        ("{\"$maxAge\":60,\"$acl\":{}}", StreamHazard::MaxAge),
+        ("{\"$tb\":3}", StreamHazard::TruncateBefore),
+    ];
+    for (settings, hazard) in cases {
+        let (peer, dir, store) = filled().await;
+        set(
+            &peer,
+            1,
+            1,
+            "{\"$acl\":{\"$r\":\"ops\"},\"$tb\":0,\"$maxAge\":null}",
+        );
+        fill(&store, 20..25).await;
+        set(&peer, 1, 2, settings);
+        let wanted = StoreError::Unsafe {
+            stream: stream(1),
+            hazard,
+        };
+        assert_eq!(stopped(&store).await, wanted);
+        assert!(hazard.hint().contains("find out who"));
+        // Nothing is written any more, and nothing is said to be missing.
+        let refused = store
+            .append(stream(7), Expected::NoStream, vec![record(90, 9)])
+            .await;
+        assert_eq!(refused, Err(AppendError::Failed(wanted.clone())));
+        assert_eq!(store.stream_head(stream(1)).await, Err(wanted.clone()));
+        assert_eq!(store.length().await, Ok(25));
+        store.close().await;
+        let again = Kurrent::open(options(&peer.url(), dir.path())).await;
+        assert_eq!(again.err(), Some(wanted), "a restart does not help");
+        set(&peer, 1, 3, "{}");
+        let store = open(&peer, &dir).await;
+        fill(&store, 25..30).await;
+        assert_eq!(read_everything(&store, 100).await.len(), 30);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deleted_streams_are_not_empty_streams() {
+    for good in [false, true] {
+        let (peer, dir, store) = filled().await;
+        let hazard = if good {
+            StreamHazard::Tombstoned
+        } else {
+            StreamHazard::TruncateBefore
+        };
+        peer.with_log(|log| log.end(&name(2), On::Any, good).unwrap());
+        let wanted = StoreError::Unsafe {
+            stream: stream(2),
+            hazard,
+        };
+        // Before the follower has seen it, and after.
+        let answer = store.stream_head(stream(2)).await;
+        assert_eq!(answer, Err(wanted.clone()));
+        let answer = store.read_stream(stream(2), Revision(0), 5).await;
+        assert_eq!(answer, Err(wanted.clone()));
+        assert_eq!(stopped(&store).await, wanted);
+        store.close().await;
+        let again = Kurrent::open(options(&peer.url(), dir.path())).await;
+        assert_eq!(again.err(), Some(wanted));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn foreign_events_among_ours_stop_the_store() {
+    let foreign: [(&str, &str); 3] = [
+        ("idledger.account-07000000000000000000000000000000", "Order"),
+        ("idledger.orders-1", "Order"),
+        ("idledger.", "Order"),
+    ];
+    for (number, (stream, kind)) in foreign.into_iter().enumerate() {
+        let (peer, _dir, store) = filled().await;
+        let event = new(number as u8 + 1, kind, "{}");
+        peer.with_log(|log| log.append(stream, On::Any, vec![event]).unwrap());
+        let why = stopped(&store).await;
+        assert!(matches!(why, StoreError::Foreign { .. }), "{stream}: {why}");
+        assert_eq!(
+            read_everything(&store, 7).await.len(),
+            20,
+            "what was before stays readable"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_is_altered_on_the_server_is_found() {
+    type Change = fn(&mut idledger_tests::peer::log::Entry);
+    let changes: [(&str, Change); 4] = [
+        ("a byte", |entry| {
+            entry.data = [b"x", &entry.data[1..]].concat().into()
+        }),
+        ("its id", |entry| entry.id[0] ^= 1),
+        ("its link", |entry| {
+            let text = String::from_utf8(entry.metadata.to_vec()).unwrap();
+            entry.metadata = text.replacen('0', "1", 1).into();
+        }),
+        ("its metadata", |entry| entry.metadata = bytes::Bytes::new()),
+    ];
+    for (what, change) in changes {
+        let (peer, dir, store) = filled().await;
+        peer.with_log(|log| {
+            log.tamper(|entries| {
+                let ours = entries
+                    .iter_mut()
+                    .filter(|entry| entry.stream.starts_with("idledger."));
+                change(ours.collect::<Vec<_>>()[11]);
+            });
+        });
+        let corrupt =
+            |error: &StoreError| matches!(error, StoreError::Corrupt { position: 11, .. });
+        let read = store.read_all(Position(5), 10).await.unwrap_err();
+        assert!(corrupt(&read), "{what}: {read}");
+        let stream = store
+            .read_stream(stream(1), Revision(0), 10)
+            .await
+            .unwrap_err();
+        assert!(corrupt(&stream), "{what}: {stream}");
+        // Elsewhere nothing is wrong.
+        assert_eq!(store.read_all(Position(12), 10).await.unwrap().len(), 8);
+        store.close().await;
+        // A node that has lost its index reads all of it again, and so does one that has lost all.
+        std::fs::remove_dir_all(dir.path().join("streams")).unwrap();
+        let again = Kurrent::open(options(&peer.url(), dir.path())).await.err();
+        let found = matches!(
+            again,
+            Some(StoreError::Corrupt { .. } | StoreError::Foreign { .. })
+        );
+        assert!(found, "{what}: {again:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn holes_and_other_orders_stop_the_reader() {
+    type Change = fn(&mut Vec<idledger_tests::peer::log::Entry>);
+    let changes: [(&str, Change); 3] = [
+        ("a hole", |entries| {
+            let at = entries
+                .iter()
+                .position(|entry| entry.stream.starts_with("idledger.") && entry.revision == 2);
+            entries.remove(at.unwrap());
+        }),
+        ("another order", |entries| {
+            let at: Vec<_> = (0..entries.len())
+                .filter(|at| entries[*at].stream.starts_with("idledger."))
+                .collect();
+            let (one, other) = (at[10], at[11]);
+            let places = (entries[one].place, entries[other].place);
+            entries.swap(one, other);
+            (entries[one].place, entries[other].place) = places;
+        }),
+        ("a shorter log", |entries| entries.truncate(12)),
+    ];
+    for (what, change) in changes {
+        let (peer, dir, store) = filled().await;
+        store.close().await;
+        peer.with_log(|log| log.tamper(change));
+        // With the index as it was, the end of the log is compared; without, all of it.
+        for lose_index in [false, true] {
+            if lose_index {
+                std::fs::remove_dir_all(dir.path().join("streams")).unwrap();
+            }
+            let error = open_error(&peer, &dir).await;
+            if lose_index || what == "a shorter log" {
+                assert!(
+                    matches!(error, Some(StoreError::Corrupt { .. })),
+                    "{what}: {error:?}"
+                );
+            } else {
+                assert_eq!(error, None, "{what}");
+            }
+        }
+        // A node that never saw the log before notices what can be noticed: a hole.
+        let fresh = tempfile::tempdir().unwrap();
+        let error = open_error(&peer, &fresh).await;
+        let hole = matches!(error, Some(StoreError::Corrupt { .. }));
+        assert_eq!(hole, what == "a hole", "{what}: {error:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_wrong_setting_has_its_own_error() {
+    async fn fault(url: &str, credentials: Option<&str>) -> (ServerFault, String) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut options = options(url, dir.path());
+        options.call_timeout = Duration::from_secs(3);
+        options.credentials = credentials.map(|text| Credentials::parse(text).unwrap());
+        match Kurrent::open(options).await.err() {
+            Some(StoreError::Server { fault, message }) => (fault, message),
+            other => panic!("{url}: {other:?}"),
+        }
+    }
+    let old = Peer::start(Settings {
+        version: "21.6.0",
+        ..Settings::default()
+    })
+    .await;
+    assert_eq!(fault(&old.url(), None).await.0, ServerFault::TooOld);
+    let guarded = Peer::start(Settings {
+        user: Some(("ops", "changeit")),
+        ..Settings::default()
+    })
+    .await;
+    let dir = tempfile::tempdir().unwrap();
+    for wrong in [None, Some("ops:wrong"), Some("other:changeit")] {
+        let (fault, message) = fault(&guarded.url(), wrong).await;
+        assert_eq!(fault, ServerFault::Denied, "{message}");
+        assert!(!message.contains("changeit") && !message.contains("wrong"));
+    }
+    let mut good = options(&guarded.url(), dir.path());
+    good.credentials = Credentials::parse("ops:changeit");
+    let (store, _) = Kurrent::open(good).await.unwrap();
+    fill(&store, 0..3).await;
+    // Plain text against TLS, and TLS against plain text.
+    let secured = guarded.url().replace("tls=false", "tls=true");
+    let (plain, message) = fault(&secured, None).await;
+    assert_eq!(plain, ServerFault::Tls, "{message}");
+    // Nobody there.
+    let gone = Peer::single().await;
+    gone.stop(0).await;
+    let (nobody, message) = fault(&gone.url(), None).await;
+    assert!(
+        matches!(nobody, ServerFault::Unreachable | ServerFault::NoLeader),
+        "{nobody} {message}"
+    );
+    // A cluster without a leader.
+    let headless = Peer::start(Settings {
+        nodes: 3,
+        ..Settings::default()
+    })
+    .await;
+    headless.elect(None);
+    let (none, message) = fault(&headless.url(), None).await;
+    assert_eq!(none, ServerFault::NoLeader, "{message}");
+    for fault in ServerFault::ALL {
+        assert!(!fault.hint().is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_append_over_the_servers_limit_is_refused_and_written_nowhere() {
+    let (peer, _dir, store) = filled().await;
+    let big = (100..110).map(|n| record(n, 150_000)).collect();
+    let refused = store.append(stream(9), Expected::NoStream, big).await;
+    let too_big = |error: &StoreError| {
+        matches!(
+            error,
+            StoreError::Server {
+                fault: ServerFault::TooBig,
+                ..
+            }
+        )
+    };
+    assert!(
+        matches!(&refused, Err(AppendError::Failed(error)) if too_big(error)),
+        "{refused:?}"
+    );
+    peer.with_log(|log| assert!(log.of_stream(&name(9)).is_empty()));
+    fill(&store, 20..21).await;
+}

@@ -1,0 +1,8 @@
+//! The engine for a KurrentDB cluster, against the protocol peer; and the peer, against clients
+//! written elsewhere. With `IDLEDGER_TEST_ESDB` set to a connection string, the conformance suite
+//! runs unchanged against that server too.
+
+mod clients;
+mod engine;
+mod faults;
+mod hazards;
