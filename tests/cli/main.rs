@@ -7,6 +7,7 @@
 )]
 
 mod archive;
+mod cluster;
 mod commands;
 mod crash;
 mod damage;

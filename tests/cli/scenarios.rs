@@ -29,6 +29,7 @@
 mod stage;
 mod template;
 
+use crate::cluster::Cluster;
 use serde::Deserialize;
 use serde_json::Value;
 use stage::Stage;
@@ -152,6 +153,18 @@ fn every_scenario_goes_as_it_says() {
         .filter(|file| subject(file).starts_with(&only))
         .collect();
     let template = Template::new();
+    play_all(&files, &template, None);
+}
+
+/// The same on an event server: each scenario's ledger moved there by `copy`, under a name of its own.
+#[test]
+fn every_scenario_passes_on_an_event_server() {
+    let (files, template) = (files(), Template::new());
+    let cluster = Cluster::start();
+    play_all(&files, &template, Some(&cluster));
+}
+
+fn play_all(files: &[PathBuf], template: &Template, cluster: Option<&Cluster>) {
     let (left, failed) = (Mutex::new(files.iter()), Mutex::new(Vec::new()));
     std::thread::scope(|threads| {
         for _ in 0..AT_ONCE {
@@ -159,7 +172,7 @@ fn every_scenario_goes_as_it_says() {
                 loop {
                     let next = left.lock().unwrap().next();
                     let Some(file) = next else { return };
-                    if let Err(at) = play(file, &template) {
+                    if let Err(at) = play(file, template, cluster) {
                         failed.lock().unwrap().push(at);
                     }
                 }
@@ -171,11 +184,13 @@ fn every_scenario_goes_as_it_says() {
 }
 
 /// Plays one, or says where it failed; what failed stands on stderr above.
-fn play(file: &Path, template: &Template) -> Result<(), String> {
+fn play(file: &Path, template: &Template, cluster: Option<&Cluster>) -> Result<(), String> {
     let scenario: Scenario = read(file);
     assert!(!scenario.title.is_empty() && !scenario.source.is_empty());
     let start = stage::instant(scenario.start.as_deref().unwrap_or(START));
-    let mut stage = Stage::open(template, start, scenario.given);
+    let place = template.copy();
+    let store = cluster.map(|cluster| cluster.take_over(&place));
+    let mut stage = Stage::open(template, (place, store), start, scenario.given);
     for (number, step) in scenario.step.iter().enumerate() {
         let done = catch_unwind(AssertUnwindSafe(|| stage.run(step)));
         if done.is_err() {

@@ -2,11 +2,11 @@
 //!
 //! Owns nothing but the words. What a command does stands in the module of its name.
 
+use crate::commands::stores::StorePlace;
 use crate::commands::{
     account, bench, copy, demo, doctor, evidence, export, import, init, keys, law, log, notices,
     projections, registry, replay, report, serve, show, stats, vault, verify,
 };
-use crate::commands::stores::StorePlace;
 use crate::exit::EXIT_CODES;
 use crate::output::{Format, When};
 use crate::times::Zone;

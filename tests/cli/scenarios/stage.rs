@@ -32,10 +32,18 @@ pub fn instant(text: &str) -> i64 {
 }
 
 impl<'t> Stage<'t> {
-    pub fn open(template: &'t Template, start_s: i64, given: BTreeMap<String, String>) -> Self {
-        let place = template.copy();
+    /// Serves a copy of the template; with a store, what that holds.
+    pub fn open(
+        template: &'t Template,
+        (place, store): (Place, Option<String>),
+        start_s: i64,
+        given: BTreeMap<String, String>,
+    ) -> Self {
         let start = start_s.to_string();
-        let arguments = ["--open-reads", "--simulate-sms", "--simulate-clock", &start];
+        let mut arguments = vec!["--open-reads", "--simulate-sms", "--simulate-clock", &start];
+        if let Some(store) = &store {
+            arguments.extend(["--store", store]);
+        }
         let server = place.serve(&arguments, &[]);
         Self {
             server,

@@ -59,7 +59,11 @@ pub fn run(global: &Global, args: &CopyArgs, out: &mut Out) -> anyhow::Result<Ex
     });
     out.report("copy", &value, |w| {
         writeln!(w, "events  {}", grouped(copied.records))?;
-        writeln!(w, "found   {} of them by an earlier run", grouped(copied.found))?;
+        writeln!(
+            w,
+            "found   {} of them by an earlier run",
+            grouped(copied.found)
+        )?;
         writeln!(w, "digest  {}, of both sides", copied.digest)
     })?;
     Ok(Exit::Ok)
@@ -83,15 +87,17 @@ fn explain(error: CopyError) -> anyhow::Error {
             Exit::Integrity,
             "the target holds another ledger, or was changed: name an empty store",
         ),
-        CopyError::Longer { .. } | CopyError::Moved { .. } | CopyError::Append { .. } => (
-            Exit::Failed,
-            "copy into a store that nobody else writes to",
-        ),
+        CopyError::Longer { .. } | CopyError::Moved { .. } | CopyError::Append { .. } => {
+            (Exit::Failed, "copy into a store that nobody else writes to")
+        }
         CopyError::Stopped { .. } => (
             Exit::Interrupted,
             "run the same command again: it goes on from there",
         ),
-        _ => (Exit::Failed, "run the same command again: it goes on from there"),
+        _ => (
+            Exit::Failed,
+            "run the same command again: it goes on from there",
+        ),
     };
     Stop::new(exit, error.to_string()).hint(hint).into()
 }

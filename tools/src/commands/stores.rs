@@ -45,7 +45,10 @@ pub fn credentials(file: Option<&Path>) -> anyhow::Result<Option<Credentials>> {
         _ => return Ok(None),
     };
     let credentials = Credentials::parse(&text).ok_or_else(|| {
-        Stop::new(Exit::Key, "the event server's credentials are not `user:password`")
+        Stop::new(
+            Exit::Key,
+            "the event server's credentials are not `user:password`",
+        )
     })?;
     Ok(Some(credentials))
 }

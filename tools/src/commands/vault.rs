@@ -54,8 +54,15 @@ pub fn run(global: &Global, args: &VaultArgs, out: &mut Out) -> anyhow::Result<E
     let value = json!({ "slots": moved.slots, "found": moved.found });
     out.report("vault_move", &value, |w| {
         writeln!(w, "slots  {}", grouped(moved.slots))?;
-        writeln!(w, "found  {} of them by an earlier run", grouped(moved.found))?;
-        writeln!(w, "next   put DIR/vault away, and name the database with `--vault`")
+        writeln!(
+            w,
+            "found  {} of them by an earlier run",
+            grouped(moved.found)
+        )?;
+        writeln!(
+            w,
+            "next   put DIR/vault away, and name the database with `--vault`"
+        )
     })?;
     Ok(Exit::Ok)
 }

@@ -68,7 +68,10 @@ pub async fn move_in(
         .ok_or(StoreError::Locked)?;
     let vault = dir.join("vault");
     let layouts = [LAYOUT, credentials::LAYOUT];
-    if !layouts.iter().all(|layout| vault.join(layout.file).exists()) {
+    if !layouts
+        .iter()
+        .all(|layout| vault.join(layout.file).exists())
+    {
         return Err(MoveError::None);
     }
     let mut files = Vec::new();

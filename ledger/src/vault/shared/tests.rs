@@ -257,7 +257,10 @@ async fn a_vault_moves_in(address: &str) {
     drop(locked);
     // Stopped half way, and run again.
     assert_eq!(move_in(20).await, Err(MoveError::Stopped { slots: 20 }));
-    let moved = Moved { slots: 62, found: 20 };
+    let moved = Moved {
+        slots: 62,
+        found: 20,
+    };
     assert_eq!(move_in(u64::MAX).await, Ok(moved));
 
     let shared = vault(address, 1).await.unwrap();
@@ -270,14 +273,23 @@ async fn a_vault_moves_in(address: &str) {
         let state = shared.key(subject, Usage).await.unwrap();
         assert!(matches!(state, KeyState::Live(_)));
     }
-    let verifiers = Credentials::open_shared(&place(address), &keys, randomness, cost, limits);
+    let place = place(address);
+    let verifiers = Credentials::open_shared(&place, &keys, randomness, cost, limits);
     let verifiers = verifiers.await.unwrap();
-    let right = async |id| verifiers.verify(id, Kind::Passcode, "730518").await.unwrap();
+    let right = async |id| {
+        verifiers
+            .verify(id, Kind::Passcode, "730518")
+            .await
+            .unwrap()
+    };
     assert!(right(kept).await && !right(deleted).await);
 
     // What the servers did since is never undone by moving again.
     shared.destroy(&subjects[1], Short).await.unwrap();
-    assert_eq!(move_in(u64::MAX).await, Err(MoveError::Differs { slots: 1 }));
+    assert_eq!(
+        move_in(u64::MAX).await,
+        Err(MoveError::Differs { slots: 1 })
+    );
     let state = shared.key(&subjects[1], Short).await.unwrap();
     assert!(matches!(state, KeyState::Destroyed));
 }

@@ -1,0 +1,150 @@
+//! Ledgers on an event server: moving there and back, and several servers of one ledger at once. The server
+//! is the protocol peer; the database of the shared vault is a real PostgreSQL.
+
+mod nodes;
+
+use crate::run::{Place, Ran};
+use idledger_tests::peer::Peer;
+use serde_json::Value;
+use std::fs;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::runtime::Runtime;
+
+/// A running event server.
+pub struct Cluster {
+    pub peer: Peer,
+    /// Drives the peer.
+    _runtime: Runtime,
+    ledgers: AtomicUsize,
+}
+
+impl Cluster {
+    pub fn start() -> Self {
+        let runtime = Runtime::new().unwrap();
+        Self {
+            peer: runtime.block_on(Peer::single()),
+            _runtime: runtime,
+            ledgers: AtomicUsize::new(0),
+        }
+    }
+
+    /// The address of a ledger of its own there.
+    pub fn fresh(&self) -> String {
+        let number = self.ledgers.fetch_add(1, Ordering::SeqCst);
+        format!("{}&streams=ledger{number}", self.peer.url())
+    }
+
+    /// Moves a place's ledger there; nothing of its log stays behind. The address it has now.
+    pub fn take_over(&self, place: &Place) -> String {
+        let (from, to) = (segments(place), self.fresh());
+        place.good(&["copy", "--from", &from, "--to", &to]);
+        for part in ["log", "index"] {
+            fs::remove_dir_all(place.ledger().join(part)).unwrap();
+        }
+        to
+    }
+}
+
+fn segments(place: &Place) -> String {
+    format!("segments:{}", place.ledger().display())
+}
+
+fn copied(ran: &Ran) -> (u64, u64, String) {
+    let value: Value = ran.json();
+    let number = |name: &str| value[name].as_u64().unwrap();
+    let digest = value["digest"].as_str().unwrap().to_owned();
+    (number("records"), number("found"), digest)
+}
+
+/// Kill -9 on the way, again and again: what arrived is found, and nothing is there twice.
+#[test]
+fn a_copy_that_is_killed_twenty_times_ends_with_equal_digests_there_and_back() {
+    const KILLS: u32 = 20;
+    let cluster = Cluster::start();
+    let place = Place::with_people(60);
+    let (home, there) = (segments(&place), cluster.fresh());
+    let back = format!("segments:{}", place.path("back").display());
+    let mut digests = Vec::new();
+    for (from, to) in [(&home, &there), (&there, &back)] {
+        let copy = ["copy", "--from", from, "--to", to, "--format", "json"];
+        let mut killed = 0;
+        let mut patience = Duration::from_millis(40);
+        let done = loop {
+            let mut child = place.command(&copy);
+            let mut child = child
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            if killed < KILLS {
+                std::thread::sleep(patience);
+                // A little longer each time, so that every stage of a run is met.
+                patience += Duration::from_millis(15);
+                if child.try_wait().unwrap().is_none() {
+                    child.kill().unwrap();
+                    child.wait().unwrap();
+                    killed += 1;
+                    continue;
+                }
+            }
+            let ran = Ran::of(child.wait_with_output().unwrap());
+            assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+            let (records, found, digest) = copied(&ran);
+            if killed == KILLS {
+                break (records, digest);
+            }
+            // It was quicker than the kill: the next ones find everything and are killed at that.
+            assert!(found <= records);
+        };
+        digests.push(done);
+    }
+    assert_eq!(digests[0], digests[1]);
+    let ledger = place.path("back");
+    let ledger = ledger.to_str().unwrap();
+    place.good(&["verify", "--full", "--dir", ledger]);
+}
+
+#[test]
+fn a_copy_says_what_is_wrong() {
+    let cluster = Cluster::start();
+    let (place, other) = (Place::with_people(5), Place::with_people(6));
+    let (from, to) = (segments(&place), cluster.fresh());
+    place.good(&["copy", "--from", &from, "--to", &to]);
+    let says = |arguments: &[&str], code: i32, text: &str| {
+        let ran = place.run(arguments);
+        assert_eq!(ran.code, code, "{}", ran.stderr);
+        assert!(ran.stderr.contains(text), "{}", ran.stderr);
+    };
+    let another = segments(&other);
+    says(
+        &["copy", "--from", &another, "--to", &to],
+        4,
+        "differ from position",
+    );
+    says(&["copy", "--from", &from, "--to", &from], 2, "one store");
+    says(
+        &["copy", "--from", "nowhere", "--to", &to],
+        2,
+        "segments:DIR",
+    );
+    let none = format!("segments:{}", place.path("none").display());
+    says(&["copy", "--from", &none, "--to", &to], 10, "the source");
+    says(
+        &[
+            "copy",
+            "--from",
+            &from,
+            "--to",
+            "esdb://127.0.0.1:1?tls=false",
+        ],
+        1,
+        "nobody answers",
+    );
+    says(
+        &["copy", "--from", &from, "--to", "esdb://h:1?tsl=false"],
+        2,
+        "not known",
+    );
+}

@@ -1,0 +1,1 @@
+//! Two servers of one ledger, restarted at random under load.
