@@ -75,7 +75,8 @@ pub(super) async fn answer(
 /// Who may, and whether this node is the one to ask.
 fn admit(node: &Node, headers: &MetadataMap) -> Result<(), Status> {
     if let Some(wanted) = &node.world.authorization {
-        let given = headers.get("authorization").map(|value| value.as_bytes());
+        let given = headers.get("authorization");
+        let given = given.map(tonic::metadata::MetadataValue::as_bytes);
         if given != Some(wanted.as_bytes()) {
             let words = [("exception", "access-denied")];
             return Err(status(Code::Unauthenticated, "Access Denied", &words));
@@ -186,7 +187,7 @@ fn proposed(event: Proposed) -> Result<New, Status> {
     })
 }
 
-fn refused(refused: Refused, stream: &str) -> Status {
+fn refused(refused: &Refused, stream: &str) -> Status {
     match refused {
         Refused::Tombstoned => deleted(stream),
         Refused::TooBig => status(
@@ -197,7 +198,7 @@ fn refused(refused: Refused, stream: &str) -> Status {
                 ("maximum-append-size", "1048576"),
             ],
         ),
-        Refused::Bad(why) => Status::invalid_argument(why),
+        Refused::Bad(why) => Status::invalid_argument(*why),
         Refused::Wrong { current } => {
             let current = current.map_or(-1, u64::cast_signed).to_string();
             let words = [
@@ -273,7 +274,7 @@ async fn appending(
                 Expected::Exists => Wanted::Exists(Nothing {}),
             }),
         }),
-        Err(other) => return Err(refused(other, &stream)),
+        Err(other) => return Err(refused(&other, &stream)),
     };
     after(&node, fault).await?;
     Ok(Response::new(AppendAnswer {
@@ -291,22 +292,19 @@ async fn batches(
     tokio::spawn(async move {
         let mut open: Vec<(Id, Target, Vec<Proposed>)> = Vec::new();
         loop {
-            let part = match parts.message().await {
-                Ok(Some(part)) => part,
-                Ok(None) | Err(_) => return,
+            let Ok(Some(part)) = parts.message().await else {
+                return;
             };
             let Some(id) = part.correlation else {
                 let why = Status::invalid_argument("an append of a batch needs an id");
                 let _ = sender.send(Err(why)).await;
                 return;
             };
-            let at = match open.iter().position(|(known, ..)| *known == id) {
-                Some(at) => at,
-                None => {
-                    open.push((id, part.target.unwrap_or_default(), Vec::new()));
-                    open.len() - 1
-                }
-            };
+            let known = open.iter().position(|(known, ..)| *known == id);
+            let at = known.unwrap_or(open.len());
+            if known.is_none() {
+                open.push((id, part.target.unwrap_or_default(), Vec::new()));
+            }
             open[at].2.extend(part.events);
             if part.last {
                 let (id, target, events) = open.swap_remove(at);
@@ -355,7 +353,7 @@ async fn batch(
             message: "StreamDeleted".to_owned(),
             details: packed("StreamDeleted", Vec::new()),
         }),
-        Err(other) => return Err(refused(other, &stream)),
+        Err(other) => return Err(refused(&other, &stream)),
     };
     after(node, fault).await?;
     Ok(BatchAnswer {
@@ -379,7 +377,7 @@ async fn ending(
     let length = log.entries().len();
     drop(log);
     node.world.news.send_replace(length);
-    let place = ended.map_err(|error| refused(error, &stream))?;
+    let place = ended.map_err(|error| refused(&error, &stream))?;
     Ok(Response::new(EndAnswer {
         place: Some(Place {
             commit: place,

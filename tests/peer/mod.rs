@@ -8,6 +8,8 @@
     clippy::missing_panics_doc,
     clippy::indexing_slicing,
     clippy::unwrap_used,
+    clippy::result_large_err,
+    clippy::unused_async,
     reason = "it is test code"
 )]
 

@@ -155,7 +155,7 @@ def endings(client):
 
 def main(urls):
     # Whatever hangs says where.
-    faulthandler.dump_traceback_later(45, exit=True)
+    faulthandler.dump_traceback_later(50, exit=True)
     for url in urls:
         client = KurrentDBClient(uri=url)
         name, read = streams(client)

@@ -16,7 +16,7 @@ pub fn options(url: &str, dir: &Path) -> Options {
     let mut options = Options::new(Address::parse(url).unwrap(), dir);
     options.poll = Duration::from_millis(20);
     options.call_timeout = Duration::from_secs(10);
-    options.deadline = Duration::from_secs(60);
+    options.deadline = Duration::from_mins(1);
     options
 }
 
@@ -50,7 +50,7 @@ impl OnServer {
         let number = self.dirs.len();
         let url = format!("{}{joint}streams=t{}x{number}", self.url, self.run);
         let mut options = options(&url, self.dirs.last().unwrap().path());
-        options.credentials = self.credentials.clone();
+        options.credentials.clone_from(&self.credentials);
         // Both ways of keeping the stream index.
         options.index_on_disk = number.is_multiple_of(2);
         let open = Handle::current();

@@ -147,7 +147,7 @@ async fn whatever_is_altered_on_the_server_is_found() {
     type Change = fn(&mut idledger_tests::peer::log::Entry);
     let changes: [(&str, Change); 4] = [
         ("a byte", |entry| {
-            entry.data = [b"x", &entry.data[1..]].concat().into()
+            entry.data = [b"x", &entry.data[1..]].concat().into();
         }),
         ("its id", |entry| entry.id[0] ^= 1),
         ("its link", |entry| {

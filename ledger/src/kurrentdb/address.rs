@@ -252,12 +252,10 @@ impl Address {
     fn take(&mut self, name: &'static str, value: &str) -> Result<(), AddressError> {
         let wrong = |reason| Err(AddressError::Value { name, reason });
         match name {
-            "tls" => match truth(name, value)? {
-                secured => {
-                    self.tls = secured;
-                    return Ok(());
-                }
-            },
+            "tls" => {
+                self.tls = truth(name, value)?;
+                return Ok(());
+            }
             "tlsVerifyCert" => {
                 truth(name, value)?;
             }
@@ -347,35 +345,31 @@ fn parse_hosts(text: &str) -> Result<Vec<(String, u16)>, AddressError> {
 
 /// A name or address, and a port. IPv6 in brackets, alone only: the client cannot take several.
 fn parse_host(part: &str, several: bool) -> Option<(String, u16)> {
-    let (host, port) = match part.strip_prefix('[') {
-        Some(rest) => {
-            let (ip, after) = rest.split_once(']')?;
-            ip.parse::<std::net::Ipv6Addr>().ok().filter(|_| !several)?;
-            let port = match after {
-                "" => None,
-                after => Some(after.strip_prefix(':')?),
-            };
-            (format!("[{ip}]"), port)
+    let (name, number) = if let Some(rest) = part.strip_prefix('[') {
+        let (ip, after) = rest.split_once(']')?;
+        ip.parse::<std::net::Ipv6Addr>().ok().filter(|_| !several)?;
+        let number = match after {
+            "" => None,
+            after => Some(after.strip_prefix(':')?),
+        };
+        (format!("[{ip}]"), number)
+    } else {
+        let (name, number) = match part.split_once(':') {
+            Some((name, number)) => (name, Some(number)),
+            None => (part, None),
+        };
+        let good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+        if name.is_empty() || name.len() > 253 || !name.bytes().all(good) {
+            return None;
         }
-        None => {
-            let (host, port) = match part.split_once(':') {
-                Some((host, port)) => (host, Some(port)),
-                None => (part, None),
-            };
-            let good =
-                |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-            if host.is_empty() || host.len() > 253 || !host.bytes().all(good) {
-                return None;
-            }
-            (host.to_ascii_lowercase(), port)
-        }
+        (name.to_ascii_lowercase(), number)
     };
-    let port = match port {
+    let number = match number {
         None => PORT,
-        Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => port.parse().ok()?,
+        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse().ok()?,
         Some(_) => return None,
     };
-    (port != 0).then_some((host, port))
+    (number != 0).then_some((name, number))
 }
 
 fn truth(name: &'static str, value: &str) -> Result<bool, AddressError> {

@@ -193,8 +193,8 @@ impl Connection {
             })
         };
         // The client panics over files it cannot read.
-        let made = catch_unwind(AssertUnwindSafe(make));
-        let own = Arc::new(made.ok().flatten().ok_or(Trouble::NoClient)?);
+        let tried = catch_unwind(AssertUnwindSafe(make));
+        let own = Arc::new(tried.ok().flatten().ok_or(Trouble::NoClient)?);
         *held = Some(Arc::clone(&own));
         Ok(own)
     }
