@@ -182,6 +182,13 @@ impl Server {
         response
     }
 
+    /// Kill -9: nothing is finished or written.
+    pub fn kill(&self) {
+        let id = self.child.id().to_string();
+        // It may have ended before.
+        let _ = Command::new("kill").args(["-9", &id]).output();
+    }
+
     /// Asks it to end (a termination signal); exit code and everything it logged.
     pub fn end(mut self) -> (i32, String) {
         let killed = Command::new("kill")

@@ -26,8 +26,8 @@
 //! advance_s = 600              # the clock, before the step; or `until`, an instant
 //! ```
 
-mod stage;
-mod template;
+pub mod stage;
+pub mod template;
 
 use crate::cluster::Cluster;
 use serde::Deserialize;
@@ -57,7 +57,7 @@ struct Scenario {
 
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Step {
+pub struct Step {
     part: Option<String>,
     law: Option<String>,
     from: Option<String>,
@@ -104,15 +104,15 @@ impl Step {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Parts {
-    step: Vec<Step>,
+pub struct Parts {
+    pub step: Vec<Step>,
 }
 
-fn dir() -> PathBuf {
+pub fn dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/scenarios")
 }
 
-fn read<T: for<'a> Deserialize<'a>>(path: &Path) -> T {
+pub fn read<T: for<'a> Deserialize<'a>>(path: &Path) -> T {
     let text = std::fs::read_to_string(path).unwrap();
     toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

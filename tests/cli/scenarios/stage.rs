@@ -11,18 +11,26 @@ use ed25519_dalek::SigningKey;
 use ledger::chip::testing::Recipe;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long a read model may take to follow.
 const FOLLOWS_WITHIN: Duration = Duration::from_secs(20);
 
 pub struct Stage<'t> {
-    server: Server,
-    _place: Place,
+    server: Arc<Server>,
+    /// Where the server's directory is, if it is this stage's own.
+    _place: Option<Place>,
     template: &'t Template,
     kept: BTreeMap<String, String>,
     now_s: i64,
     nonce: u64,
+}
+
+/// A place on a server: nonces of one signer are never used twice there.
+pub struct Seat {
+    pub server: Arc<Server>,
+    pub first_nonce: u64,
 }
 
 /// Seconds since 1970 of an instant.
@@ -44,14 +52,30 @@ impl<'t> Stage<'t> {
         if let Some(store) = &store {
             arguments.extend(["--store", store]);
         }
-        let server = place.serve(&arguments, &[]);
+        let seat = Seat {
+            server: Arc::new(place.serve(&arguments, &[])),
+            first_nonce: 0,
+        };
         Self {
-            server,
-            _place: place,
+            _place: Some(place),
+            ..Self::on(template, seat, start_s, given)
+        }
+    }
+
+    /// On a server that others are played on too.
+    pub fn on(
+        template: &'t Template,
+        seat: Seat,
+        start_s: i64,
+        given: BTreeMap<String, String>,
+    ) -> Self {
+        Self {
+            server: seat.server,
+            _place: None,
             template,
             kept: given,
             now_s: start_s,
-            nonce: 0,
+            nonce: seat.first_nonce,
         }
     }
 

@@ -6,6 +6,7 @@ use crate::exit::{Exit, Stop};
 use crate::interrupt;
 use crate::output::{Out, grouped};
 use crate::progress;
+use anyhow::Context;
 use clap::Args;
 use ledger::copy::{CopyError, Step, copy};
 use ledger::store::StoreError;
@@ -32,8 +33,10 @@ pub fn run(global: &Global, args: &CopyArgs, out: &mut Out) -> anyhow::Result<Ex
     let node = global.node_dir();
     let bar = progress::bar(global.progress, Some(0), "copying");
     let copied = super::opening::runtime()?.block_on(async {
-        let from = stores::source(&args.from, &node.join("source"), who.clone()).await?;
-        let to = stores::target(&args.to, &node, who).await?;
+        let from = stores::source(&args.from, &node.join("source"), who.clone()).await;
+        let from = from.context("the source")?;
+        let to = stores::target(&args.to, &node, who).await;
+        let to = to.context("the target")?;
         let mut watch = |step| {
             let (done, of, what) = match step {
                 Step::Copied(done, of) => (done, of, "copying"),

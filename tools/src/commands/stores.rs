@@ -5,8 +5,8 @@ use crate::exit::{Exit, Stop};
 use anyhow::Context;
 use ledger::kurrentdb::{self, Address, Credentials, Kurrent};
 use ledger::secrets::secret_text;
-use ledger::segments::{LogReader, Options, Segments, log_dir};
-use ledger::store::EventStore;
+use ledger::segments::{LogReader, Options, Segments};
+use ledger::store::{EventStore, StoreError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -73,9 +73,11 @@ pub async fn target(
 ) -> anyhow::Result<Arc<dyn EventStore>> {
     Ok(match place {
         StorePlace::Segments(dir) => {
-            if !log_dir(dir).exists() {
-                std::fs::create_dir_all(dir).context("making the target's directory")?;
-                Segments::create(dir, Options::default())?;
+            std::fs::create_dir_all(dir).context("making the target's directory")?;
+            // Finishes one whose making was cut short; one that is there already is opened.
+            match Segments::create(dir, Options::default()) {
+                Ok(()) | Err(StoreError::Unusable(_)) => {}
+                Err(error) => return Err(error.into()),
             }
             Arc::new(Segments::open(dir, Options::default())?.0)
         }
