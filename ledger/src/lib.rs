@@ -13,7 +13,6 @@ pub mod evidence;
 pub mod faulty;
 mod index;
 pub mod keyring;
-#[cfg(feature = "kurrentdb")]
 pub mod kurrentdb;
 pub mod law;
 pub mod ledger;

@@ -15,18 +15,20 @@
 //! ```
 
 use crate::chip;
+use crate::copy::{CopyError, copy};
 use crate::credentials::{Concurrency, Cost, CredentialError, Credentials};
 use crate::disk::{Disk, RealDisk};
 use crate::evidence::Proven;
 use crate::kurrentdb::{self, Address, Credentials as ServerCredentials, Kurrent};
 use crate::ledger::{Ledger, Parts};
+use crate::memory::Memory;
 use crate::messenger::{Discard, Messenger};
 use crate::registry::{
     BySector, CitizenCardRegistry, DocumentRegistry, Immigration, ImmigrationRegistry,
     OrganisationRegistry, Organisations, Population, PopulationRegistry, RegistryError,
 };
 use crate::secrets::{KeySource, Keys, SecretError};
-use crate::segments::{self, Segments};
+use crate::segments::{self, LogReader, Segments};
 use crate::store::{EventStore, StoreError};
 use crate::vault::shared::SharedVault;
 use crate::vault::{Vault, VaultError};
@@ -93,6 +95,9 @@ pub enum OpenError {
     /// The events there are another ledger's.
     #[error("the events there are another ledger's than this directory's")]
     OtherLedger,
+    /// The log cannot be read into memory.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
     /// A shared vault was named, and the directory has one of its own.
     #[error("there is a vault in the directory, and another was named")]
     TwoVaults,
@@ -124,6 +129,9 @@ pub enum StorePlace {
     /// In the directory.
     #[default]
     Directory,
+    /// In memory, read from the directory's log, which stays as it is: for trials. What is recorded
+    /// is forgotten with the process; keys that it makes stay in the vault.
+    Memory,
     /// On an event server, which several nodes may share.
     Server {
         /// Where it is.
@@ -138,6 +146,8 @@ pub enum StorePlace {
 pub enum OpenReport {
     /// In the directory's log.
     Directory(segments::OpenReport),
+    /// In memory, with so many events of the directory's log.
+    Memory(u64),
     /// On the event server.
     Server(kurrentdb::OpenReport),
 }
@@ -388,6 +398,12 @@ async fn store(options: &Options) -> Result<(Arc<dyn EventStore>, OpenReport), O
             let disk = Arc::clone(&options.disk);
             let (store, report) = Segments::open_on(disk, &options.dir, options.segments)?;
             Ok((Arc::new(store), OpenReport::Directory(report)))
+        }
+        StorePlace::Memory => {
+            let memory = Memory::new();
+            let log = LogReader::open_on(Arc::clone(&options.disk), &options.dir)?;
+            let copied = copy(&log, &memory, &mut |_| true).await?;
+            Ok((Arc::new(memory), OpenReport::Memory(copied.records)))
         }
         StorePlace::Server {
             address,

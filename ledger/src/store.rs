@@ -259,6 +259,12 @@ pub trait EventStore: Send + Sync + 'static {
         false
     }
 
+    /// Why this process may not know of everything that is stored, or cannot append: a server that is
+    /// away, a store that stopped. `None`: all is well.
+    fn trouble(&self) -> Option<StoreError> {
+        None
+    }
+
     /// Resolves when [`EventStore::length`] is over `seen`, or the store stops. For followers:
     /// `read_all` until empty, then wait.
     fn wait_beyond(&self, seen: u64) -> BoxFuture<'_, Result<u64, StoreError>>;

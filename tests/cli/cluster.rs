@@ -16,7 +16,7 @@ use tokio::runtime::Runtime;
 pub struct Cluster {
     pub peer: Peer,
     /// Drives the peer.
-    _runtime: Runtime,
+    runtime: Runtime,
     ledgers: AtomicUsize,
 }
 
@@ -25,7 +25,7 @@ impl Cluster {
         let runtime = Runtime::new().unwrap();
         Self {
             peer: runtime.block_on(Peer::single()),
-            _runtime: runtime,
+            runtime,
             ledgers: AtomicUsize::new(0),
         }
     }
@@ -34,6 +34,16 @@ impl Cluster {
     pub fn fresh(&self) -> String {
         let number = self.ledgers.fetch_add(1, Ordering::SeqCst);
         format!("{}&streams=ledger{number}", self.peer.url())
+    }
+
+    /// Nobody listens there any more.
+    fn stop(&self) {
+        self.runtime.block_on(self.peer.stop(0));
+    }
+
+    /// The same server again, with what it had.
+    fn resume(&self) {
+        self.runtime.block_on(self.peer.resume(0));
     }
 
     /// Moves a place's ledger there; nothing of its log stays behind. The address it has now.
@@ -124,6 +134,8 @@ fn a_copy_says_what_is_wrong() {
         "differ from position",
     );
     says(&["copy", "--from", &from, "--to", &from], 2, "one store");
+    let memory = format!("memory:{}", place.ledger().display());
+    says(&["copy", "--from", &memory, "--to", &to], 2, "forgotten");
     says(
         &["copy", "--from", "nowhere", "--to", &to],
         2,
@@ -147,4 +159,48 @@ fn a_copy_says_what_is_wrong() {
         2,
         "not known",
     );
+}
+
+#[test]
+fn a_server_says_when_its_event_server_is_away_and_goes_on_when_it_is_back() {
+    let (cluster, place) = (Cluster::start(), Place::with_people(3));
+    let store = cluster.take_over(&place);
+    let doctor = ["doctor", "--store", &store, "--format", "json"];
+    let checked = place.run(&doctor);
+    let row = |ran: &Ran| -> Option<Value> {
+        let rows = ran.json()["rows"].as_array().cloned().unwrap_or_default();
+        rows.into_iter().find(|row| row["check"] == "event server")
+    };
+    assert_eq!(
+        row(&checked).unwrap()["state"],
+        "good",
+        "{}",
+        checked.stdout
+    );
+    let server = place.serve(&["--open-reads", "--store", &store], &[]);
+    let until = |wanted: u16, text: &str| {
+        let end = std::time::Instant::now() + Duration::from_secs(60);
+        loop {
+            let (status, body) = server.ask("GET", "/readyz", "", &[]);
+            if status == wanted && body.contains(text) {
+                return;
+            }
+            assert!(std::time::Instant::now() < end, "{status} {body}");
+            std::thread::yield_now();
+        }
+    };
+    until(200, "ready");
+    cluster.stop();
+    until(503, "");
+    // What it has folded is still served.
+    let (status, _) = server.ask("GET", "/v1/projections", "", &[]);
+    assert_eq!(status, 200);
+    cluster.resume();
+    until(200, "ready");
+    drop(server);
+    cluster.stop();
+    let checked = place.run(&doctor);
+    let row = row(&checked).unwrap();
+    assert_eq!((checked.code, &row["state"]), (3, &"bad".into()), "{row}");
+    assert!(row["says"].to_string().contains("nobody answers"), "{row}");
 }

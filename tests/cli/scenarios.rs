@@ -30,6 +30,7 @@ pub mod stage;
 pub mod template;
 
 use crate::cluster::Cluster;
+use crate::run::Place;
 use serde::Deserialize;
 use serde_json::Value;
 use stage::Stage;
@@ -153,18 +154,28 @@ fn every_scenario_goes_as_it_says() {
         .filter(|file| subject(file).starts_with(&only))
         .collect();
     let template = Template::new();
-    play_all(&files, &template, None);
+    play_all(&files, &template, &|_| None);
+}
+
+/// The same in memory.
+#[test]
+fn every_scenario_passes_in_memory() {
+    let memory = |place: &Place| Some(format!("memory:{}", place.ledger().display()));
+    play_all(&files(), &Template::new(), &memory);
 }
 
 /// The same on an event server: each scenario's ledger moved there by `copy`, under a name of its own.
 #[test]
 fn every_scenario_passes_on_an_event_server() {
-    let (files, template) = (files(), Template::new());
     let cluster = Cluster::start();
-    play_all(&files, &template, Some(&cluster));
+    let moved = |place: &Place| Some(cluster.take_over(place));
+    play_all(&files(), &Template::new(), &moved);
 }
 
-fn play_all(files: &[PathBuf], template: &Template, cluster: Option<&Cluster>) {
+/// Where a place's ledger is played; `None`: in its directory.
+type Engine<'e> = &'e (dyn Fn(&Place) -> Option<String> + Sync);
+
+fn play_all(files: &[PathBuf], template: &Template, engine: Engine<'_>) {
     let (left, failed) = (Mutex::new(files.iter()), Mutex::new(Vec::new()));
     std::thread::scope(|threads| {
         for _ in 0..AT_ONCE {
@@ -172,7 +183,7 @@ fn play_all(files: &[PathBuf], template: &Template, cluster: Option<&Cluster>) {
                 loop {
                     let next = left.lock().unwrap().next();
                     let Some(file) = next else { return };
-                    if let Err(at) = play(file, template, cluster) {
+                    if let Err(at) = play(file, template, engine) {
                         failed.lock().unwrap().push(at);
                     }
                 }
@@ -184,12 +195,12 @@ fn play_all(files: &[PathBuf], template: &Template, cluster: Option<&Cluster>) {
 }
 
 /// Plays one, or says where it failed; what failed stands on stderr above.
-fn play(file: &Path, template: &Template, cluster: Option<&Cluster>) -> Result<(), String> {
+fn play(file: &Path, template: &Template, engine: Engine<'_>) -> Result<(), String> {
     let scenario: Scenario = read(file);
     assert!(!scenario.title.is_empty() && !scenario.source.is_empty());
     let start = stage::instant(scenario.start.as_deref().unwrap_or(START));
     let place = template.copy();
-    let store = cluster.map(|cluster| cluster.take_over(&place));
+    let store = engine(&place);
     let mut stage = Stage::open(template, (place, store), start, scenario.given);
     for (number, step) in scenario.step.iter().enumerate() {
         let done = catch_unwind(AssertUnwindSafe(|| stage.run(step)));

@@ -28,6 +28,10 @@ pub async fn readyz(State(api): State<Api>) -> Result<&'static str, Problem> {
     if *api.draining().borrow() {
         return Err(Problem::new(Code::Draining));
     }
+    if let Some(error) = api.ledger().store().trouble() {
+        // What is shown may be old, and nothing can be recorded.
+        return Err(error.into());
+    }
     for status in api.views().status().await? {
         let serving = !matches!(
             status.state,

@@ -332,6 +332,11 @@ impl EventStore for Kurrent {
         true
     }
 
+    fn trouble(&self) -> Option<StoreError> {
+        let health = self.health();
+        health.stopped.or(health.trouble)
+    }
+
     fn wait_beyond(&self, seen: u64) -> BoxFuture<'_, Result<u64, StoreError>> {
         Box::pin(async move {
             let mut state = self.shared.state.subscribe();

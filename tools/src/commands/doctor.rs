@@ -1,5 +1,6 @@
 //! `idledger doctor`: what could go wrong, looked for before it does. Reads only.
 
+use super::stores::{self, StorePlace};
 use super::{opening, reading};
 use crate::cli::Global;
 use crate::exit::Exit;
@@ -8,6 +9,7 @@ use crate::times;
 use clap::Args;
 use domain::ids::{Micros, Position};
 use domain::record::RecordRef;
+use ledger::kurrentdb::Address;
 use ledger::open::Meta;
 use ledger::secrets::Keys;
 use ledger::segments::{LogReader, SEGMENT_BYTES};
@@ -43,14 +45,21 @@ struct Check {
 pub fn run(global: &Global, _: &DoctorArgs, out: &mut Out) -> anyhow::Result<Exit> {
     let dir = global.dir();
     let mut checks = vec![disk(&dir), meta(&dir), secrets(global)];
-    let log = reading::open(&dir);
+    let log = match &global.store {
+        Some(StorePlace::Kurrent(address)) => {
+            checks.push(server(global, address));
+            None
+        }
+        _ => Some(reading::open(&dir)),
+    };
     match &log {
-        Ok(log) => {
+        None => {}
+        Some(Ok(log)) => {
             checks.extend(self::log(log)?);
             checks.push(index(&dir));
             checks.push(lock(&dir));
         }
-        Err(error) => checks.push(Check {
+        Some(Err(error)) => checks.push(Check {
             name: "log",
             state: State::Bad,
             says: error.to_string(),
@@ -72,6 +81,29 @@ pub fn run(global: &Global, _: &DoctorArgs, out: &mut Out) -> anyhow::Result<Exi
     }
     rows.finish()?;
     Ok(if bad { Exit::Findings } else { Exit::Ok })
+}
+
+/// The event server: whether it can be reached and used, and every event of ours is there and safe.
+fn server(global: &Global, address: &Address) -> Check {
+    let opened = || -> anyhow::Result<String> {
+        let who = stores::credentials(global.store_credentials_file.as_deref())?;
+        let node = global.node_dir();
+        let opening = stores::server(address, &node, who);
+        let store = opening::runtime()?.block_on(opening)?;
+        let events = store.health().events;
+        Ok(format!(
+            "reached; {} events, none out of place",
+            grouped(events)
+        ))
+    };
+    match opened() {
+        Ok(says) => good("event server", says),
+        Err(error) => {
+            let (_, hint) = crate::exit::classify(&error);
+            let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+            bad("event server", format!("{error:#}{hint}"))
+        }
+    }
 }
 
 fn good(name: &'static str, says: impl Into<String>) -> Check {

@@ -34,6 +34,10 @@ pub fn options(global: &Global) -> anyhow::Result<Options> {
     match &global.store {
         None => {}
         Some(StorePlace::Segments(dir)) => options.dir.clone_from(dir),
+        Some(StorePlace::Memory(dir)) => {
+            options.dir.clone_from(dir);
+            options.store = Store::Memory;
+        }
         Some(StorePlace::Kurrent(address)) => {
             options.store = Store::Server {
                 address: address.clone(),
@@ -119,6 +123,12 @@ pub async fn open_with(global: &Global, options: &Options) -> anyhow::Result<Led
 pub fn tell(report: &OpenReport) {
     let report = match report {
         OpenReport::Directory(report) => report,
+        OpenReport::Memory(records) => {
+            eprintln!(
+                "warning: {records} events in memory; what is recorded is forgotten at the end"
+            );
+            return;
+        }
         OpenReport::Server(report) => {
             eprintln!(
                 "note: event server version {}, {} events, {} read on opening",

@@ -18,6 +18,8 @@ const CREDENTIALS: &str = "LEDGER_STORE_CREDENTIALS";
 pub enum StorePlace {
     /// Segment files in this directory.
     Segments(PathBuf),
+    /// What is in segment files in this directory, read into memory: for trials.
+    Memory(PathBuf),
     /// A KurrentDB cluster, by its connection string.
     Kurrent(Address),
 }
@@ -28,6 +30,9 @@ impl core::str::FromStr for StorePlace {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if let Some(dir) = text.strip_prefix("segments:").filter(|dir| !dir.is_empty()) {
             return Ok(Self::Segments(PathBuf::from(dir)));
+        }
+        if let Some(dir) = text.strip_prefix("memory:").filter(|dir| !dir.is_empty()) {
+            return Ok(Self::Memory(PathBuf::from(dir)));
         }
         if kurrentdb::is_address(text) {
             let address = Address::parse(text).map_err(|error| error.to_string())?;
@@ -60,6 +65,7 @@ pub async fn source(
     who: Option<Credentials>,
 ) -> anyhow::Result<Arc<dyn EventStore>> {
     Ok(match place {
+        StorePlace::Memory(_) => return Err(forgotten()),
         StorePlace::Segments(dir) => Arc::new(LogReader::open(dir)?),
         StorePlace::Kurrent(address) => Arc::new(server(address, node, who).await?),
     })
@@ -72,6 +78,7 @@ pub async fn target(
     who: Option<Credentials>,
 ) -> anyhow::Result<Arc<dyn EventStore>> {
     Ok(match place {
+        StorePlace::Memory(_) => return Err(forgotten()),
         StorePlace::Segments(dir) => {
             std::fs::create_dir_all(dir).context("making the target's directory")?;
             // Finishes one whose making was cut short; one that is there already is opened.
@@ -85,7 +92,17 @@ pub async fn target(
     })
 }
 
-async fn server(
+fn forgotten() -> anyhow::Error {
+    let stop = Stop::new(
+        Exit::Usage,
+        "what is in memory only is forgotten at the end",
+    );
+    stop.hint("name the directory itself: `segments:DIR`")
+        .into()
+}
+
+/// A connection to an event server, with what this node keeps of its log.
+pub async fn server(
     address: &Address,
     node: &Path,
     who: Option<Credentials>,
