@@ -53,7 +53,7 @@ pub fn run(global: &Global, args: &CopyArgs, out: &mut Out) -> anyhow::Result<Ex
         anyhow::Ok(copied)
     })?;
     bar.finish_and_clear();
-    let copied = copied.map_err(explain)?;
+    let copied = copied.map_err(|error| explain(&error))?;
     let value = json!({
         "records": copied.records,
         "found": copied.found,
@@ -73,15 +73,15 @@ pub fn run(global: &Global, args: &CopyArgs, out: &mut Out) -> anyhow::Result<Ex
 }
 
 /// The exit code and what to do.
-fn explain(error: CopyError) -> anyhow::Error {
-    let (exit, hint) = match &error {
+fn explain(error: &CopyError) -> anyhow::Error {
+    let (exit, hint) = match error {
         CopyError::Source(cause)
         | CopyError::Target(cause)
         | CopyError::Append {
             error:
                 ledger::store::AppendError::Failed(cause) | ledger::store::AppendError::Uncertain(cause),
             ..
-        } => return of_store(cause.clone(), &error),
+        } => return of_store(cause.clone(), error),
         CopyError::Invalid { .. } => (
             Exit::Integrity,
             "nothing from there on was copied; run `idledger verify --full` on the source",

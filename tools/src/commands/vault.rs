@@ -50,7 +50,7 @@ pub fn run(global: &Global, args: &VaultArgs, out: &mut Out) -> anyhow::Result<E
     let moving = move_in(place, &*options.disk, &options.dir, &keys, &mut watch);
     let moved = opening::runtime()?.block_on(moving);
     bar.finish_and_clear();
-    let moved = moved.map_err(explain)?;
+    let moved = moved.map_err(|error| explain(&error))?;
     let value = json!({ "slots": moved.slots, "found": moved.found });
     out.report("vault_move", &value, |w| {
         writeln!(w, "slots  {}", grouped(moved.slots))?;
@@ -68,8 +68,8 @@ pub fn run(global: &Global, args: &VaultArgs, out: &mut Out) -> anyhow::Result<E
 }
 
 /// The exit code and what to do.
-fn explain(error: MoveError) -> anyhow::Error {
-    let (exit, hint) = match &error {
+fn explain(error: &MoveError) -> anyhow::Error {
+    let (exit, hint) = match error {
         MoveError::Vault(cause) => return cause.clone().into(),
         MoveError::Ledger(cause) => return cause.clone().into(),
         MoveError::None => (
