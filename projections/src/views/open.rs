@@ -57,12 +57,18 @@ pub(super) async fn open(
 
 /// The lane of a view that is there and goes with this ledger; `None`: there is no view.
 async fn usable(
-    home: &Home,
+    home: &Arc<Home>,
     projection: Box<dyn Projection>,
     store: &dyn EventStore,
 ) -> Result<Option<(Lane, u64)>, ViewError> {
     let name = projection.name();
-    let Some((generation, view)) = home.open_current(name)? else {
+    // Off the runtime's threads: it waits for whoever still has the view open, and that may be a task
+    // of this runtime that was told to end and needs a thread to do so.
+    let there = Arc::clone(home);
+    let opened = tokio::task::spawn_blocking(move || there.open_current(name)).await;
+    let opened = opened
+        .map_err(|error| ViewError::io("open view", &std::io::Error::other(error.to_string())))?;
+    let Some((generation, view)) = opened? else {
         return Ok(None);
     };
     let lane = Lane::open(projection, view)?;
