@@ -21,6 +21,7 @@ pub mod registry;
 pub mod secrets;
 pub mod segments;
 pub mod store;
+pub mod transparency;
 pub mod vault;
 pub mod wiring;
 pub mod writer;

@@ -25,6 +25,8 @@ pub struct FullTile {
     pub index: u64,
     /// Its hashes.
     pub hashes: Vec<Hash>,
+    /// Its hash in the level above.
+    pub root: Hash,
 }
 
 impl Tree {
@@ -88,6 +90,7 @@ impl Tree {
                 level,
                 index,
                 hashes,
+                root: hash,
             });
             level += 1;
         }
