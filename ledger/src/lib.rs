@@ -28,6 +28,7 @@ pub mod segments;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod transparency;
 pub mod vault;
 pub mod wiring;
 pub mod writer;

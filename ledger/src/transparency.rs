@@ -1,0 +1,85 @@
+//! The transparency log of a ledger: what strangers check that no event is missing and none was
+//! changed.
+//!
+//! Owns the tree on disk, the lock that keeps it from ever saying two things, and sealing: reading
+//! what was appended, growing the tree, signing checkpoints. Runs behind the append and never in its
+//! way; everything but the lock can be made again from the events.
+//!
+//! The entry of event *n* is `SHA-256(envelope ‖ signature)`: constant in size, free of personal
+//! data. Whoever has the event has its entry, by `sha256sum`.
+
+mod levels;
+mod lock;
+mod sealer;
+#[cfg(test)]
+mod tests;
+
+pub use levels::Levels;
+pub use lock::{CheckpointLock, FileLock, Locked};
+pub use sealer::{Progress, Sealer, Settings};
+
+use crate::store::StoreError;
+use domain::record::{RecordError, RecordRef};
+use sha2::{Digest as _, Sha256};
+
+/// Length of an entry, in bytes.
+pub const ENTRY_BYTES: usize = 32;
+
+/// The entry of a record: sealed parts do not count, so erasing them changes no proof (INV-4).
+pub fn entry_of(record: &[u8]) -> Result<[u8; ENTRY_BYTES], RecordError> {
+    let record = RecordRef::parse(record)?;
+    let mut hasher = Sha256::new();
+    hasher.update(record.envelope);
+    hasher.update(record.signature);
+    Ok(hasher.finalize().into())
+}
+
+/// Why nothing is sealed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SealError {
+    /// The events cannot be read, or the tree's files not be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A tree, note or key that does not work.
+    #[error(transparent)]
+    Log(#[from] tlog::Error),
+    /// The ledger is behind what it signed: restored from a backup, or rolled back. Signing another
+    /// history of the same size would be a fork.
+    #[error("the ledger has {length} events and has signed a checkpoint of {locked}")]
+    Behind {
+        /// Events there are.
+        length: u64,
+        /// Size of the last checkpoint.
+        locked: u64,
+    },
+    /// The events lead to another root than the one that was signed: another history.
+    #[error("the events up to {size} do not lead to the root that was signed")]
+    Fork {
+        /// Size of the last checkpoint.
+        size: u64,
+    },
+    /// The tree's own files do not lead to the root they led to: damage. They can be made anew.
+    #[error("the tree's files are damaged: {what}")]
+    Damaged {
+        /// What was found.
+        what: &'static str,
+    },
+    /// Somebody else sealed meanwhile.
+    #[error("another sealer has moved the lock")]
+    LockMoved,
+    /// The lock's file is not a checkpoint of this log.
+    #[error("the lock is damaged: {why}")]
+    Lock {
+        /// Why.
+        why: String,
+    },
+    /// A record that is not one.
+    #[error("event {position}: {reason}")]
+    Record {
+        /// Where.
+        position: u64,
+        /// Why.
+        reason: String,
+    },
+}

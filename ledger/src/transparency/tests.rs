@@ -1,0 +1,261 @@
+use super::*;
+use crate::faulty::{Fault, Keep, SimDisk};
+use crate::memory::Memory;
+use crate::store::{EventStore, Expected, Labels, NewRecord};
+use bytes::Bytes;
+use domain::ids::{Digest, EventId};
+use ed25519_dalek::SigningKey;
+use std::path::Path;
+use std::sync::Arc;
+use tlog::hash::Hash;
+use tlog::note::{Algorithm, Note, Signer};
+use tlog::proof::{Head, check_consistency, check_inclusion};
+use tlog::tile::{Kind, TileId};
+use tlog::tree::{Stored, Tree};
+use tlog::{Checkpoint, bundle};
+
+const ORIGIN: &str = "ledger.example/1";
+
+/// A record of the right form: the tree looks at no more.
+fn record(n: u64) -> NewRecord {
+    let envelope = format!("event {n}");
+    let mut bytes = (envelope.len() as u32).to_le_bytes().to_vec();
+    bytes.extend(envelope.as_bytes());
+    bytes.extend([(n % 251) as u8; 64]);
+    bytes.push(0);
+    let mut id = [1; 16];
+    id[..8].copy_from_slice(&n.to_be_bytes());
+    NewRecord {
+        event_id: EventId(id),
+        link: Digest([3; 32]),
+        bytes: Bytes::from(bytes),
+        labels: Labels::default(),
+    }
+}
+
+async fn append(store: &Memory, count: u64) {
+    let from = store.length().await.unwrap();
+    for n in from..from + count {
+        let stream = crate::conformance::stream(n);
+        store
+            .append(stream, Expected::NoStream, vec![record(n)])
+            .await
+            .unwrap();
+    }
+}
+
+fn root_of(count: u64) -> Hash {
+    let mut tree = Tree::new();
+    for n in 0..count {
+        let entry = entry_of(&record(n).bytes).unwrap();
+        tree.push(Hash::leaf(&entry), &mut |_| {});
+    }
+    tree.root()
+}
+
+fn signer() -> Signer {
+    Signer::new(ORIGIN, Algorithm::Ed25519, SigningKey::from_bytes(&[5; 32])).unwrap()
+}
+
+async fn open(disk: &SimDisk, store: &Arc<Memory>) -> Result<Sealer, SealError> {
+    let disk: Arc<SimDisk> = Arc::new(disk.clone());
+    let levels = Levels::open(disk.clone(), Path::new("/tree"))?;
+    let lock = FileLock::open(disk, Path::new("/lock"))?;
+    let settings = Settings {
+        origin: ORIGIN.to_owned(),
+        progress: None,
+    };
+    let store: Arc<dyn EventStore> = Arc::<Memory>::clone(store);
+    Sealer::open(store, Arc::new(levels), Arc::new(lock), signer(), settings).await
+}
+
+fn head_of(note: &Note) -> Head {
+    let keys = [signer().verifier().clone()];
+    assert_eq!(note.verify(&keys).unwrap().len(), 1);
+    Checkpoint::parse(note.text()).unwrap().head
+}
+
+#[tokio::test]
+async fn checkpoints_of_what_was_appended() {
+    let store = Arc::new(Memory::new());
+    let disk = SimDisk::new();
+    let mut sealer = open(&disk, &store).await.unwrap();
+    assert!(
+        sealer
+            .seal()
+            .await
+            .unwrap()
+            .unwrap()
+            .text()
+            .contains("\n0\n")
+    );
+    let mut size = 0;
+    for more in [1, 254, 1, 1, 43, 700] {
+        append(&store, more).await;
+        size += more;
+        let note = sealer.seal().await.unwrap().unwrap();
+        assert_eq!(
+            head_of(&note),
+            Head {
+                size,
+                root: root_of(size)
+            }
+        );
+        assert_eq!(sealer.seal().await.unwrap(), None);
+        assert_eq!(sealer.last().unwrap(), Some(note));
+    }
+    drop(sealer);
+    // Found again as it was, and everything can be proved from the files.
+    let levels = Levels::open(Arc::new(disk.clone()), Path::new("/tree")).unwrap();
+    let stored = Stored::new(size, &levels).unwrap();
+    let head = Head {
+        size,
+        root: root_of(size),
+    };
+    for n in [0, 255, 256, 999] {
+        let bundle_id = TileId::at(Kind::Entries, n / 256, size).unwrap();
+        let bytes = levels.read(&bundle_id).unwrap();
+        let entries = bundle::entries(&bytes, bundle_id.width).unwrap();
+        let entry = entry_of(&record(n).bytes).unwrap();
+        assert_eq!(entries[(n % 256) as usize], entry);
+        let proof = stored.inclusion(n).unwrap();
+        check_inclusion(Hash::leaf(&entry), n, &proof, &head).unwrap();
+    }
+    let sealer = open(&disk, &store).await.unwrap();
+    assert_eq!(head_of(&sealer.last().unwrap().unwrap()), head);
+}
+
+#[tokio::test]
+async fn behind_or_beside_the_lock_nothing_is_signed() {
+    let (store, disk) = (Arc::new(Memory::new()), SimDisk::new());
+    append(&store, 300).await;
+    let mut sealer = open(&disk, &store).await.unwrap();
+    sealer.seal().await.unwrap().unwrap();
+    drop(sealer);
+    let shorter = Arc::new(Memory::new());
+    append(&shorter, 299).await;
+    let error = open(&disk, &shorter).await.err().unwrap();
+    assert_eq!(
+        error,
+        SealError::Behind {
+            length: 299,
+            locked: 300
+        }
+    );
+    // Another history of the same length; the tree's files are gone, as after a restore.
+    let other = Arc::new(Memory::new());
+    append(&other, 299).await;
+    let stream = crate::conformance::stream(299);
+    other
+        .append(stream, Expected::NoStream, vec![record(77_777)])
+        .await
+        .unwrap();
+    for level in 0..2 {
+        disk.set_bytes(Path::new(&format!("/tree/level-{level}")), &[]);
+    }
+    let error = open(&disk, &other).await.err().unwrap();
+    assert_eq!(error, SealError::Fork { size: 300 });
+    // The true history makes the files anew.
+    let mut sealer = open(&disk, &store).await.unwrap();
+    append(&store, 1).await;
+    let note = sealer.seal().await.unwrap().unwrap();
+    assert_eq!(
+        head_of(&note),
+        Head {
+            size: 301,
+            root: root_of(301)
+        }
+    );
+}
+
+#[tokio::test]
+async fn two_sealers_and_a_lock_that_moved() {
+    let (store, disk) = (Arc::new(Memory::new()), SimDisk::new());
+    append(&store, 3).await;
+    let mut sealer = open(&disk, &store).await.unwrap();
+    assert!(matches!(
+        open(&disk, &store).await,
+        Err(SealError::Store(crate::store::StoreError::Locked))
+    ));
+    // Somebody put another checkpoint there.
+    let other = Checkpoint::new(
+        ORIGIN,
+        Head {
+            size: 2,
+            root: root_of(2),
+        },
+    )
+    .unwrap();
+    disk.set_bytes(Path::new("/lock/checkpoint"), other.to_text().as_bytes());
+    assert_eq!(sealer.seal().await.err(), Some(SealError::LockMoved));
+    drop(sealer);
+    disk.set_bytes(Path::new("/lock/checkpoint"), b"nonsense");
+    assert!(matches!(
+        open(&disk, &store).await,
+        Err(SealError::Lock { .. })
+    ));
+}
+
+/// Every step of sealing fails in every way; the next process goes on, and nothing that was signed
+/// is ever contradicted.
+#[tokio::test]
+async fn every_step_may_fail() {
+    let steps = {
+        let (store, disk) = (Arc::new(Memory::new()), SimDisk::new());
+        run(&disk, &store).await;
+        disk.steps().len()
+    };
+    assert!(steps > 20);
+    let faults = [
+        Fault::NotDone,
+        Fault::Done,
+        Fault::Partly(300),
+        Fault::Full,
+        Fault::Dies,
+    ];
+    for step in 0..steps {
+        for fault in faults {
+            for keep in [Keep::All, Keep::Synced, Keep::Some(step as u64)] {
+                let (store, disk) = (Arc::new(Memory::new()), SimDisk::new());
+                disk.fail_at(step, fault);
+                let signed = run(&disk, &store).await;
+                let disk = disk.restart(keep);
+                disk.make_space();
+                let mut sealer = open(&disk, &store).await.unwrap();
+                let again = sealer.last().unwrap().map(|note| head_of(&note));
+                append(&store, 5).await;
+                let note = sealer.seal().await.unwrap().unwrap();
+                let size = store.length().await.unwrap();
+                let head = Head {
+                    size,
+                    root: root_of(size),
+                };
+                assert_eq!(head_of(&note), head, "{step} {fault:?} {keep:?}");
+                let levels = Levels::open(Arc::new(disk.clone()), Path::new("/tree")).unwrap();
+                let stored = Stored::new(size, &levels).unwrap();
+                for old in signed.into_iter().chain(again) {
+                    assert_eq!(old.root, root_of(old.size));
+                    check_consistency(&old, &head, &stored.consistency(old.size).unwrap()).unwrap();
+                }
+                // The lock was never behind what was signed.
+            }
+        }
+    }
+}
+
+/// Seals three times over a disk that may fail: what was signed.
+async fn run(disk: &SimDisk, store: &Arc<Memory>) -> Vec<Head> {
+    let mut signed = Vec::new();
+    append(store, 250).await;
+    let Ok(mut sealer) = open(disk, store).await else {
+        return signed;
+    };
+    for more in [3, 10, 2] {
+        append(store, more).await;
+        match sealer.seal().await {
+            Ok(note) => signed.extend(note.map(|note| head_of(&note))),
+            Err(_) => return signed,
+        }
+    }
+    signed
+}

@@ -1,0 +1,143 @@
+//! What is said to a witness, and how it judges
+//! ([tlog-witness](https://c2sp.org/tlog-witness), `add-checkpoint`).
+//!
+//! ```text
+//! old <decimal>
+//! <hash, base64>            (consistency proof, at most 63)
+//! (empty line)
+//! <checkpoint, a signed note>
+//! ```
+
+use crate::checkpoint::Checkpoint;
+use crate::error::Error;
+use crate::hash::Hash;
+use crate::note::{NOTE_BYTES_MAX, Note, VerifierKey};
+use crate::proof::{HASHES_MAX, Head, check_consistency};
+use crate::text::{line, size};
+
+/// Asks a witness to cosign.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddCheckpoint {
+    /// Size of the checkpoint the witness cosigned last.
+    pub old: u64,
+    /// From there to the new one.
+    pub proof: Vec<Hash>,
+    /// The new one.
+    pub checkpoint: Note,
+}
+
+impl AddCheckpoint {
+    /// As text.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let mut text = format!("old {}\n", self.old);
+        for hash in &self.proof {
+            text.push_str(&format!("{hash}\n"));
+        }
+        text.push('\n');
+        text.push_str(&self.checkpoint.to_text());
+        text
+    }
+
+    /// From text.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        const WHAT: &str = "request to a witness";
+        if text.len() > NOTE_BYTES_MAX {
+            return Err(Error::TooLarge {
+                what: WHAT,
+                found: text.len() as u64,
+                limit: NOTE_BYTES_MAX as u64,
+            });
+        }
+        let (old, mut rest) = line(text, WHAT)?;
+        let old = old
+            .strip_prefix("old ")
+            .ok_or(Error::malformed(WHAT, "no old size"))?;
+        let old = size(old, "old size")?;
+        let mut proof = Vec::new();
+        loop {
+            let (hash, after) = line(rest, WHAT)?;
+            rest = after;
+            if hash.is_empty() {
+                break;
+            }
+            if proof.len() == HASHES_MAX {
+                return Err(Error::malformed(WHAT, "too many hashes"));
+            }
+            proof.push(Hash::from_base64(hash)?);
+        }
+        Ok(Self {
+            old,
+            proof,
+            checkpoint: Note::parse(rest)?,
+        })
+    }
+}
+
+/// A witness's answer to a checkpoint it does not cosign, with the HTTP status that says so.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// 404: not one of the witness's logs.
+    #[error("unknown log")]
+    UnknownLog,
+    /// 403: no right signature by a key of the log.
+    #[error("not signed by the log: {0}")]
+    NotSigned(Error),
+    /// 400: the old size is beyond the checkpoint's.
+    #[error("the old size is larger than the checkpoint's")]
+    OldBeyondNew,
+    /// 409: the witness last cosigned another size.
+    #[error("the last checkpoint cosigned has {latest} entries")]
+    OtherOld {
+        /// Which.
+        latest: u64,
+    },
+    /// 422: the checkpoint does not continue the last one.
+    #[error("not a continuation of the last checkpoint: {0}")]
+    NotConsistent(Error),
+}
+
+impl Refusal {
+    /// Its HTTP status.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::UnknownLog => 404,
+            Self::NotSigned(_) => 403,
+            Self::OldBeyondNew => 400,
+            Self::OtherOld { .. } => 409,
+            Self::NotConsistent(_) => 422,
+        }
+    }
+}
+
+/// Judges a request. `keys`: of the log with this origin, if the witness knows it; `latest`: what it
+/// cosigned last for it. The checkpoint that must be kept, durably and only if `latest` is still
+/// the last, before it is cosigned.
+pub fn judge(
+    request: &AddCheckpoint,
+    keys: Option<&[VerifierKey]>,
+    latest: Option<&Head>,
+) -> Result<Checkpoint, Refusal> {
+    let keys = keys.ok_or(Refusal::UnknownLog)?;
+    let signed = request.checkpoint.verify(keys);
+    if signed.map_err(Refusal::NotSigned)?.is_empty() {
+        return Err(Refusal::NotSigned(Error::Unsigned));
+    }
+    let checkpoint = Checkpoint::parse(request.checkpoint.text()).map_err(Refusal::NotSigned)?;
+    if request.old > checkpoint.head.size {
+        return Err(Refusal::OldBeyondNew);
+    }
+    let empty = Head {
+        size: 0,
+        root: Hash::empty(),
+    };
+    let latest = latest.unwrap_or(&empty);
+    if request.old != latest.size {
+        return Err(Refusal::OtherOld {
+            latest: latest.size,
+        });
+    }
+    check_consistency(latest, &checkpoint.head, &request.proof).map_err(Refusal::NotConsistent)?;
+    Ok(checkpoint)
+}
