@@ -62,7 +62,7 @@ impl ServerFault {
                 "check host and port, the network, and whether the server runs; appends go on by themselves when it is back"
             }
             Self::Tls => {
-                "make `tls=` agree with the server, and name the authority that signed its certificate with `tlsCaFile=`"
+                "make `tls=` agree with the server, name the authority that signed its certificate with `tlsCaFile=`, and with `userCertFile=` and `userKeyFile=` what it wants to see of us"
             }
             Self::Denied => {
                 "check the credentials; the user needs to append to and read its streams and to read `$all`"

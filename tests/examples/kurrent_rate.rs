@@ -1,13 +1,18 @@
-//! Measures the engine for an event server against its bare client, on one stand-in server in this process:
+//! Measures the engine for an event server against its bare client, on one stand-in server in a process of its own:
 //!
 //! ```sh
-//! cargo run --release -p idledger-tests --example kurrent_rate -- 2000
+//! cargo run --release -p idledger-tests --example kurrent_rate -- 2000            # appends, and a read of everything
+//! cargo run --release -p idledger-tests --example kurrent_rate -- memory 200000   # memory while following
 //! ```
 //!
-//! Appends of one record of 1,300 bytes at 1, 16 and 64 in flight, each to a stream of its own, and a read of
-//! everything. Both sides take turns, three rounds; the table gives medians and what the engine reaches of the
-//! bare client. The engine does more: it waits until what it appended has its number on disk, and checks every
-//! event that it reads. Nothing here is a figure of a real server, whose disk would be the slowest part of both.
+//! Appends of one record of 1,300 bytes at 1, 16 and 64 in flight, each task to a stream of its own, and a read of
+//! everything. Both sides take turns, five rounds; the table gives medians and what the engine reaches of the bare
+//! client. One table with a server that answers when the event is on this machine's disk, as a real one does, and one
+//! with a server that keeps it in memory only. The engine does more: it counts every event, which it reads back, and
+//! checks every event that it reads.
+//!
+//! `memory` follows a log that was there before and one that grows, while somebody reads slowly, and prints the most
+//! memory that the process ever had (Linux).
 
 #![allow(
     clippy::unwrap_used,
@@ -17,35 +22,167 @@
 )]
 
 use domain::ids::{Position, Revision};
-use idledger_tests::peer::Peer;
+use idledger_tests::peer::log::{Expected as On, New};
+use idledger_tests::peer::{Peer, Settings};
 use kurrentdb::{AppendToStreamOptions, Client, EventData, ReadAllOptions, StreamState};
 use ledger::conformance::{record, stream};
 use ledger::kurrentdb::{Address, Kurrent, Options};
 use ledger::store::{EventStore, Expected, PAGE_RECORDS_MAX};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 const BYTES: usize = 1300;
+/// About what an account comes to.
+const EVENTS_OF_A_STREAM: u64 = 15;
 
 #[tokio::main]
 async fn main() {
-    let events: u64 = std::env::args()
-        .nth(1)
-        .map_or(2000, |text| text.parse().unwrap());
-    let peer = Peer::single().await;
-    let client = Client::new(peer.url().parse().unwrap()).unwrap();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number = |at: usize, otherwise: u64| {
+        let given = arguments.get(at);
+        given.map_or(otherwise, |text| text.parse().unwrap())
+    };
+    match arguments.first().map(String::as_str) {
+        Some("serve") => serve(number(1, 0) == 1).await,
+        Some("memory") => memory(number(1, 200_000)).await,
+        _ => {
+            for (durable, what) in [
+                (true, "a server that writes to this disk"),
+                (false, "a server in memory"),
+            ] {
+                println!("{what}");
+                rates(&Server::start(durable), number(0, 2000)).await;
+            }
+        }
+    }
+}
+
+/// The stand-in, in a process of its own.
+struct Server {
+    child: Child,
+    url: String,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Server {
+    fn start(durable: bool) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["serve", if durable { "1" } else { "0" }])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut url = String::new();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        out.read_line(&mut url).unwrap();
+        Self {
+            child,
+            url: url.trim().to_owned(),
+        }
+    }
+
+    /// Has it write so many events more, by itself.
+    fn fill(&mut self, events: u64) {
+        let mut input = self.child.stdin.as_ref().unwrap();
+        writeln!(input, "{events}").unwrap();
+    }
+}
+
+/// Serves until its input ends; a line there is how many events to write.
+async fn serve(durable: bool) {
+    let peer = Peer::start(Settings {
+        durable,
+        ..Settings::default()
+    })
+    .await;
+    println!("{}", peer.url());
+    let told = tokio::task::spawn_blocking(move || {
+        let mut next = 0;
+        for line in std::io::stdin().lines() {
+            let events: u64 = line.unwrap().parse().unwrap();
+            for n in next..next + events {
+                let record = record(n, BYTES);
+                let name = format!("idledger.{}", stream(n / EVENTS_OF_A_STREAM));
+                let event = New {
+                    id: record.event_id.0,
+                    kind: "Rate".to_owned(),
+                    content: "application/octet-stream".to_owned(),
+                    metadata: format!("{{\"link\":\"{}\"}}", record.link).into(),
+                    data: record.bytes,
+                };
+                peer.with_log(|log| log.append(&name, On::Any, vec![event]).unwrap());
+            }
+            next += events;
+        }
+    });
+    told.await.unwrap();
+}
+
+async fn open(url: &str, dir: &std::path::Path) -> Kurrent {
+    let address = Address::parse(url).unwrap();
+    Kurrent::open(Options::new(address, dir)).await.unwrap().0
+}
+
+/// The most memory this process ever had, in MiB.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let words: Vec<_> = line.unwrap().split_whitespace().collect();
+    words[1].parse::<u64>().unwrap() / 1024
+}
+
+async fn memory(events: u64) {
+    let mut server = Server::start(false);
     let dir = tempfile::tempdir().unwrap();
-    let address = Address::parse(&format!("{}&streams=rate", peer.url())).unwrap();
-    let engine = Kurrent::open(Options::new(address, dir.path()))
-        .await
-        .unwrap()
-        .0;
-    let engine = Arc::new(engine);
-    println!("in flight        bare/s      engine/s   engine/bare");
+    let engine = open(&server.url, dir.path()).await;
+    println!("at the start: {} MiB", peak());
+    server.fill(events);
+    let mut length = 0;
+    let began = Instant::now();
+    while length < events {
+        length = engine.wait_beyond(length).await.unwrap();
+    }
+    println!(
+        "{events} events followed in {:.1} s: {} MiB",
+        began.elapsed().as_secs_f64(),
+        peak()
+    );
+    // As many again, while somebody reads from the beginning and takes their time.
+    server.fill(events);
+    let (mut next, mut behind) = (0, 0);
+    while next < 2 * events {
+        let page = engine.read_all(Position(next), 100).await.unwrap();
+        next += page.len() as u64;
+        behind = behind.max(engine.length().await.unwrap() - next);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    println!(
+        "{} events read slowly, at most {behind} behind: {} MiB",
+        2 * events,
+        peak()
+    );
+    engine.close().await;
+}
+
+async fn rates(server: &Server, events: u64) {
+    let client = Client::new(server.url.parse().unwrap()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let engine = Arc::new(open(&format!("{}&streams=rate", server.url), dir.path()).await);
+    println!("                 bare/s      engine/s   engine/bare");
     let mut next = 0_u64;
     for in_flight in [1, 16, 64_u64] {
-        let each = (events / in_flight).max(1);
+        // A lone call is slow: fewer of them say as much.
+        let all = if in_flight == 1 { events / 4 } else { events };
+        let each = (all / in_flight).max(1);
         let (mut bare, mut ours) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             bare.push(bare_appends(&client, in_flight, each, &mut next).await);
@@ -59,7 +196,7 @@ async fn main() {
         ours.push(engine_read(&engine).await);
     }
     say("read all ", bare, ours);
-    engine.close().await;
+    Arc::into_inner(engine).unwrap().close().await;
 }
 
 fn say(what: &str, bare: Vec<f64>, ours: Vec<f64>) {
@@ -126,7 +263,7 @@ async fn engine_appends(engine: &Arc<Kurrent>, in_flight: u64, each: u64, next: 
 /// The engine's own events, as the bare client reads them.
 async fn bare_read(client: &Client) -> f64 {
     let began = Instant::now();
-    let filter = kurrentdb::SubscriptionFilter::on_stream_name().add_prefix("rate");
+    let filter = kurrentdb::SubscriptionFilter::on_stream_name().add_prefix("rate.");
     let options = ReadAllOptions::default()
         .forwards()
         .filter(filter)

@@ -263,6 +263,10 @@ async fn appending(
         events.push(proposed(event)?);
     }
     let fault = before(&node, Call::Append).await?;
+    if let Some(disk) = &node.world.disk {
+        disk.write(events.iter().map(|event| event.data.len()).sum())
+            .await;
+    }
     let result = match write(&node, &stream, expect, events) {
         Ok(done) => Appended::Written(written(done)),
         Err(Refused::Wrong { current }) => Appended::Wrong(Wrong {

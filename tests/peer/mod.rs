@@ -15,26 +15,25 @@
 
 mod calls;
 pub mod faults;
+mod flush;
 pub mod log;
+mod net;
 mod reading;
 pub mod wire;
 
 use axum::extract::State;
 use faults::Faults;
+use flush::Flush;
 use log::Log;
+use net::listen;
 use parking_lot::Mutex;
-use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
-use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tonic::transport::server::Connected;
+use tokio_rustls::rustls::ServerConfig;
 use tonic::{Code, Status};
 
 /// No node is the leader.
@@ -52,6 +51,8 @@ pub struct World {
     /// `Basic …`, if anybody is asked who they are.
     authorization: Option<String>,
     version: &'static str,
+    tls: Option<Arc<ServerConfig>>,
+    disk: Option<Flush>,
 }
 
 /// What a cluster is started with.
@@ -63,6 +64,10 @@ pub struct Settings {
     pub user: Option<(&'static str, &'static str)>,
     /// What the server says it is.
     pub version: &'static str,
+    /// The certificate it shows, and whose it wants to see.
+    pub tls: Option<Arc<ServerConfig>>,
+    /// Whether an append waits until as many bytes are on this machine's disk.
+    pub durable: bool,
 }
 
 impl Default for Settings {
@@ -71,6 +76,8 @@ impl Default for Settings {
             nodes: 1,
             user: None,
             version: "24.10.4",
+            tls: None,
+            durable: false,
         }
     }
 }
@@ -111,6 +118,8 @@ impl Peer {
             faults: Faults::default(),
             authorization,
             version: settings.version,
+            tls: settings.tls,
+            disk: settings.durable.then(Flush::new),
         });
         let peer = Self {
             world,
@@ -139,7 +148,8 @@ impl Peer {
             .iter()
             .map(|(address, _)| address.to_string())
             .collect();
-        format!("esdb://{}?tls=false", hosts.join(","))
+        let tls = self.world.tls.is_some();
+        format!("esdb://{}?tls={tls}", hosts.join(","))
     }
 
     /// A node's address.
@@ -206,125 +216,8 @@ impl Peer {
                 calls::answer(node, request).await
             })
             .with_state(node);
-        let stop = watch::Sender::new(false);
-        let (mut stopped, cut_at_end) = (stop.subscribe(), cut.clone());
-        let task = tokio::spawn(async move {
-            let incoming = Incoming { listener, cut };
-            let served = tonic::transport::Server::builder()
-                .add_routes(tonic::service::Routes::from(app))
-                .serve_with_incoming(incoming);
-            tokio::select! {
-                _ = served => {}
-                _ = stopped.wait_for(|stop| *stop) => {}
-            }
-            cut_at_end.send_modify(|cuts| *cuts += 1);
-        });
-        Running { stop, task }
+        net::serve(app, listener, self.world.tls.clone(), cut)
     }
-}
-
-async fn listen(address: SocketAddr) -> TcpListener {
-    for _ in 0..500 {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.set_reuseaddr(true).unwrap();
-        if socket.bind(address).is_ok()
-            && let Ok(listener) = socket.listen(1024)
-        {
-            return listener;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("nothing can listen at {address}");
-}
-
-/// Accepted connections, each of which can be cut.
-struct Incoming {
-    listener: TcpListener,
-    cut: watch::Sender<u64>,
-}
-
-impl tokio_stream::Stream for Incoming {
-    type Item = std::io::Result<Connection>;
-
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.listener.poll_accept(context).map(|accepted| {
-            Some(accepted.map(|(tcp, _)| {
-                let _ = tcp.set_nodelay(true);
-                let mut cut = self.cut.subscribe();
-                Connection {
-                    tcp,
-                    cut: Box::pin(async move {
-                        let _ = cut.changed().await;
-                    }),
-                    ended: false,
-                }
-            }))
-        })
-    }
-}
-
-/// A connection that can be cut.
-struct Connection {
-    tcp: TcpStream,
-    cut: Pin<Box<dyn Future<Output = ()> + Send>>,
-    ended: bool,
-}
-
-impl Connection {
-    fn check(&mut self, context: &mut Context<'_>) -> std::io::Result<()> {
-        self.ended = self.ended || self.cut.as_mut().poll(context).is_ready();
-        if self.ended {
-            Err(std::io::ErrorKind::ConnectionReset.into())
-        } else {
-            Ok(())
-        }
-    }
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<std::io::Result<()>> {
-        self.check(context)?;
-        let read = Pin::new(&mut self.tcp).poll_read(context, buffer);
-        // Clients that write a request in two pieces wait for the first one's acknowledgement.
-        #[cfg(target_os = "linux")]
-        let _ = self.tcp.set_quickack(true);
-        read
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
-        self.check(context)?;
-        Pin::new(&mut self.tcp).poll_write(context, bytes)
-    }
-
-    fn poll_flush(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_flush(context)
-    }
-
-    fn poll_shutdown(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_shutdown(context)
-    }
-}
-
-impl Connected for Connection {
-    type ConnectInfo = ();
-
-    fn connect_info(&self) {}
 }
 
 /// A refusal with the words that clients look for.

@@ -12,3 +12,4 @@ mod clients;
 mod engine;
 mod faults;
 mod hazards;
+mod secured;

@@ -216,6 +216,13 @@ impl Address {
         &self.hosts
     }
 
+    /// What was said of a parameter that the client is given.
+    pub(super) fn said(&self, name: &str) -> Option<&str> {
+        let mut passed = self.passed.iter();
+        let said = passed.find(|(passed, _)| *passed == name);
+        said.map(|(_, value)| value.as_str())
+    }
+
     /// Whether every host is this machine.
     pub fn is_this_machine(&self) -> bool {
         !self.discover

@@ -8,6 +8,7 @@
 //! that is away does not: it goes on when the server is back.
 
 use super::connection::{Backoff, Connection, Trouble};
+use super::keeping::{Heads, Keeping};
 use super::names::{Named, Names, TOMBSTONE};
 use super::numbering::{LogPlace, Numbering, Row, Running, folded};
 use super::pages::{Begin, Found, Page, Part};
@@ -16,7 +17,6 @@ use crate::remote::StreamHazard;
 use crate::store::{StoreError, StreamHead};
 use domain::ids::{Position, StreamId};
 use domain::record::RECORD_BYTES_MAX;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -29,7 +29,7 @@ const IDLE_LOOKS: u32 = 100;
 /// How far the follower is.
 #[derive(Debug, Clone, Default)]
 pub(super) struct State {
-    /// Events numbered, durably.
+    /// Events numbered.
     pub length: u64,
     /// Whether the server's end was reached once.
     pub caught_up: bool,
@@ -45,6 +45,8 @@ pub(super) struct Shared {
     pub names: Names,
     pub numbering: Numbering,
     pub index: Index,
+    /// What is on its way to being durable.
+    pub keeping: Keeping,
     pub state: watch::Sender<State>,
     /// Somebody appended: look now.
     pub wake: Notify,
@@ -114,7 +116,8 @@ impl Follower {
     /// Follows until it must stop.
     pub(super) async fn run(mut self) {
         let mut backoff = Backoff::new();
-        loop {
+        // Whoever keeps what is counted may have stopped everything.
+        while self.shared.state.borrow().stopped.is_none() {
             match self.look().await {
                 Ok(look) => {
                     backoff = Backoff::new();
@@ -141,7 +144,7 @@ impl Follower {
                     tracing::error!(%error, "the event server's log is not followed any further");
                     self.shared
                         .state
-                        .send_modify(|state| state.stopped = Some(error));
+                        .send_modify(|state| _ = state.stopped.get_or_insert(error));
                     return;
                 }
             }
@@ -302,7 +305,7 @@ impl Follower {
         if let Some(head) = batch.heads.get(&stream) {
             return Ok(head.revision.0 + 1);
         }
-        Ok(match self.shared.index.find(stream)? {
+        Ok(match self.shared.find(stream)? {
             InIndex::Head(head) => head.revision.0 + 1,
             InIndex::Nothing => 0,
             InIndex::At(position) => match self.shared.numbering.get(position.0)? {
@@ -331,18 +334,15 @@ impl Follower {
         }
     }
 
-    /// Makes the rows durable, then tells.
+    /// Writes the rows, tells, and leaves it to the keeper to make them durable.
     async fn keep(&mut self, batch: Batch) -> Result<(), StoreError> {
         if batch.heads.is_empty() {
             return Ok(());
         }
         let (shared, next) = (Arc::clone(&self.shared), self.next);
-        let kept = tokio::task::spawn_blocking(move || {
-            shared.numbering.append(&batch.rows)?;
-            shared.index.record(batch.heads.into_iter(), next);
-            Ok::<u64, StoreError>(shared.numbering.length())
-        });
-        let length = kept
+        let counted =
+            tokio::task::spawn_blocking(move || shared.count(&batch.rows, batch.heads, next));
+        let length = counted
             .await
             .map_err(|_| StoreError::Stopped("writing the numbering has panicked".into()))??;
         self.shared.state.send_if_modified(|state| {
@@ -350,6 +350,7 @@ impl Follower {
             state.length = length;
             state.trouble.take().is_some() || grown
         });
+        self.shared.keeping.has_room(next).await;
         Ok(())
     }
 
@@ -366,7 +367,7 @@ impl Follower {
 #[derive(Default)]
 struct Batch {
     rows: Vec<Row>,
-    heads: HashMap<StreamId, StreamHead>,
+    heads: Heads,
 }
 
 fn foreign(event: &Found) -> StoreError {

@@ -13,6 +13,7 @@
 //! names.rs       names of streams, types and metadata on the server
 //! numbering.rs   dense positions, on disk
 //! follower.rs    the task that counts
+//! keeping.rs     makes durable what was counted
 //! append.rs      an append and what became of it
 //! probe.rs       why no connection came about
 //! reading.rs     the port's reads
@@ -22,6 +23,7 @@ mod address;
 mod append;
 mod connection;
 mod follower;
+mod keeping;
 mod names;
 pub mod numbering;
 mod pages;
@@ -40,6 +42,7 @@ use crate::store::{
 use connection::{Connection, server};
 use domain::ids::{Position, Revision, StreamId};
 use follower::{Follower, Shared, State};
+use keeping::Keeping;
 use names::Names;
 use numbering::Numbering;
 use std::path::PathBuf;
@@ -132,6 +135,7 @@ pub struct Kurrent {
 impl Drop for Kurrent {
     fn drop(&mut self) {
         self.follower.abort();
+        self.shared.keeping.close();
     }
 }
 
@@ -158,6 +162,7 @@ impl Kurrent {
             names,
             numbering,
             index,
+            keeping: Keeping::new(known),
             state: watch::Sender::new(State {
                 length: known,
                 ..State::default()
@@ -168,6 +173,7 @@ impl Kurrent {
             _lock: Some(lock),
         });
         let follower = Follower::new(Arc::clone(&shared))?;
+        tokio::spawn(Arc::clone(&shared).keep());
         let store = Self {
             follower: tokio::spawn(follower.run()),
             in_flight: Semaphore::new(options.in_flight.clamp(1, Semaphore::MAX_PERMITS)),
@@ -197,6 +203,7 @@ impl Kurrent {
     pub async fn close(mut self) {
         self.follower.abort();
         let _ = (&mut self.follower).await;
+        self.shared.keeping.close();
         let mut backoff = connection::Backoff::new();
         let until = tokio::time::Instant::now() + LOCK_WAIT;
         // What it was writing is finished by a thread of its own.

@@ -4,8 +4,9 @@
 //! filtered log in the same order and so counts the same numbers; this file keeps the count, so
 //! that a restart goes on from where it was and notices when the server tells another story. Owns
 //! `<dir>/numbering`, drawn in FORMAT.md: a header, then one row of fixed size per event. Rows are
-//! only ever appended, and are durable before anybody is told of them. It must never be repaired
-//! in its middle: a torn tail is cut, anything else that does not verify is corrupt.
+//! only ever appended, and made durable a moment later: what a power cut takes is counted again. It
+//! must never be repaired in its middle: a torn tail is cut, anything else that does not verify is
+//! corrupt.
 //!
 //! ```text
 //! header (64)  "idledger-numbering/1" (20) ‖ name of the ledger, zero-filled (40) ‖ crc32 u32
@@ -28,7 +29,7 @@ const MAGIC: &[u8; 20] = b"idledger-numbering/1";
 const HEADER_BYTES: usize = 64;
 /// Bytes of one row.
 pub const ROW_BYTES: usize = 44;
-/// Most rows of one append, and so most rows that a crash can leave torn.
+/// Most rows that are not durable, and so most rows that a crash can leave torn.
 pub const APPEND_ROWS_MAX: usize = 4096;
 const DIGEST_PREFIX: &[u8] = b"idledger-order/v1\0";
 
@@ -144,7 +145,7 @@ fn checksum(position: u64, body: &[u8]) -> u32 {
 pub struct Numbering {
     file: Arc<dyn DiskFile>,
     path: PathBuf,
-    /// How many rows there are, and the last of them. Changed after they are durable.
+    /// How many rows there are, and the last of them. Changed after they are written.
     end: RwLock<(u64, Option<Row>)>,
 }
 
@@ -173,10 +174,12 @@ impl Numbering {
             Some(last) => Some(numbering.read(last)?),
         };
         *numbering.end.write() = (rows, last);
+        // A process that was killed may have left rows that no disk has.
+        numbering.sync()?;
         Ok((numbering, cut))
     }
 
-    /// How many events are numbered, durably.
+    /// How many events are numbered.
     pub fn length(&self) -> u64 {
         self.end.read().0
     }
@@ -252,7 +255,8 @@ impl Numbering {
         Ok(None)
     }
 
-    /// Appends rows (at most [`APPEND_ROWS_MAX`]) and makes them durable. One caller at a time.
+    /// Appends rows: no more than [`APPEND_ROWS_MAX`] without a [`Numbering::sync`] between them. One
+    /// caller at a time.
     pub fn append(&self, rows: &[Row]) -> Result<u64, StoreError> {
         let (length, mut last) = *self.end.read();
         let mut bytes = Vec::with_capacity(rows.len() * ROW_BYTES);
@@ -276,12 +280,18 @@ impl Numbering {
         if !bytes.is_empty() {
             self.file
                 .write_at(&bytes, offset(length))
-                .and_then(|()| self.file.sync())
                 .map_err(|error| io_error("writing the numbering", &error))?;
         }
         let length = length.saturating_add(rows.len() as u64);
         *self.end.write() = (length, last);
         Ok(length)
+    }
+
+    /// Makes durable what was appended before.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        self.file
+            .sync()
+            .map_err(|error| io_error("syncing the numbering", &error))
     }
 
     fn read(&self, position: u64) -> Result<Row, StoreError> {

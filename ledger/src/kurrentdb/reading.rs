@@ -164,7 +164,7 @@ impl Kurrent {
 
     /// A stream with numbered events cannot be unknown to the server.
     fn must_be_unknown(&self, stream: StreamId) -> Result<(), StoreError> {
-        match self.shared.index.find(stream)? {
+        match self.shared.find(stream)? {
             InIndex::Nothing => Ok(()),
             _ => Err(StoreError::Unsafe {
                 stream,

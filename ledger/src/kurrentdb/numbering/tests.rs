@@ -115,17 +115,25 @@ fn a_power_cut_at_any_step_leaves_whole_rows() {
         let Ok((numbering, _)) = open(disk) else {
             return 0;
         };
-        for append in &appends {
+        let mut durable = 0;
+        for (number, append) in (1..).zip(&appends) {
             if numbering.append(append).is_err() {
                 break;
             }
+            // Some are made durable alone, some with the one before.
+            if number % 3 != 1 {
+                if numbering.sync().is_err() {
+                    break;
+                }
+                durable = numbering.length();
+            }
         }
-        numbering.length()
+        durable
     };
     let whole = disk();
     run(&whole);
     let steps = whole.steps().len();
-    assert!(steps > 24);
+    assert!(steps > 20);
     for step in 1..steps {
         for (fault, keep) in [
             (Fault::Dies, Keep::Synced),
@@ -142,7 +150,7 @@ fn a_power_cut_at_any_step_leaves_whole_rows() {
             let (numbering, _) = open(&after).unwrap();
             let length = numbering.length();
             assert!(
-                length >= known && length <= known + 7,
+                length >= known && length <= known + 14,
                 "{step} {fault:?} {keep:?}"
             );
             assert_eq!(numbering.range(0, 1000).unwrap(), rows(0..length));
@@ -150,6 +158,7 @@ fn a_power_cut_at_any_step_leaves_whole_rows() {
             let mut other = row(length);
             other.id = [9; 8];
             numbering.append(&[other]).unwrap();
+            numbering.sync().unwrap();
             drop(numbering);
             let (numbering, cut) = open(&after).unwrap();
             assert_eq!((numbering.length(), cut), (length + 1, 0));

@@ -1,0 +1,131 @@
+//! Makes durable what was counted, behind the follower's back.
+//!
+//! Nobody waits for it: the server keeps the events, and a node that loses its last rows in a power cut
+//! counts the same numbers again from the server's log. It syncs the numbering as often as the disk
+//! lets it, everything that came meanwhile at once, and only then tells the stream index, which so is
+//! never ahead of the numbering. Owns the heads on their way there. It must never let more rows wait
+//! than a power cut may tear ([`super::numbering::APPEND_ROWS_MAX`]).
+
+use super::follower::Shared;
+use super::numbering::{APPEND_ROWS_MAX, Row};
+use crate::index::Found as InIndex;
+use crate::store::{StoreError, StreamHead};
+use domain::ids::StreamId;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+use tokio::sync::{Notify, watch};
+
+/// Rows that may wait to be durable; the page that goes over it is the last, and is smaller.
+pub(super) const WAITING_ROWS_MAX: u64 = APPEND_ROWS_MAX as u64 / 2;
+
+/// Heads by stream.
+pub(super) type Heads = HashMap<StreamId, StreamHead>;
+
+/// What is counted and not durable.
+#[derive(Default)]
+struct Recent {
+    young: Heads,
+    /// Being made durable.
+    old: Arc<Heads>,
+    /// The streams' heads are known up to this position.
+    next: u64,
+    /// Nothing will come any more.
+    closing: bool,
+}
+
+/// What the follower leaves and the keeper takes.
+pub(super) struct Keeping {
+    recent: Mutex<Recent>,
+    wake: Notify,
+    /// Every row below is durable and in the index; `None`: it has failed.
+    durable: watch::Sender<Option<u64>>,
+}
+
+impl Keeping {
+    /// Nothing waits; `durable`: rows of the numbering that are durable.
+    pub(super) fn new(durable: u64) -> Self {
+        Self {
+            recent: Mutex::default(),
+            wake: Notify::new(),
+            durable: watch::Sender::new(Some(durable)),
+        }
+    }
+
+    /// No more comes after what has come.
+    pub(super) fn close(&self) {
+        self.recent.lock().closing = true;
+        self.wake.notify_one();
+    }
+
+    /// Takes up what one page added, and waits while too much is waiting.
+    pub(super) async fn has_room(&self, length: u64) {
+        let mut durable = self.durable.subscribe();
+        // The sender lives as long as this.
+        let _ = durable
+            .wait_for(|durable| {
+                durable.is_none_or(|durable| length.saturating_sub(durable) <= WAITING_ROWS_MAX)
+            })
+            .await;
+    }
+}
+
+impl Shared {
+    /// Writes a page's rows and takes up its heads; the numbering's length after it. Blocks.
+    pub(super) fn count(&self, rows: &[Row], heads: Heads, next: u64) -> Result<u64, StoreError> {
+        let length = self.numbering.append(rows)?;
+        let mut recent = self.keeping.recent.lock();
+        recent.young.extend(heads);
+        recent.next = next;
+        drop(recent);
+        self.keeping.wake.notify_one();
+        Ok(length)
+    }
+
+    /// Where a stream ends, as far as was counted.
+    pub(super) fn find(&self, stream: StreamId) -> Result<InIndex, StoreError> {
+        {
+            let recent = self.keeping.recent.lock();
+            let head = recent.young.get(&stream);
+            if let Some(head) = head.or_else(|| recent.old.get(&stream)) {
+                return Ok(InIndex::Head(*head));
+            }
+        }
+        self.index.find(stream)
+    }
+
+    /// Keeps until nothing comes any more.
+    pub(super) async fn keep(self: Arc<Self>) {
+        loop {
+            let (heads, next, closing) = {
+                let mut recent = self.keeping.recent.lock();
+                recent.old = Arc::new(std::mem::take(&mut recent.young));
+                (Arc::clone(&recent.old), recent.next, recent.closing)
+            };
+            if heads.is_empty() {
+                if closing {
+                    return;
+                }
+                self.keeping.wake.notified().await;
+                continue;
+            }
+            let shared = Arc::clone(&self);
+            let kept = tokio::task::spawn_blocking(move || {
+                shared.numbering.sync()?;
+                let heads = heads.iter().map(|(stream, head)| (*stream, *head));
+                shared.index.record(heads, next);
+                Ok::<(), StoreError>(())
+            });
+            let gone = || StoreError::Stopped("keeping the numbering has panicked".to_owned());
+            if let Err(error) = kept.await.unwrap_or_else(|_| Err(gone())) {
+                tracing::error!(%error, "what is counted cannot be kept");
+                self.state.send_modify(|state| {
+                    state.stopped.get_or_insert(error);
+                });
+                self.keeping.durable.send_replace(None);
+                return;
+            }
+            self.keeping.durable.send_replace(Some(next));
+        }
+    }
+}
