@@ -6,7 +6,7 @@ use crate::commands::{
 };
 use crate::openapi;
 use crate::queries::{
-    account, event, feed, law, ledger, notices, operations, organisation as organisation_read,
+    account, event, feed, law, ledger, log, notices, operations, organisation as organisation_read,
     personal, report, sharing,
 };
 use crate::state::Api;
@@ -98,6 +98,9 @@ fn contract() -> OpenApiRouter<Api> {
         .routes(routes!(event::list))
         .routes(routes!(feed::feed))
         .routes(routes!(event::get))
+        .routes(routes!(log::event))
+        .routes(routes!(log::account))
+        .routes(routes!(log::consistency))
         .routes(routes!(ledger::statistics))
         .routes(routes!(report::quality))
         .routes(routes!(report::monthly))
@@ -119,7 +122,10 @@ pub fn app(api: &Api) -> Router {
         .route("/openapi.json", get(operations::openapi))
         .route("/healthz", get(operations::healthz))
         .route("/readyz", get(operations::readyz))
-        .route("/metrics", get(operations::metrics));
+        .route("/metrics", get(operations::metrics))
+        .route("/log/checkpoint", get(log::checkpoint))
+        .route("/log/keys", get(log::keys))
+        .route("/log/tile/{*path}", get(log::tile));
     if api.mailbox().is_some() {
         routes = routes
             .route("/v1/simulation/messages", get(operations::messages))

@@ -32,6 +32,7 @@ use core::future::Future;
 use core::net::SocketAddr;
 use ledger::ledger::Ledger;
 use ledger::messenger::Mailbox;
+use ledger::transparency::TransparencyLog;
 use ledger::wiring::ManualClock;
 use projections::Views;
 use state::Api;
@@ -87,6 +88,16 @@ impl Server {
     /// Lets callers move the clock under `/v1/simulation`: for trials. It must be the ledger's.
     pub fn simulate_clock(&self, clock: Arc<ManualClock>) {
         self.api.simulate_clock(clock);
+    }
+
+    /// The ledger it serves.
+    pub fn ledger(&self) -> &Ledger {
+        self.api.ledger()
+    }
+
+    /// Shows the transparency log.
+    pub fn show_log(&self, log: Arc<TransparencyLog>) {
+        self.api.show_log(log);
     }
 
     /// Where the figures of the services that are asked come from.

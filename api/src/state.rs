@@ -10,6 +10,7 @@ use axum::body::Bytes;
 use domain::ids::Micros;
 use ledger::ledger::Ledger;
 use ledger::messenger::Mailbox;
+use ledger::transparency::TransparencyLog;
 use ledger::wiring::ManualClock;
 use projections::Views;
 use std::sync::Arc;
@@ -35,6 +36,7 @@ struct Inner {
     mailbox: Option<Arc<Mailbox>>,
     simulated_clock: std::sync::OnceLock<Arc<ManualClock>>,
     draining: watch::Sender<bool>,
+    log: std::sync::OnceLock<Arc<TransparencyLog>>,
     openapi: std::sync::OnceLock<Bytes>,
     request_prefix: [u8; 8],
 }
@@ -59,6 +61,7 @@ impl Api {
                 feeds: Arc::new(Semaphore::new(config.feeds_max)),
                 draining: watch::Sender::new(false),
                 openapi: std::sync::OnceLock::new(),
+                log: std::sync::OnceLock::new(),
                 simulated_clock: std::sync::OnceLock::new(),
                 request_prefix,
                 mailbox,
@@ -67,6 +70,16 @@ impl Api {
                 views,
             }),
         }
+    }
+
+    /// The transparency log, where the ledger is sealed.
+    pub fn log(&self) -> Option<&Arc<TransparencyLog>> {
+        self.inner.log.get()
+    }
+
+    /// Shows the transparency log. Once.
+    pub fn show_log(&self, log: Arc<TransparencyLog>) {
+        let _ = self.inner.log.set(log);
     }
 
     /// Settings.

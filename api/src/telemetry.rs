@@ -79,6 +79,9 @@ pub struct Metrics {
     nonces: Gauge,
     events: Gauge,
     peers: peers::Peers,
+    sealed: Gauge,
+    unsealed: Gauge,
+    seal_trouble: Gauge,
     request_number: AtomicU64,
 }
 
@@ -132,10 +135,30 @@ impl Metrics {
             Gauge::clone(&nonces),
         );
         registry.register("events", "Events in the ledger", Gauge::clone(&events));
+        let (sealed, unsealed, seal_trouble) =
+            (Gauge::default(), Gauge::default(), Gauge::default());
+        registry.register(
+            "log_sealed",
+            "Events in the published checkpoint",
+            Gauge::clone(&sealed),
+        );
+        registry.register(
+            "log_unsealed",
+            "Events that no published checkpoint speaks of yet",
+            Gauge::clone(&unsealed),
+        );
+        registry.register(
+            "log_trouble",
+            "1: nothing can be sealed at present",
+            Gauge::clone(&seal_trouble),
+        );
         let peers = peers::Peers::register(&mut registry);
         Self {
             registry,
             peers,
+            sealed,
+            unsealed,
+            seal_trouble,
             requests,
             seconds,
             problems,
@@ -206,6 +229,13 @@ impl Metrics {
             self.lag
                 .get_or_create(&labels)
                 .set(i64::try_from(status.lag).unwrap_or(i64::MAX));
+        }
+        if let Some(log) = api.log() {
+            let sealed = log.published().map_or(0, |published| published.head.size);
+            let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+            self.sealed.set(gauge(sealed));
+            self.unsealed.set(gauge(length.saturating_sub(sealed)));
+            self.seal_trouble.set(i64::from(log.trouble().is_some()));
         }
         self.peers.fill();
         let mut exposition = String::new();

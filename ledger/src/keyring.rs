@@ -16,18 +16,26 @@ pub struct RingKey {
     pub id: KeyId,
     /// The key.
     pub public: PublicKey,
-    /// First position it may sign.
+    /// First position (of checkpoint keys: smallest size) it may sign.
     pub from: Position,
-    /// First position it may no longer sign.
+    /// First position (smallest size) it may no longer sign.
     pub until: Option<Position>,
     verifying: VerifyingKey,
 }
 
-/// All event-signing keys of a ledger.
+/// All keys of a ledger: those that sign events, and those that sign checkpoints.
 #[derive(Debug, Clone, Default)]
 pub struct KeyRing {
     ledger: Option<LedgerId>,
     keys: Vec<RingKey>,
+    checkpoint_keys: Vec<RingKey>,
+}
+
+impl RingKey {
+    /// The key, ready to verify with.
+    pub const fn verifying(&self) -> &VerifyingKey {
+        &self.verifying
+    }
 }
 
 impl KeyRing {
@@ -37,15 +45,17 @@ impl KeyRing {
         match event {
             Event::LedgerCreated(facts) if self.ledger.is_none() => {
                 self.ledger = Some(facts.ledger);
-                self.add(facts.key, position)
+                self.add(KeyPurpose::Events, facts.key, position)
             }
             // A key counts from the event *after* the one that adds it: this one is signed by an
-            // older key, which is what makes it trustworthy.
-            Event::LedgerKeyAdded(facts) if facts.purpose == KeyPurpose::Events => {
-                self.add(facts.key, Position(position.0 + 1))
+            // older key, which is what makes it trustworthy. For checkpoints the same number says the
+            // first size, which is the first that holds the event.
+            Event::LedgerKeyAdded(facts) => {
+                self.add(facts.purpose, facts.key, Position(position.0 + 1))
             }
             Event::LedgerKeyRetired(facts) => {
-                for key in self.keys.iter_mut().filter(|key| key.public == facts.key) {
+                let all = self.keys.iter_mut().chain(&mut self.checkpoint_keys);
+                for key in all.filter(|key| key.public == facts.key) {
                     key.until.get_or_insert(Position(position.0 + 1));
                 }
                 Ok(())
@@ -54,9 +64,18 @@ impl KeyRing {
         }
     }
 
-    fn add(&mut self, public: PublicKey, from: Position) -> Result<(), RecordError> {
+    fn add(
+        &mut self,
+        purpose: KeyPurpose,
+        public: PublicKey,
+        from: Position,
+    ) -> Result<(), RecordError> {
         let verifying = record::verifying_key(&public)?;
-        self.keys.push(RingKey {
+        let keys = match purpose {
+            KeyPurpose::Events => &mut self.keys,
+            KeyPurpose::Checkpoints => &mut self.checkpoint_keys,
+        };
+        keys.push(RingKey {
             id: public.id(),
             public,
             from,
@@ -83,8 +102,22 @@ impl KeyRing {
         self.ledger
     }
 
-    /// All keys, oldest first.
+    /// The keys that sign events, oldest first.
     pub fn keys(&self) -> &[RingKey] {
         &self.keys
+    }
+
+    /// The keys that sign checkpoints, oldest first. Their `from` and `until` count events in the
+    /// tree: a key signs checkpoints of at least `from` and fewer than `until` of them.
+    pub fn checkpoint_keys(&self) -> &[RingKey] {
+        &self.checkpoint_keys
+    }
+
+    /// Whether this key may sign a checkpoint of so many events.
+    pub fn signs_checkpoint(&self, public: &PublicKey, size: u64) -> bool {
+        let size = Position(size);
+        self.checkpoint_keys.iter().any(|key| {
+            key.public == *public && key.from <= size && key.until.is_none_or(|until| size < until)
+        })
     }
 }

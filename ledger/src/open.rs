@@ -11,7 +11,9 @@
 //! <dir>/registry/     sealed records of people and of foreigners
 //! <dir>/trust/        trust lists of chip reads, by digest: public, the events say which is in use
 //! <dir>/views/        derived: read models
-//! <dir>/secrets/      key-encryption key and signing key, unless they are given from elsewhere
+//! <dir>/tree/         derived: the transparency log, and the checkpoint published last
+//! <dir>/secrets/      key-encryption key, signing key and checkpoint key, unless they are given from
+//!                     elsewhere
 //! ```
 
 use crate::chip;
@@ -35,10 +37,10 @@ use crate::vault::{Vault, VaultError};
 use crate::wiring::Ids;
 use crate::writer::LedgerError;
 use crate::writer::assemble::Assembler;
-use domain::event::LedgerCreated;
+use domain::event::{LedgerCreated, LedgerKeyAdded};
 use domain::ids::{Category, LedgerId, PublicKey};
 use domain::law::{self, LawFileError};
-use domain::vocabulary::DocumentKind;
+use domain::vocabulary::{DocumentKind, KeyPurpose};
 use ed25519_dalek::SigningKey;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -161,6 +163,8 @@ pub struct Options {
     pub kek: KeySource,
     /// The seed of the key that signs events.
     pub signing_key: KeySource,
+    /// The seed of the key that signs checkpoints. Opening a ledger does not need it.
+    pub checkpoint_key: KeySource,
     /// Time, ids, randomness.
     pub ids: Arc<Ids>,
     /// Where notices go.
@@ -195,6 +199,7 @@ impl Options {
         Self {
             kek: KeySource::File(dir.join("secrets").join("kek")),
             signing_key: KeySource::File(dir.join("secrets").join("signing.key")),
+            checkpoint_key: KeySource::File(dir.join("secrets").join("checkpoint.key")),
             dir,
             ids: Arc::new(Ids::system()),
             messenger: Arc::new(Discard),
@@ -304,6 +309,7 @@ pub async fn init(options: &Options) -> Result<Ledger, OpenError> {
     let public = PublicKey(key.verifying_key().to_bytes());
     let (ledger, _) = assemble(options, keys.clone(), key).await?;
     let id = record_creation(&ledger, public, options).await?;
+    record_checkpoint_key(&ledger, options).await?;
     ledger.found_law(law::shipped()?).await?;
     let meta = Meta {
         format: FORMAT,
@@ -343,6 +349,31 @@ async fn record_creation(
         .record_own(Category::Ledger, created.into(), None, Proven::operator())
         .await?;
     Ok(id)
+}
+
+/// The key of the ledger's checkpoints, unless a making that was cut short recorded it already.
+async fn record_checkpoint_key(ledger: &Ledger, options: &Options) -> Result<(), OpenError> {
+    let randomness = options.ids.randomness().as_ref();
+    let key = SigningKey::from_bytes(&options.checkpoint_key.load_or_generate(randomness)?.0);
+    let public = PublicKey(key.verifying_key().to_bytes());
+    let ring = ledger.ring();
+    match ring.checkpoint_keys().first() {
+        Some(known) if known.public == public => return Ok(()),
+        Some(_) => {
+            return Err(OpenError::WrongKey {
+                what: "checkpoint key",
+            });
+        }
+        None => {}
+    }
+    let added = LedgerKeyAdded {
+        key: public,
+        purpose: KeyPurpose::Checkpoints,
+    };
+    ledger
+        .record_own(Category::Ledger, added.into(), None, Proven::operator())
+        .await?;
+    Ok(())
 }
 
 /// Opens a ledger for reading and writing, and says what its log looked like. A directory that

@@ -10,17 +10,38 @@
 
 mod levels;
 mod lock;
+mod log;
+pub mod proofs;
 mod sealer;
+mod sealing;
 #[cfg(test)]
 mod tests;
 
 pub use levels::Levels;
 pub use lock::{CheckpointLock, FileLock, Locked};
+pub use log::{CHECKPOINT_FILE, Published, ReadError, TransparencyLog};
 pub use sealer::{Progress, Sealer, Settings};
+pub use sealing::{Cosigner, OpenLock, Sealing, signer};
 
+use crate::keyring::KeyRing;
 use crate::store::StoreError;
+use domain::ids::LedgerId;
 use domain::record::{RecordError, RecordRef};
 use sha2::{Digest as _, Sha256};
+use tlog::note::{Algorithm, VerifierKey};
+
+/// The origin of a ledger's log, which is also the name of its keys: `idledger/<ledger id>`.
+pub fn origin(ledger: LedgerId) -> String {
+    format!("idledger/{ledger}")
+}
+
+/// The keys that the checkpoints of a ledger are checked with, oldest first.
+pub fn verifier_keys(ring: &KeyRing) -> Result<Vec<VerifierKey>, tlog::Error> {
+    let name = ring.ledger().map(origin).unwrap_or_default();
+    let keys = ring.checkpoint_keys().iter();
+    keys.map(|key| VerifierKey::new(&name, Algorithm::Ed25519, *key.verifying()))
+        .collect()
+}
 
 /// Length of an entry, in bytes.
 pub const ENTRY_BYTES: usize = 32;
@@ -64,6 +85,14 @@ pub enum SealError {
     Damaged {
         /// What was found.
         what: &'static str,
+    },
+    /// The key at hand is not one that the ledger's own events let sign a checkpoint of this size.
+    #[error(
+        "the checkpoint key is not one of this ledger's keys for a checkpoint of {size} events"
+    )]
+    Key {
+        /// The size.
+        size: u64,
     },
     /// Somebody else sealed meanwhile.
     #[error("another sealer has moved the lock")]

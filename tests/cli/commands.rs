@@ -23,7 +23,7 @@ fn a_new_ledger_holds_its_own_beginning() {
     // The ledger itself, then every law that ships: proposed and published by whoever makes it.
     assert_eq!(
         kinds[..3],
-        ["LedgerCreated", "LawProposed", "PolicyPublished"]
+        ["LedgerCreated", "LedgerKeyAdded", "LawProposed"]
     );
     for kind in [
         "ServiceCataloguePublished",
@@ -36,7 +36,7 @@ fn a_new_ledger_holds_its_own_beginning() {
         assert!(kinds.contains(&kind), "{kind}");
     }
     let proposed = kinds.iter().filter(|kind| **kind == "LawProposed").count();
-    assert_eq!(kinds.len(), 1 + 2 * proposed);
+    assert_eq!(kinds.len(), 2 + 2 * proposed);
     let shown = place.good(&["show", "0", "--format", "json"]).json();
     assert_eq!(shown["facts"]["ledger"], made["ledger"]);
     assert_eq!(shown["checks"]["ledger_signature"], "good");

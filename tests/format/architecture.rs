@@ -47,7 +47,10 @@ const LAYERS: [(&str, &[&str]); 7] = [
 
 /// What a crate must not reach by any way, outside tests.
 const FORBIDDEN: [(&str, &[&str]); 4] = [
-    ("idledger-tlog", &["tokio", "axum", "sled", "idledger-domain"]),
+    (
+        "idledger-tlog",
+        &["tokio", "axum", "sled", "idledger-domain"],
+    ),
     (
         "idledger-domain",
         &["tokio", "axum", "sled", "hyper", "lettre"],

@@ -5,7 +5,7 @@
 use crate::commands::stores::StorePlace;
 use crate::commands::{
     account, bench, copy, demo, doctor, evidence, export, import, init, keys, law, log, notices,
-    projections, registry, replay, report, serve, show, stats, vault, verify,
+    projections, prove, registry, replay, report, serve, show, stats, tree, vault, verify,
 };
 use crate::exit::EXIT_CODES;
 use crate::output::{Format, When};
@@ -55,6 +55,25 @@ pub struct Global {
         value_name = "FILE"
     )]
     pub kek_file: Option<PathBuf>,
+    /// File with the key that signs checkpoints (default: DIR/secrets)
+    #[arg(
+        long,
+        global = true,
+        env = "LEDGER_CHECKPOINT_KEY_FILE",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub checkpoint_key_file: Option<PathBuf>,
+    /// Directory of the checkpoint lock, which no backup restores with the data (default: in the
+    /// user's state directory)
+    #[arg(
+        long,
+        global = true,
+        env = "LEDGER_CHECKPOINT_LOCK",
+        hide_env_values = true,
+        value_name = "DIR"
+    )]
+    pub checkpoint_lock: Option<PathBuf>,
     /// Where the events are: `segments:DIR` or an event server, `esdb://HOST:PORT` (default: DIR)
     #[arg(
         long,
@@ -150,6 +169,11 @@ impl Global {
             .unwrap_or_else(|| PathBuf::from("ledger"))
     }
 
+    /// Whether what is recorded may be sealed: not what is forgotten with the process.
+    pub const fn seals(&self) -> bool {
+        !matches!(self.store, Some(StorePlace::Memory(_)))
+    }
+
     /// What this node keeps of an event server's log: numbers and the stream index.
     pub fn node_dir(&self) -> PathBuf {
         self.dir().join("node")
@@ -200,6 +224,12 @@ pub enum Command {
     Registry(registry::RegistryArgs),
     /// What holders were told, by which channel, and what became of it
     Notices(notices::NoticesArgs),
+    /// The transparency log: seal, checkpoint, keys, a static mirror
+    Tree(tree::TreeArgs),
+    /// Make a proof from the ledger's directory: of an event, an account, or that the log only grew
+    Prove(prove::ProveArgs),
+    /// Check a proof with public keys alone: no ledger, no server
+    CheckProof(prove::CheckArgs),
     /// Reads of a card's chip: verify one, load the trust list
     Evidence(evidence::EvidenceArgs),
     /// Keys and principals: list, generate, enrol, revoke, tokens

@@ -7,6 +7,7 @@ use ledger::credentials::CredentialError;
 use ledger::open::OpenError;
 use ledger::secrets::SecretError;
 use ledger::store::{AppendError, StoreError};
+use ledger::transparency::SealError;
 use ledger::vault::VaultError;
 use ledger::writer::LedgerError;
 use projections::ViewError;
@@ -126,6 +127,9 @@ pub fn classify(error: &anyhow::Error) -> (Exit, Option<String>) {
         if let Some(error) = cause.downcast_ref::<SecretError>() {
             return (Exit::Key, Some(error.hint()));
         }
+        if let Some(error) = cause.downcast_ref::<SealError>() {
+            return of_sealing(error);
+        }
         match cause.downcast_ref::<AppendError>() {
             Some(AppendError::Failed(error) | AppendError::Uncertain(error)) => {
                 return of_store(error);
@@ -177,6 +181,37 @@ fn of_open(error: &OpenError) -> (Exit, Option<String>) {
             Exit::Failed,
             "a ledger has one vault: open it without `--vault`, or, if everything is in the shared one, move \
              DIR/vault away",
+        ),
+        _ => return (Exit::Failed, None),
+    };
+    (exit, Some(hint.to_owned()))
+}
+
+fn of_sealing(error: &SealError) -> (Exit, Option<String>) {
+    let (exit, hint) = match error {
+        SealError::Store(error) => return of_store(error),
+        SealError::Behind { .. } => (
+            Exit::Integrity,
+            "the events were restored from an older copy: bring back a newer one; signing again from here \
+             would be a second history",
+        ),
+        SealError::Fork { .. } => (
+            Exit::Integrity,
+            "these are not the events that were signed before: find out which copy is the true one; \
+             nothing was signed",
+        ),
+        SealError::Damaged { .. } => (
+            Exit::Integrity,
+            "remove DIR/tree: it is made again from the events, and checked against the lock",
+        ),
+        SealError::Lock { .. } => (
+            Exit::Integrity,
+            "look at the directory that `--checkpoint-lock` names: it holds the last checkpoint of one \
+             ledger, as text",
+        ),
+        SealError::Key { .. } => (
+            Exit::Key,
+            "name the right file with `--checkpoint-key-file`; `idledger keys list` shows which keys sign",
         ),
         _ => return (Exit::Failed, None),
     };

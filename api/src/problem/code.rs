@@ -203,6 +203,16 @@ codes! {
     ProjectionBehind = "PROJECTION_BEHIND", SERVICE_UNAVAILABLE,
         "The read model has not reached this position yet",
         "Dữ liệu đọc chưa cập nhật đến vị trí này";
+    /// No checkpoint speaks of it yet.
+    NotSealed = "NOT_SEALED", SERVICE_UNAVAILABLE,
+        "No signed checkpoint speaks of this event yet",
+        "Chưa có điểm kiểm tra đã ký nào bao gồm sự kiện này";
+    /// The transparency log cannot be read.
+    LogUnavailable = "LOG_UNAVAILABLE", SERVICE_UNAVAILABLE,
+        "The transparency log cannot be read", "Không đọc được nhật ký minh bạch";
+    /// A stream too long for one proof.
+    ProofTooLarge = "PROOF_TOO_LARGE", UNPROCESSABLE_ENTITY,
+        "The stream is too long for one proof", "Luồng sự kiện quá dài cho một bằng chứng";
     /// A read model stopped or is damaged.
     ProjectionFailed = "PROJECTION_FAILED", SERVICE_UNAVAILABLE,
         "The read model cannot answer", "Dữ liệu đọc không sẵn sàng";

@@ -6,6 +6,7 @@ pub mod event;
 pub mod feed;
 pub mod law;
 pub mod ledger;
+pub mod log;
 pub mod notices;
 pub mod operations;
 pub mod organisation;

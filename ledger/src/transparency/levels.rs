@@ -25,6 +25,7 @@ const STRIDE: usize = 2 + ENTRY_BYTES;
 pub struct Levels {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
+    writable: bool,
     /// By kind; opened when first needed.
     files: Mutex<Vec<(Kind, Arc<dyn DiskFile>)>>,
 }
@@ -37,8 +38,19 @@ impl Levels {
         Ok(Self {
             disk,
             dir: dir.to_owned(),
+            writable: true,
             files: Mutex::default(),
         })
+    }
+
+    /// For reading only: nothing is made, and what is missing is missing.
+    pub fn reading(disk: Arc<dyn Disk>, dir: &Path) -> Self {
+        Self {
+            disk,
+            dir: dir.to_owned(),
+            writable: false,
+            files: Mutex::default(),
+        }
     }
 
     fn file(&self, kind: Kind) -> Result<Arc<dyn DiskFile>, SealError> {
@@ -50,8 +62,8 @@ impl Levels {
             Kind::Hashes(level) => format!("level-{level}"),
             Kind::Entries => "entries".to_owned(),
         });
-        let file = match self.disk.open(&path, true) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        let file = match self.disk.open(&path, self.writable) {
+            Err(error) if self.writable && error.kind() == std::io::ErrorKind::NotFound => {
                 let file = self.disk.create(&path);
                 let file = file.map_err(|error| io_error("make a level of the tree", &error))?;
                 self.disk
@@ -114,11 +126,14 @@ impl Levels {
         };
         let mut bytes = vec![0; usize::from(tile.width) * stride];
         let start = tile.index * u64::from(WIDTH) * stride as u64;
-        match self.file(tile.kind)?.read_exact_at(&mut bytes, start) {
+        let missing = || SealError::from(tlog::Error::MissingTile(tile.to_string()));
+        let file = match self.file(tile.kind) {
+            Err(_) if !self.writable => return Err(missing()),
+            file => file?,
+        };
+        match file.read_exact_at(&mut bytes, start) {
             Ok(()) => Ok(bytes),
-            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-                Err(tlog::Error::MissingTile(tile.to_string()).into())
-            }
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Err(missing()),
             Err(error) => Err(io_error("read the tree", &error).into()),
         }
     }

@@ -7,8 +7,10 @@
 use super::levels::Levels;
 use super::lock::{CheckpointLock, Locked};
 use super::{ENTRY_BYTES, SealError, entry_of};
-use crate::store::{EventStore, PAGE_RECORDS_MAX};
-use domain::ids::Position;
+use crate::keyring::KeyRing;
+use crate::store::{EventStore, PAGE_RECORDS_MAX, StoredRecord};
+use domain::ids::{Category, Position, PublicKey, Revision, StreamId};
+use domain::record::{RecordRef, open_event};
 use std::sync::Arc;
 use tlog::checkpoint::Checkpoint;
 use tlog::hash::Hash;
@@ -40,6 +42,8 @@ pub struct Sealer {
     lock: Arc<dyn CheckpointLock>,
     signer: Signer,
     settings: Settings,
+    /// As the events in the tree have it.
+    ring: KeyRing,
     tree: Tree,
     /// Hashes and entries that are in the tree and not yet written.
     unwritten: Unwritten,
@@ -75,6 +79,7 @@ impl Sealer {
             lock,
             signer,
             settings,
+            ring: KeyRing::default(),
             tree: Tree::new(),
             unwritten: Unwritten::default(),
             locked,
@@ -103,7 +108,7 @@ impl Sealer {
             && tree.root() == head.root
         {
             self.tree = tree;
-            return Ok(());
+            return self.learn_keys(head.size).await;
         }
         tracing::warn!(size = head.size, "the tree is made again from the events");
         self.grow(head.size).await?;
@@ -111,6 +116,28 @@ impl Sealer {
             return Err(SealError::Fork { size: head.size });
         }
         Ok(())
+    }
+
+    /// What the first `size` events say of the ledger's keys.
+    async fn learn_keys(&mut self, size: u64) -> Result<(), SealError> {
+        let stream = StreamId::single(Category::Ledger);
+        let mut from = Revision(0);
+        loop {
+            let page = self
+                .store
+                .read_stream(stream, from, PAGE_RECORDS_MAX)
+                .await?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            from = Revision(last.revision.0 + 1);
+            for record in page.iter().take_while(|record| record.position.0 < size) {
+                learn(&mut self.ring, record)?;
+            }
+            if last.position.0 >= size {
+                return Ok(());
+            }
+        }
     }
 
     /// Takes in events up to a size and writes what that adds. Not yet durable.
@@ -133,6 +160,9 @@ impl Sealer {
                     position: record.position.0,
                     reason: error.to_string(),
                 })?;
+                if record.stream.category == Category::Ledger {
+                    learn(&mut self.ring, record)?;
+                }
                 self.push(entry);
             }
             self.write()?;
@@ -172,7 +202,7 @@ impl Sealer {
     pub async fn seal(&mut self) -> Result<Option<Note>, SealError> {
         let length = self.store.length().await?;
         let old = self.head();
-        if old.is_some_and(|old| old.size == length) {
+        if length == old.map_or(0, |old| old.size) {
             return Ok(None);
         }
         if let Some(old) = old
@@ -190,6 +220,9 @@ impl Sealer {
             root: self.tree.root(),
         };
         self.check_stored(old, head)?;
+        if !self.may_sign(head.size) {
+            return Err(SealError::Key { size: head.size });
+        }
         let checkpoint = Checkpoint::new(&self.settings.origin, head)?;
         let new = Locked { checkpoint };
         self.lock.swap(self.locked.as_ref(), &new)?;
@@ -198,13 +231,33 @@ impl Sealer {
         Ok(Some(note))
     }
 
-    /// The last checkpoint, signed. Signing is deterministic: these are the bytes it was first
-    /// signed with, also where the process died between the lock and the signature.
+    /// The last checkpoint, signed; `None`: there is none, or the key it was signed with is no longer
+    /// the one at hand. Signing is deterministic: these are the bytes it was first signed with, also
+    /// where the process died between the lock and the signature.
     pub fn last(&self) -> Result<Option<Note>, SealError> {
-        self.locked
-            .as_ref()
+        let locked = self.locked.as_ref();
+        locked
+            .filter(|locked| self.may_sign(locked.checkpoint.head.size))
             .map(|locked| self.sign(locked))
             .transpose()
+    }
+
+    /// The text that is locked.
+    pub fn locked_text(&self) -> Option<String> {
+        self.locked
+            .as_ref()
+            .map(|locked| locked.checkpoint.to_text())
+    }
+
+    /// Size of the last checkpoint.
+    pub fn size(&self) -> u64 {
+        self.head().map_or(0, |head| head.size)
+    }
+
+    /// Whether the ledger's own events let this key sign a checkpoint of this size.
+    fn may_sign(&self, size: u64) -> bool {
+        let key = PublicKey(self.signer.verifier().key().to_bytes());
+        self.ring.signs_checkpoint(&key, size)
     }
 
     fn sign(&self, locked: &Locked) -> Result<Note, SealError> {
@@ -227,6 +280,18 @@ impl Sealer {
         }
         Ok(())
     }
+}
+
+/// Takes in a record of the ledger's own stream.
+fn learn(ring: &mut KeyRing, record: &StoredRecord) -> Result<(), SealError> {
+    let learnt = RecordRef::parse(&record.bytes)
+        .and_then(|taken| taken.open_envelope())
+        .and_then(|envelope| open_event(&envelope))
+        .and_then(|event| ring.learn(record.position, &event));
+    learnt.map_err(|error| SealError::Record {
+        position: record.position.0,
+        reason: error.to_string(),
+    })
 }
 
 /// The hashes of a level that wait to be written; the first of them has this number.

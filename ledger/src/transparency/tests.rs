@@ -3,7 +3,11 @@ use crate::faulty::{Fault, Keep, SimDisk};
 use crate::memory::Memory;
 use crate::store::{EventStore, Expected, Labels, NewRecord};
 use bytes::Bytes;
-use domain::ids::{Digest, EventId};
+use domain::envelope::{Actor, Envelope, Evidence};
+use domain::event::{Event, LedgerKeyAdded};
+use domain::ids::*;
+use domain::record::sign;
+use domain::vocabulary::{KeyPurpose, Role};
 use ed25519_dalek::SigningKey;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,6 +22,9 @@ const ORIGIN: &str = "ledger.example/1";
 
 /// A record of the right form: the tree looks at no more.
 fn record(n: u64) -> NewRecord {
+    if n == 0 {
+        return key_record();
+    }
     let envelope = format!("event {n}");
     let mut bytes = (envelope.len() as u32).to_le_bytes().to_vec();
     bytes.extend(envelope.as_bytes());
@@ -33,10 +40,60 @@ fn record(n: u64) -> NewRecord {
     }
 }
 
+/// The first one makes the key one that signs checkpoints of at least one event.
+fn key_record() -> NewRecord {
+    let event: Event = LedgerKeyAdded {
+        key: PublicKey(signer().verifier().key().to_bytes()),
+        purpose: KeyPurpose::Checkpoints,
+    }
+    .into();
+    let envelope = Envelope {
+        event_id: EventId([1; 16]),
+        stream: StreamId::single(Category::Ledger),
+        revision: Revision(0),
+        link: Digest::ZERO,
+        kind: event.kind(),
+        schema: 1,
+        recorded_at: Micros(1),
+        occurred_at: Micros(1),
+        command: CommandId([1; 16]),
+        causation: None,
+        correlation: CorrelationId([2; 16]),
+        actor: Actor {
+            role: Role::Operator,
+            principal: PrincipalId([0; 16]),
+            key: None,
+        },
+        evidence: Evidence::Operator,
+        policy: 0,
+        catalogue: 0,
+        receipt: None,
+        facts: event.encode().unwrap(),
+        sealed: Vec::new(),
+        ledger_key: PublicKey([0; 32]).id(),
+    };
+    let signed = sign(&envelope, &[], &SigningKey::from_bytes(&[6; 32])).unwrap();
+    NewRecord {
+        event_id: envelope.event_id,
+        link: signed.link,
+        bytes: Bytes::from(signed.record),
+        labels: Labels::default(),
+    }
+}
+
+fn stream_of(n: u64) -> StreamId {
+    if n == 0 {
+        return StreamId::single(Category::Ledger);
+    }
+    let mut id = [2; 16];
+    id[..8].copy_from_slice(&n.to_be_bytes());
+    StreamId::account(AccountId(id))
+}
+
 async fn append(store: &Memory, count: u64) {
     let from = store.length().await.unwrap();
     for n in from..from + count {
-        let stream = crate::conformance::stream(n);
+        let stream = stream_of(n);
         store
             .append(stream, Expected::NoStream, vec![record(n)])
             .await
@@ -80,15 +137,7 @@ async fn checkpoints_of_what_was_appended() {
     let store = Arc::new(Memory::new());
     let disk = SimDisk::new();
     let mut sealer = open(&disk, &store).await.unwrap();
-    assert!(
-        sealer
-            .seal()
-            .await
-            .unwrap()
-            .unwrap()
-            .text()
-            .contains("\n0\n")
-    );
+    assert_eq!(sealer.seal().await.unwrap(), None);
     let mut size = 0;
     for more in [1, 254, 1, 1, 43, 700] {
         append(&store, more).await;
@@ -145,7 +194,7 @@ async fn behind_or_beside_the_lock_nothing_is_signed() {
     // Another history of the same length; the tree's files are gone, as after a restore.
     let other = Arc::new(Memory::new());
     append(&other, 299).await;
-    let stream = crate::conformance::stream(299);
+    let stream = stream_of(299);
     other
         .append(stream, Expected::NoStream, vec![record(77_777)])
         .await
@@ -258,4 +307,24 @@ async fn run(disk: &SimDisk, store: &Arc<Memory>) -> Vec<Head> {
         }
     }
     signed
+}
+
+#[tokio::test]
+async fn a_key_that_the_ledger_does_not_name_signs_nothing() {
+    let (store, disk) = (Arc::new(Memory::new()), SimDisk::new());
+    append(&store, 3).await;
+    let disk: Arc<SimDisk> = Arc::new(disk);
+    let levels = Arc::new(Levels::open(disk.clone(), Path::new("/tree")).unwrap());
+    let lock = Arc::new(FileLock::open(disk.clone(), Path::new("/lock")).unwrap());
+    let settings = Settings {
+        origin: ORIGIN.to_owned(),
+        progress: None,
+    };
+    let key = SigningKey::from_bytes(&[8; 32]);
+    let other = Signer::new(ORIGIN, Algorithm::Ed25519, key).unwrap();
+    let mut sealer = Sealer::open(store, levels, lock.clone(), other, settings)
+        .await
+        .unwrap();
+    assert_eq!(sealer.seal().await.err(), Some(SealError::Key { size: 3 }));
+    assert_eq!(lock.load().unwrap(), None);
 }

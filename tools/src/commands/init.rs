@@ -27,28 +27,37 @@ pub fn run(global: &Global, args: &InitArgs, out: &mut Out) -> anyhow::Result<Ex
         .first()
         .map(|key| key.public.to_string())
         .unwrap_or_default();
+    let log_key = ledger::transparency::verifier_keys(&ring)?
+        .first()
+        .map(tlog::VerifierKey::to_text)
+        .unwrap_or_default();
     let place = |source: &KeySource| match source {
         KeySource::File(path) => path.display().to_string(),
         KeySource::Value(_) | KeySource::Bytes(_) => "the environment".to_owned(),
     };
     let (signing, kek) = (place(&options.signing_key), place(&options.kek));
+    let checkpoint = place(&options.checkpoint_key);
     let dir = options.dir.display().to_string();
     let value = json!({
         "ledger": id,
         "dir": dir,
         "public_key": key,
+        "log_key": log_key,
         "signing_key": signing,
+        "checkpoint_key": checkpoint,
         "key_encryption_key": kek,
     });
     out.report("init", &value, |w| {
         writeln!(w, "ledger      {id}")?;
         writeln!(w, "directory   {dir}")?;
         writeln!(w, "public key  {key}")?;
+        writeln!(w, "log key     {log_key}")?;
         writeln!(w, "signing key {signing}")?;
+        writeln!(w, "checkpoints {checkpoint}")?;
         writeln!(w, "vault key   {kek}")
     })?;
     if !global.quiet {
-        eprintln!("hint: give the public key to whoever verifies, and keep copies of both key");
+        eprintln!("hint: give public key and log key to whoever verifies, and keep copies of the key");
         eprintln!("      files apart from backups of the data: without the vault key nothing");
         eprintln!("      personal can ever be read again");
     }

@@ -15,6 +15,8 @@ use std::sync::Arc;
 
 /// Value of the signing key itself; wins over any file.
 const SIGNING_KEY: &str = "LEDGER_SIGNING_KEY";
+/// Value of the checkpoint key itself.
+const CHECKPOINT_KEY: &str = "LEDGER_CHECKPOINT_KEY";
 /// Value of the key-encryption key itself.
 const KEK: &str = "LEDGER_KEK";
 
@@ -27,9 +29,12 @@ pub fn options(global: &Global) -> anyhow::Result<Options> {
     };
     let value = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let (signing, kek) = (default(&options.signing_key), default(&options.kek));
+    let checkpoint = default(&options.checkpoint_key);
     options.signing_key =
         KeySource::choose(value(SIGNING_KEY), global.signing_key_file.clone(), signing);
     options.kek = KeySource::choose(value(KEK), global.kek_file.clone(), kek);
+    let named = global.checkpoint_key_file.clone();
+    options.checkpoint_key = KeySource::choose(value(CHECKPOINT_KEY), named, checkpoint);
     options.vault = shared_vault(global)?;
     match &global.store {
         None => {}

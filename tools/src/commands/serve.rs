@@ -1,6 +1,6 @@
 //! `idledger serve`: the HTTP API until Ctrl-C or a termination signal.
 
-use super::{opening, views};
+use super::{opening, sealing, views};
 use crate::cli::Global;
 use crate::exit::Exit;
 use crate::interrupt;
@@ -173,6 +173,15 @@ pub async fn serve(
     let server = Server::bind(config, ledger, views.clone(), simulated.mailbox).await?;
     if let Some(clock) = simulated.clock {
         server.simulate_clock(clock);
+    }
+    if global.seals() {
+        match sealing::of(global, server.ledger())? {
+            Some(sealing) => {
+                server.show_log(Arc::clone(&sealing.log));
+                by_itself.spawn(sealing.run(stop.subscribe()));
+            }
+            None => eprintln!("warning: there is no checkpoint key here; nothing is sealed"),
+        }
     }
     let peers = reach.peers;
     server.watch_peers(Box::new(move || figures(&peers)));

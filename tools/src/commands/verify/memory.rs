@@ -6,6 +6,7 @@
 //! `~/.local/state/idledger`), which no restore of the data directory touches.
 
 use super::check::Depth;
+use crate::commands::state;
 use crate::exit::{Exit, Stop};
 use domain::ids::{Digest, LedgerId};
 use serde::{Deserialize, Serialize};
@@ -44,21 +45,13 @@ pub const SCHEMA: &str = "idledger.verified/1";
 
 /// The directory of remembered heads.
 pub fn state_dir() -> Result<PathBuf, Stop> {
-    let named = |name: &str| {
-        std::env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
-    named("XDG_STATE_HOME")
-        .or_else(|| named("HOME").map(|home| home.join(".local/state")))
-        .map(|state| state.join("idledger").join("verified"))
-        .ok_or_else(|| {
-            Stop::new(
-                Exit::Failed,
-                "there is no directory to remember verified heads in",
-            )
-            .hint("set XDG_STATE_HOME, or pass `--no-memory`")
-        })
+    state::dir("verified").ok_or_else(|| {
+        Stop::new(
+            Exit::Failed,
+            "there is no directory to remember verified heads in",
+        )
+        .hint("set XDG_STATE_HOME, or pass `--no-memory`")
+    })
 }
 
 /// What is remembered of a ledger.

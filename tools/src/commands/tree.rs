@@ -1,0 +1,186 @@
+//! `idledger tree`: the transparency log of a ledger: what strangers check its history with.
+
+use super::{opening, reading, sealing};
+use crate::cli::Global;
+use crate::exit::{Exit, Stop};
+use crate::output::{Out, grouped};
+use crate::{interrupt, progress};
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use domain::ids::{Category, Position, StreamId};
+use ledger::disk::RealDisk;
+use ledger::keyring::KeyRing;
+use ledger::transparency::{CHECKPOINT_FILE, Published, TransparencyLog, verifier_keys};
+use serde_json::json;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tlog::tile::{self, Kind, TileId};
+
+/// `idledger tree`
+#[derive(Args)]
+pub struct TreeArgs {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Take in what was appended and sign a checkpoint of it; a running server does so by itself
+    Seal,
+    /// The checkpoint published last, as signed
+    Checkpoint,
+    /// The keys that checkpoints are checked with, for any tool that reads signed notes
+    Keys,
+    /// Write checkpoint, tiles and entries as files that any web server can serve
+    Export {
+        /// The directory; what is there already is not written again
+        #[arg(long, short, value_name = "DIR")]
+        out: PathBuf,
+    },
+}
+
+/// Runs it.
+pub fn run(global: &Global, args: &TreeArgs, out: &mut Out) -> anyhow::Result<Exit> {
+    match &args.task {
+        Task::Seal => seal(global, out),
+        Task::Checkpoint => {
+            let log = published(global)?;
+            let note = current(&log)?.note.to_text();
+            out.raw(note.as_bytes())?;
+            Ok(Exit::Ok)
+        }
+        Task::Keys => keys(global, out),
+        Task::Export { out: dir } => export(global, dir, out),
+    }
+}
+
+fn seal(global: &Global, out: &mut Out) -> anyhow::Result<Exit> {
+    opening::runtime()?.block_on(async {
+        let ledger = opening::open(global).await?;
+        let Some(sealing) = sealing::of(global, &ledger)? else {
+            let stop = Stop::new(Exit::Key, "there is no checkpoint key here");
+            return Err(stop
+                .hint("name its file with `--checkpoint-key-file`")
+                .into());
+        };
+        sealing.once().await.context("sealing")?;
+        let published = current(&sealing.log)?;
+        let (size, root) = (published.head.size, published.head.root);
+        let value = json!({
+            "origin": sealing.log.origin(),
+            "size": size,
+            "root": root.to_string(),
+        });
+        out.report("tree_seal", &value, |w| {
+            writeln!(w, "log   {}", sealing.log.origin())?;
+            writeln!(w, "size  {}", grouped(size))?;
+            writeln!(w, "root  {root}")
+        })?;
+        Ok(Exit::Ok)
+    })
+}
+
+/// The ledger's keys as its own events have them.
+pub fn ring(global: &Global) -> anyhow::Result<KeyRing> {
+    let log = reading::open(&global.dir())?;
+    let mut ring = KeyRing::default();
+    reading::runtime()?.block_on(async {
+        for event in reading::stream(log.as_ref(), StreamId::single(Category::Ledger)).await? {
+            ring.learn(event.stored.position, &event.event)?;
+        }
+        anyhow::Ok(())
+    })?;
+    Ok(ring)
+}
+
+fn keys(global: &Global, out: &mut Out) -> anyhow::Result<Exit> {
+    let ring = ring(global)?;
+    let texts = verifier_keys(&ring)?;
+    let mut rows = out.rows("tree_keys");
+    for (key, verifier) in ring.checkpoint_keys().iter().zip(texts) {
+        let last = |until: Position| (until.0.saturating_sub(1)).to_string();
+        let shown = key.until.map_or_else(|| "any".to_owned(), last);
+        rows.push(vec![
+            ("verifier_key", verifier.to_text().into()),
+            ("sizes", format!("{} to {shown}", key.from.0).into()),
+        ])?;
+    }
+    rows.finish()?;
+    Ok(Exit::Ok)
+}
+
+/// What is published in the ledger's directory.
+pub fn published(global: &Global) -> anyhow::Result<TransparencyLog> {
+    let unpublished = || {
+        Stop::new(Exit::Failed, "no checkpoint has been published here")
+            .hint("`idledger tree seal` signs one; a running server does so by itself")
+    };
+    let keys = verifier_keys(&ring(global)?)?;
+    let key = keys.last().cloned().ok_or_else(unpublished)?;
+    let log = TransparencyLog::read(Arc::new(RealDisk), &sealing::tree_dir(global), key);
+    Ok(log.ok_or_else(unpublished)?)
+}
+
+fn current(log: &TransparencyLog) -> anyhow::Result<Arc<Published>> {
+    log.published()
+        .ok_or_else(|| Stop::new(Exit::Failed, "no checkpoint has been published").into())
+}
+
+fn export(global: &Global, dir: &Path, out: &mut Out) -> anyhow::Result<Exit> {
+    let log = published(global)?;
+    let checkpoint = current(&log)?;
+    let size = checkpoint.head.size;
+    let bundles = (0..size.div_ceil(u64::from(tile::WIDTH)))
+        .filter_map(|index| TileId::at(Kind::Entries, index, size));
+    let bar = progress::bar(global.progress, None, "writing");
+    let (mut written, mut there) = (0u64, 0u64);
+    for id in tile::of_tree(size).chain(bundles) {
+        if interrupt::requested() {
+            bar.finish_and_clear();
+            return Err(Stop::interrupted()
+                .hint("the same command goes on from here")
+                .into());
+        }
+        bar.inc(1);
+        let path = dir.join(id.to_string());
+        // A tile never changes, and stands under its name only when it is whole.
+        if path.exists() {
+            there += 1;
+            continue;
+        }
+        put(&path, &log.tile(&id)?)?;
+        written += 1;
+    }
+    bar.finish_and_clear();
+    // Last: whoever sees the checkpoint finds everything it speaks of.
+    put(
+        &dir.join(CHECKPOINT_FILE),
+        checkpoint.note.to_text().as_bytes(),
+    )?;
+    let keys: String = verifier_keys(&ring(global)?)?
+        .iter()
+        .map(|key| format!("{}\n", key.to_text()))
+        .collect();
+    put(&dir.join("keys"), keys.as_bytes())?;
+    let value = json!({ "size": size, "written": written, "there": there });
+    out.report("tree_export", &value, |w| {
+        writeln!(w, "entries        {}", grouped(size))?;
+        writeln!(w, "files written  {}", grouped(written))?;
+        writeln!(w, "there already  {}", grouped(there))
+    })?;
+    Ok(Exit::Ok)
+}
+
+/// Writes a file whole: aside, synced, renamed.
+fn put(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).context("making a directory of the mirror")?;
+    }
+    let aside = path.with_extension("new");
+    let mut file = std::fs::File::create(&aside).context("writing a file of the mirror")?;
+    file.write_all(bytes)
+        .context("writing a file of the mirror")?;
+    file.sync_all().context("writing a file of the mirror")?;
+    std::fs::rename(&aside, path).context("writing a file of the mirror")
+}
