@@ -584,6 +584,10 @@ impl Words {
                 format!("Ngừng dùng khóa sổ cái {}", f.key.id()),
                 format!("Ledger key {} retired", f.key.id()),
             ),
+            Event::StateSealed(f) => self.say(
+                format!("Niêm phong trạng thái tại vị trí {}", f.position),
+                format!("State at position {} sealed", f.position),
+            ),
             Event::LawProposed(f) => {
                 let (name, law) = (&f.draft.terms.name, self.t(&f.law));
                 let from = show_day(f.draft.terms.effective_from.local_day());

@@ -16,7 +16,8 @@ use crate::vocabulary::{
     LawKind, Level, LinkOutcome, LockAction, LockGround, LockRefusal, LoginOutcome, MatchResult,
     Message, Modality, NoticeFault, OtpPurpose, QuestionId, RefusalCode, RefusalReason,
     RegistrationMethod, RegistryOutcome, Relation, RetentionClass, Role, ShareField, ShareMode,
-    StepUpMethod, TravelDocumentKind, UnbindReason, Validity, WaitEnd, WithdrawReason,
+    StatedDigest, StepUpMethod, TravelDocumentKind, UnbindReason, Validity, WaitEnd,
+    WithdrawReason,
 };
 use serde::{Deserialize, Serialize};
 use wincode::{SchemaRead, SchemaWrite};
@@ -636,6 +637,18 @@ events! {
     122 LedgerKeyRetired {
         /// The key.
         key: PublicKey,
+    }
+    /// In a stream of its own: what everybody arrives at who folds the first events of this ledger. It speaks
+    /// of the state just after the `StateSealed` before it, so that every read model has a place to stop at.
+    123 StateSealed {
+        /// How many events are folded: the position after the `StateSealed` before this one; 0 in the first.
+        position: u64,
+        /// Number of accounts in the state map.
+        accounts: u64,
+        /// Root of the state map (SHA-256).
+        root: Digest,
+        /// Digest of each projection, by name; none in the first.
+        digests: Vec<StatedDigest>,
     }
 
     // ---- Law: each kind in its own stream, proposed by one and approved by another (spec A.8, A.9) --------

@@ -325,6 +325,8 @@ pub enum Category {
     Calendar,
     /// Intake site versions.
     IntakeSites,
+    /// What the ledger states of its own state.
+    StateSeals,
 }
 
 /// One event stream. Its text form is `category-hex`, which is also its name in KurrentDB.
@@ -403,7 +405,7 @@ impl StreamId {
 
 impl Category {
     /// Every category with its name.
-    pub const ALL: [(Self, &'static str); 13] = [
+    pub const ALL: [(Self, &'static str); 14] = [
         (Self::Account, "account"),
         (Self::PersonalIdClaim, "personal_id_claim"),
         (Self::PhoneClaim, "phone_claim"),
@@ -417,6 +419,7 @@ impl Category {
         (Self::DocumentKinds, "document_kinds"),
         (Self::Calendar, "calendar"),
         (Self::IntakeSites, "intake_sites"),
+        (Self::StateSeals, "state_seals"),
     ];
 
     /// Its name, the first part of a stream's text form.

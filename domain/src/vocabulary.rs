@@ -1171,6 +1171,17 @@ pub struct ChipEvidence {
     pub verifier: u32,
 }
 
+/// The digest of one projection, as the ledger states it.
+#[derive(Debug, Clone, PartialEq, Eq, SchemaRead, SchemaWrite, Serialize, Deserialize)]
+pub struct StatedDigest {
+    /// Name of the projection.
+    pub projection: String,
+    /// Version of its rows: digests of different versions cannot be compared.
+    pub version: u32,
+    /// Set digest of its rows.
+    pub digest: Digest,
+}
+
 /// What a verified chip read came to (spec C.3): hashes and a verdict, never contents.
 #[derive(Debug, Clone, PartialEq, Eq, SchemaRead, SchemaWrite, Serialize, Deserialize)]
 pub struct ChipProof {

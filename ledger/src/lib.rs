@@ -25,6 +25,7 @@ pub mod registry;
 pub mod remote;
 pub mod secrets;
 pub mod segments;
+pub mod state_seal;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -1,5 +1,6 @@
 //! What the ledger does of its own accord, and how it reaches the world: the clock that lets
-//! deadlines pass, notices that leave, registries that are asked, and asked again.
+//! deadlines pass, notices that leave, registries that are asked, and asked again, and what it states of its
+//! own state.
 //!
 //! Everything here acts through [`ledger::ledger::Ledger::submit`] or behind a port of `ledger`, so
 //! it can be stopped at any moment and started again. It takes no requests (that is `api`), holds no
@@ -16,3 +17,4 @@ pub mod registry;
 pub mod retry;
 pub mod rounds;
 pub mod settings;
+pub mod state_sealing;

@@ -16,7 +16,7 @@ use domain::bytes;
 use domain::event::Event;
 use domain::ids::{AccountId, DeviceRef, Digest, DocumentId, Position, Revision};
 use domain::vocabulary::RetentionClass;
-use ledger::store::StreamHead;
+use ledger::store::{EventStore, StreamHead};
 use wincode::{SchemaRead, SchemaWrite};
 
 /// Its name.
@@ -104,6 +104,17 @@ struct AccountRow {
 pub(crate) struct Fold(Option<AccountRow>);
 
 impl Fold {
+    /// As it is in a row.
+    pub(crate) fn read(changes: &mut Changes, view: &str, key: &[u8]) -> Result<Self, ApplyError> {
+        Ok(Self(changes.read(view, key)?))
+    }
+
+    /// The row, if any event was folded.
+    pub(crate) fn bytes(&self) -> Result<Option<Vec<u8>>, ApplyError> {
+        let row = self.0.as_ref().map(bytes::encode).transpose();
+        row.map_err(|error| ApplyError::Poison(error.to_string()))
+    }
+
     /// Folds one record. `Err`: it does not continue the stream.
     pub(crate) fn push(&mut self, record: &Decoded) -> Result<(), ApplyError> {
         let envelope = &record.envelope;
@@ -262,7 +273,7 @@ impl Projection for Accounts {
             return Ok(());
         };
         let key = key(account);
-        let mut fold = Fold(changes.read(NAME, &key)?);
+        let mut fold = Fold::read(changes, NAME, &key)?;
         fold.push(record)?;
         match fold.0 {
             Some(row) => changes.write(&key, &row),
@@ -275,6 +286,68 @@ fn key(account: AccountId) -> Vec<u8> {
     let mut key = vec![ACCOUNT];
     key.extend(account.0);
     key
+}
+
+/// Where an account's row that a view serves parts from the one that its events lead to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parting {
+    /// The row is what it was after an event; the account's next one is the first that is not in it.
+    Missed {
+        /// Position of the last event that is in the row; `None`: there is no row at all.
+        after: Option<u64>,
+        /// Position of the first that is not.
+        first: u64,
+    },
+    /// The row is what it never was. If it was right before, the account's first event from then on is
+    /// where it went wrong at the latest known.
+    Never {
+        /// Position of the first of the account's events among those that were folded in question.
+        first: Option<u64>,
+    },
+    /// The row is right: it is somewhere else that it was stated wrongly.
+    Same,
+}
+
+/// The account whose row this is, in a view that keeps one of each.
+pub(crate) fn account_of(view: &str, row: &[u8]) -> Option<AccountId> {
+    let (first, id) = row.split_first()?;
+    let keeps = [NAME, crate::state_map::NAME].contains(&view) && *first == ACCOUNT;
+    id.try_into().ok().filter(|_| keeps).map(AccountId)
+}
+
+/// Where a served row of an account parts from what its stream leads to. `from`, `until`: the events among
+/// which something went wrong, the last not included.
+pub(crate) async fn parting(
+    store: &dyn EventStore,
+    account: AccountId,
+    served: Option<&[u8]>,
+    (from, until): (u64, u64),
+) -> Result<Parting, ViewError> {
+    let mut fold = Fold::default();
+    let mut after = None;
+    let mut matches = served.is_none();
+    let mut missed = None;
+    let mut among = None;
+    for record in crate::as_of::records(store, account).await? {
+        let position = record.position.0;
+        if matches {
+            missed = Some((after, position));
+        }
+        if among.is_none() && (from..until).contains(&position) {
+            among = Some(position);
+        }
+        fold.push_unchecked(&record);
+        let row = fold
+            .bytes()
+            .map_err(|error| ViewError::damaged(NAME, &error))?;
+        matches = served.is_some() && row.as_deref() == served;
+        after = Some(position);
+    }
+    Ok(match missed {
+        _ if matches => Parting::Same,
+        Some((after, first)) => Parting::Missed { after, first },
+        None => Parting::Never { first: among },
+    })
 }
 
 /// An account as committed.

@@ -34,20 +34,7 @@ pub async fn account(
     account: AccountId,
     at: AsOf,
 ) -> Result<Option<AccountView>, ViewError> {
-    let mut records = Vec::new();
-    let mut from = Revision(0);
-    loop {
-        let page = store
-            .read_stream(StreamId::account(account), from, PAGE_RECORDS_MAX)
-            .await?;
-        let Some(last) = page.last() else { break };
-        from = Revision(last.revision.0 + 1);
-        for record in &page {
-            let record = decode(record, None)
-                .map_err(|unreadable| halted(unreadable.position, unreadable.reason))?;
-            records.push(record);
-        }
-    }
+    let mut records = records(store, account).await?;
     let mut fold = Fold::default();
     match at {
         // Both rise along a stream; a clock that stepped back must not cut a stream in two, so the
@@ -69,6 +56,29 @@ pub async fn account(
         }
     }
     Ok(fold.view(account))
+}
+
+/// An account's stream, taken apart.
+pub(crate) async fn records(
+    store: &dyn EventStore,
+    account: AccountId,
+) -> Result<Vec<Decoded>, ViewError> {
+    let mut records = Vec::new();
+    let mut from = Revision(0);
+    loop {
+        let page = store
+            .read_stream(StreamId::account(account), from, PAGE_RECORDS_MAX)
+            .await?;
+        let Some(last) = page.last() else {
+            return Ok(records);
+        };
+        from = Revision(last.revision.0 + 1);
+        for record in &page {
+            let record = decode(record, None)
+                .map_err(|unreadable| halted(unreadable.position, unreadable.reason))?;
+            records.push(record);
+        }
+    }
 }
 
 fn halted(position: Position, reason: String) -> ViewError {

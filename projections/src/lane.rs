@@ -8,7 +8,10 @@
 //! 00 'c'  u64 LE position of the next event ‖ link of the last one folded (zero before the first)
 //! 00 'd'  state of the set digest (2,048 bytes)
 //! 00 'h'  why it last halted, if it did
+//! 00 's'  u64 LE position ‖ digest just after the last `StateSealed` event
 //! ```
+
+pub(crate) mod cuts;
 
 use crate::Views;
 use crate::changes::Changes;
@@ -16,7 +19,9 @@ use crate::digest::{ProjectionDigest, SetDigest};
 use crate::error::{ApplyError, ViewError};
 use crate::projection::{Decoded, Projection, Unreadable};
 use crate::view::{Key, Value, ViewStore, Write};
+use cuts::{Compared, Note};
 use domain::bytes;
+use domain::event::Event;
 use domain::ids::Digest;
 use std::sync::Arc;
 use wincode::{SchemaRead, SchemaWrite};
@@ -98,6 +103,10 @@ pub(crate) struct Lane {
     committed: u64,
     window: Window,
     last_halt: Option<Halt>,
+    /// What was stated of it, and what it noted itself.
+    compared: Compared,
+    /// The last event folded was a `StateSealed`: the window ends here.
+    at_cut: bool,
 }
 
 impl Lane {
@@ -116,6 +125,8 @@ impl Lane {
             committed: 0,
             window,
             last_halt: None,
+            compared: Compared::default(),
+            at_cut: false,
         };
         lane.projection.start(&mut lane.changes)?;
         if window.serving {
@@ -156,6 +167,10 @@ impl Lane {
         let digest = SetDigest::from_bytes(&digest).ok_or_else(|| damaged("its digest is cut"))?;
         let last_halt = view.get(HALT_KEY)?.and_then(|row| bytes::decode(&row).ok());
         let cursor = u64::from_le_bytes(*cursor);
+        let compared = Compared {
+            note: Note::read(&*view)?,
+            ..Compared::default()
+        };
         let mut lane = Self {
             projection,
             changes: Changes::new(view),
@@ -165,6 +180,8 @@ impl Lane {
             committed: cursor,
             window: Window::SERVING,
             last_halt,
+            compared,
+            at_cut: false,
         };
         lane.projection.start(&mut lane.changes)?;
         Ok(lane)
@@ -205,6 +222,22 @@ impl Lane {
         self.last_halt.as_ref()
     }
 
+    /// What was stated of it, and what it noted itself.
+    pub(crate) fn compared(&self) -> &Compared {
+        &self.compared
+    }
+
+    /// Digest just after the last `StateSealed` event.
+    pub(crate) fn cut(&self) -> Option<ProjectionDigest> {
+        let Note { position, digest } = self.compared.note?;
+        Some(ProjectionDigest {
+            projection: self.name(),
+            version: self.version(),
+            position,
+            digest,
+        })
+    }
+
     /// Digest of what is committed.
     pub(crate) fn digest(&self) -> ProjectionDigest {
         ProjectionDigest {
@@ -238,11 +271,25 @@ impl Lane {
             Ok(record) => record,
             Err(unreadable) => return Err(halt(unreadable.reason.clone(), true)),
         };
+        let sealed = match &record.event {
+            Event::StateSealed(facts) => Some(facts),
+            _ => None,
+        };
+        if sealed.is_some() {
+            // The state map reads committed rows when it makes a cut.
+            let committed = self.commit();
+            committed.map_err(|error| halt(error.to_string(), false))?;
+        }
         match self.projection.apply(&mut self.changes, record) {
             Ok(()) => {
                 self.changes.keep();
                 self.cursor += 1;
                 self.link = record.link;
+                if let Some(facts) = sealed {
+                    let of = (self.projection.name(), self.projection.version());
+                    self.compared.state(position, facts, of);
+                    self.at_cut = true;
+                }
                 Ok(())
             }
             Err(error) => {
@@ -258,7 +305,8 @@ impl Lane {
     /// Whether the window is full and should be committed.
     pub(crate) fn is_full(&self) -> bool {
         let held = self.projection.held_rows();
-        self.changes.dirty() + held >= self.window.rows
+        self.at_cut
+            || self.changes.dirty() + held >= self.window.rows
             || self.changes.bytes() + held * HELD_ROW_BYTES >= self.window.bytes
     }
 
@@ -270,8 +318,19 @@ impl Lane {
         self.projection.before_commit(&mut self.changes)?;
         self.changes.keep();
         let mut writes = self.changes.drain(&mut self.digest);
+        let changed = !writes.is_empty();
+        if self.at_cut {
+            self.at_cut = false;
+            self.compared.note = Some(Note {
+                position: self.cursor,
+                digest: self.digest.finish(),
+            });
+            if let (true, Some(note)) = (self.window.serving, &self.compared.note) {
+                writes.push(note.write()?);
+            }
+        }
         if self.window.serving {
-            if !writes.is_empty() {
+            if changed {
                 writes.push(write(DIGEST_KEY, self.digest.to_bytes())?);
             }
             writes.push(self.cursor_row()?);
@@ -297,14 +356,23 @@ impl Lane {
             version: self.version(),
         };
         let form = bytes::encode(&form).map_err(|error| ViewError::damaged(self.name(), &error))?;
-        self.view().apply(vec![
+        let mut writes = vec![
             self.cursor_row()?,
             write(DIGEST_KEY, self.digest.to_bytes())?,
-            write(FORM_KEY, form)?,
-        ])?;
+        ];
+        if let Some(note) = &self.compared.note {
+            writes.push(note.write()?);
+        }
+        writes.push(write(FORM_KEY, form)?);
+        self.view().apply(writes)?;
         self.view().sync()?;
         self.window = Window::SERVING;
         Ok(())
+    }
+
+    /// Remembers why it halted for as long as it lives.
+    pub(crate) fn note_halt(&mut self, halt: Halt) {
+        self.last_halt = Some(halt);
     }
 
     /// Remembers why it halted, beside the rows, so that a status can say so after a restart.

@@ -20,7 +20,9 @@ pub mod projection;
 pub mod rebuild;
 pub mod report;
 mod runner;
+pub mod sealed;
 mod serving;
+pub mod state_map;
 pub mod statistics;
 #[cfg(test)]
 mod testing;
@@ -33,4 +35,5 @@ mod watermark;
 
 pub use changes::Changes;
 pub use error::{ApplyError, ViewError};
+pub use lane::cuts::Disagreement;
 pub use views::{Options, State, Status, Views};

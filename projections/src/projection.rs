@@ -8,6 +8,7 @@ use domain::event::Event;
 use domain::ids::{AccountId, Digest, Position};
 use domain::record::{RecordRef, open_event};
 use ledger::store::StoredRecord;
+use ledger::transparency::{ENTRY_BYTES, entry_of};
 
 /// A record taken apart once, for all projections.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +21,8 @@ pub struct Decoded {
     pub event: Event,
     /// The link that the next record of its stream carries.
     pub link: Digest,
+    /// Its entry in the transparency log.
+    pub entry: [u8; ENTRY_BYTES],
 }
 
 impl Decoded {
@@ -79,11 +82,13 @@ pub fn decode(
         )));
     }
     let link = taken.link();
+    let entry = entry_of(&record.bytes).map_err(|error| unreadable(error.to_string()))?;
     Ok(Decoded {
         position,
         envelope,
         event,
         link,
+        entry,
     })
 }
 
@@ -92,9 +97,9 @@ pub fn decode(
 const REVIEWED_KINDS: &[u16] = &[
     1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 23, 30, 31, 32, 33, 34, 35, 40, 41, 42, 43, 44,
     50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 70, 71, 72, 73, 74, 75, 80, 81, 82,
-    83, 84, 85, 86, 87, 88, 90, 91, 92, 93, 100, 101, 102, 110, 111, 120, 121, 122, 130, 131, 132,
-    133, 134, 135, 136, 140, 141, 150, 151, 152, 160, 161, 162, 163, 164, 170, 171, 172, 173, 174,
-    175, 176, 177, 178, 179, 180, 181, 182, 183, 184, 190, 191, 195, 196, 200, 215, 216, 217,
+    83, 84, 85, 86, 87, 88, 90, 91, 92, 93, 100, 101, 102, 110, 111, 120, 121, 122, 123, 130, 131,
+    132, 133, 134, 135, 136, 140, 141, 150, 151, 152, 160, 161, 162, 163, 164, 170, 171, 172, 173,
+    174, 175, 176, 177, 178, 179, 180, 181, 182, 183, 184, 190, 191, 195, 196, 200, 215, 216, 217,
 ];
 
 /// A fold of events into rows.

@@ -154,7 +154,10 @@ fn fold_all(
         }
         match drive(&mut lane, &batch, false) {
             Err(halt) if on_halt == OnHalt::Fail || !halt.poison => return Err(halt),
-            Err(_) => halted = true,
+            Err(halt) => {
+                lane.note_halt(halt);
+                halted = true;
+            }
             Ok(_) => {}
         }
     }

@@ -32,6 +32,8 @@ pub(crate) struct Slot {
 pub(crate) struct Info {
     pub(crate) generation: u64,
     pub(crate) digest: ProjectionDigest,
+    /// Just after the last `StateSealed` event.
+    pub(crate) cut: Option<ProjectionDigest>,
     pub(crate) halt: Option<Halt>,
     /// The feed's trouble, while it lasts.
     pub(crate) failed: Option<String>,
@@ -77,6 +79,7 @@ impl Slot {
         let info = Info {
             generation,
             digest: lane.digest(),
+            cut: lane.cut(),
             halt: None,
             failed: None,
             rebuilding: None,
@@ -104,7 +107,13 @@ impl Slot {
     }
 
     fn publish(&self, lane: &Lane) {
-        self.info.lock().digest = lane.digest();
+        let mut info = self.info.lock();
+        info.digest = lane.digest();
+        info.cut = lane.cut();
+        if let Some(difference) = &lane.compared().last {
+            info.last_error = Some(difference.to_string());
+        }
+        drop(info);
         self.watermark.set(|mark| mark.visible = lane.committed());
     }
 

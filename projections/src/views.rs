@@ -6,6 +6,7 @@
 mod open;
 mod queues;
 mod reports;
+mod state;
 mod status;
 
 pub use status::{State, Status};
@@ -25,7 +26,7 @@ use crate::rebuild::{Build, OnHalt, Progress, Rebuilt, build};
 use crate::serving::{Order, Slot, Surroundings, Swap};
 use crate::statistics::Statistics;
 use crate::view::ViewStore;
-use crate::{accounts, as_of, audit, deadlines, lookups, outbox, statistics, waiting};
+use crate::{accounts, as_of, audit, deadlines, lookups, outbox, state_map, statistics, waiting};
 use domain::ids::{AccountId, AreaCode, Category, LocalDay, LookupHash, Micros, Position};
 use ledger::store::EventStore;
 use parking_lot::Mutex;
@@ -83,7 +84,7 @@ struct Inner {
 }
 
 /// All projections, in the order of [`Views::NAMES`].
-fn projections() -> Vec<Box<dyn Projection>> {
+pub(crate) fn projections() -> Vec<Box<dyn Projection>> {
     vec![
         Box::new(accounts::Accounts),
         Box::new(audit::Audit::default()),
@@ -92,12 +93,13 @@ fn projections() -> Vec<Box<dyn Projection>> {
         Box::new(deadlines::Deadlines),
         Box::new(outbox::Outbox),
         Box::new(waiting::WaitingProjection),
+        Box::new(state_map::StateMap),
     ]
 }
 
 impl Views {
     /// Names of all projections.
-    pub const NAMES: [&'static str; 7] = [
+    pub const NAMES: [&'static str; 8] = [
         accounts::NAME,
         audit::NAME,
         lookups::NAME,
@@ -105,6 +107,7 @@ impl Views {
         deadlines::NAME,
         outbox::NAME,
         waiting::NAME,
+        state_map::NAME,
     ];
 
     /// Opens the read models under `dir`, builds what is missing, damaged, outdated or of another
@@ -363,6 +366,11 @@ impl Views {
         slot.cloned().ok_or_else(|| ViewError::UnknownProjection {
             name: name.to_owned(),
         })
+    }
+
+    /// A projection's rows.
+    pub(crate) fn rows(&self, name: &str) -> Result<Arc<dyn ViewStore>, ViewError> {
+        self.view(name)
     }
 
     fn view(&self, name: &str) -> Result<Arc<dyn ViewStore>, ViewError> {

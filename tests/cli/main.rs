@@ -20,3 +20,4 @@ mod privacy;
 mod reports;
 mod run;
 mod scenarios;
+mod state;

@@ -86,7 +86,7 @@ fn lists() -> Vec<(&'static str, Vec<String>)> {
 }
 
 /// Types that FORMAT.md describes in words.
-const DESCRIBED: [&str; 19] = [
+const DESCRIBED: [&str; 20] = [
     "u8",
     "u16",
     "u32",
@@ -102,6 +102,7 @@ const DESCRIBED: [&str; 19] = [
     "ChipEvidence",
     "Awaited",
     "ChipProof",
+    "StatedDigest",
     "CatalogueService",
     "LawDraft",
     "Policy",
@@ -196,6 +197,7 @@ fn format_md_says_what_the_code_does() {
         ("archive", drawing("ledger/src/archive.rs")),
         ("vault", drawing("ledger/src/vault/layout.rs")),
         ("registry", drawing("ledger/src/registry/sealed_file.rs")),
+        ("state map", drawing("tlog/src/map.rs")),
     ] {
         let (begin, end) = (
             format!("<!-- begin: {section} -->\n"),

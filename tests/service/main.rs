@@ -27,5 +27,6 @@ mod reads;
 mod registries;
 mod reports;
 mod signatures;
+mod state;
 mod waiting;
 mod world;

@@ -18,6 +18,7 @@ pub mod checkpoint;
 pub mod cosignature;
 pub mod error;
 pub mod hash;
+pub mod map;
 pub mod note;
 pub mod path;
 pub mod policy;

@@ -6,6 +6,7 @@ use crate::exit::{Exit, Stop};
 use crate::output::{Out, Row};
 use crate::{interrupt, progress};
 use clap::{Args, Subcommand};
+use outside::state_sealing::{Pace, StateSealer};
 use projections::Views;
 use projections::digest::ProjectionDigest;
 use std::sync::Arc;
@@ -38,10 +39,15 @@ enum Command {
         #[arg(long)]
         from_log: bool,
     },
+    /// Have the ledger state what the present state is, so that it can be proved (needs the ledger's key)
+    Seal,
 }
 
 /// Runs it.
 pub fn run(global: &Global, args: &ProjectionsArgs, out: &mut Out) -> anyhow::Result<Exit> {
+    if matches!(args.command, Command::Seal) {
+        return super::opening::runtime()?.block_on(seal(global, out));
+    }
     let log = reading::open(&global.dir())?;
     super::opening::runtime()?.block_on(async {
         let from_log = matches!(args.command, Command::Digest { from_log: true });
@@ -69,10 +75,42 @@ pub fn run(global: &Global, args: &ProjectionsArgs, out: &mut Out) -> anyhow::Re
                 rows.finish()?;
                 Exit::Ok
             }
+            // Done before any view was opened.
+            Command::Seal => Exit::Ok,
         };
         views.close().await?;
         Ok(exit)
     })
+}
+
+/// Makes the present state a stated one.
+async fn seal(global: &Global, out: &mut Out) -> anyhow::Result<Exit> {
+    let options = super::opening::options(global)?;
+    let (ledger, _) = ledger::open::open(&options).await?;
+    let follow = projections::Options {
+        follow: true,
+        ..views::options(global.progress)
+    };
+    let views = Views::open(&views::dir(global), Arc::clone(ledger.store()), follow).await?;
+    let mut sealer = StateSealer::new(ledger, views.clone(), Pace::default());
+    let stated = sealer.seal_present().await?;
+    views.close().await?;
+    let Some(stated) = stated else {
+        return Err(
+            Stop::new(Exit::Failed, "the read models do not know what to state")
+                .hint("`idledger projections rebuild` makes them know it")
+                .into(),
+        );
+    };
+    let mut rows = out.rows("stated");
+    rows.push(vec![
+        ("position", stated.cut.position.into()),
+        ("sealed_at", stated.sealed_at.into()),
+        ("accounts", stated.cut.accounts.into()),
+        ("root", stated.cut.root.to_string().into()),
+    ])?;
+    rows.finish()?;
+    Ok(Exit::Ok)
 }
 
 async fn status(views: &Views, out: &mut Out) -> anyhow::Result<Exit> {

@@ -21,6 +21,7 @@ use outside::guarded::Guarded;
 use outside::notices::codes::{Codes, Ways};
 use outside::notices::{Carrier, Sender, Settings};
 use outside::retry::Standing;
+use outside::state_sealing::{Pace, StateSealer};
 use projections::{Options as ViewOptions, Views};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -164,6 +165,8 @@ pub async fn serve(
     }
     let asker = Asker::new(ledger.clone(), views.clone(), asking::BACKOFF);
     by_itself.spawn(asker.run(stopped(&stop)));
+    let sealer = StateSealer::new(ledger.clone(), views.clone(), Pace::default());
+    by_itself.spawn(sealer.run(stopped(&stop)));
     if !reach.carriers.is_empty() {
         // Without any, notices wait in the outbox and in the app.
         let patience = Settings::default();

@@ -3,13 +3,15 @@
 //! Reads the log itself, never a projection, an index or a server, and never writes to it; so it
 //! runs beside a server and on a copy. Memory is bounded whatever the length ([`links`]). Keys come
 //! from the ledger's own events, each good for its range of positions; the first one is trusted on
-//! first use and remembered, or named with `--ledger-key`.
+//! first use and remembered, or named with `--ledger-key`. With `--projections` ([`state`]) it folds the
+//! events anew and compares with what `StateSealed` events say of it.
 
 mod check;
 mod links;
 mod memory;
 mod pipeline;
 mod report;
+mod state;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -73,10 +75,16 @@ pub struct VerifyArgs {
     /// Forget the remembered head first
     #[arg(long)]
     forget: bool,
+    /// Instead: fold everything anew, aside, and compare with what the ledger stated of its own state
+    #[arg(long, conflicts_with_all = ["depth", "subset", "from", "jobs", "resume", "ledger_key", "forget"])]
+    projections: bool,
 }
 
 /// Runs it.
 pub fn run(global: &Global, args: &VerifyArgs, out: &mut Out) -> anyhow::Result<Exit> {
+    if args.projections {
+        return state::run(global, out);
+    }
     let started = Instant::now();
     let mut verification = Verification::new(args);
     let exit = verification.run(global, args)?;
