@@ -190,14 +190,13 @@ async fn erasing_a_key_changes_no_statement() {
         "{before:?}"
     );
     let account: AccountId = account.parse().unwrap();
-    for class in [RetentionClass::Permanent, RetentionClass::Session] {
-        world
-            .ledger
-            .vault()
-            .destroy(&account.0, class)
-            .await
-            .unwrap();
-    }
+    let class = RetentionClass::Permanent;
+    world
+        .ledger
+        .vault()
+        .destroy(&account.0, class)
+        .await
+        .unwrap();
     assert_eq!(replayed().await, before);
     // What is stated afterwards is arrived at as well, by views that never saw the key.
     sealer(&world).seal_present().await.unwrap().unwrap();
