@@ -13,6 +13,7 @@ pub mod commands;
 pub mod config;
 pub mod idempotency;
 pub mod json;
+pub mod lag;
 pub mod limits;
 pub mod openapi;
 pub mod problem;

@@ -270,11 +270,18 @@ pub async fn observe(State(api): State<Api>, request: Request, next: Next) -> Re
     let path = request.uri().path().to_owned();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let language = language(request.headers());
+    let lag = match method {
+        Method::GET if path.starts_with("/v1/") => crate::lag::now(&api).await,
+        _ => None,
+    };
     let response = match admit(&api, &request) {
         Ok(_place) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
     let mut response = finish(&api, response, &id, &path, language);
+    if let Some(lag) = lag {
+        response.headers_mut().insert(crate::lag::LAG, lag);
+    }
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
     api.metrics()
         .answered(&method, route, response.status().as_u16(), since);

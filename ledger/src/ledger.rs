@@ -198,7 +198,8 @@ impl Ledger {
         self.learn(record, &event)
     }
 
-    /// Appends one event to one of the ledger's own streams, at whatever revision it is.
+    /// Appends one event to one of the ledger's own streams, at whatever revision it is. The event that
+    /// makes the ledger is its first or none: two may make one on the same server.
     pub async fn record_own(
         &self,
         category: Category,
@@ -210,6 +211,9 @@ impl Ledger {
         let subject = domain::ids::Digest16::ZERO.0;
         for _ in 0..writer::ATTEMPTS_MAX {
             let head = self.store().stream_head(stream).await?;
+            if head.is_some() && matches!(event, Event::LedgerCreated(_)) {
+                return Err(LedgerError::Contended);
+            }
             let mut draft = Draft::of_ledger(self.assembler(), stream);
             draft.subject = subject;
             draft.actor.role = Role::Operator;

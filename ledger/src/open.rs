@@ -326,18 +326,11 @@ async fn record_creation(
     public: PublicKey,
     options: &Options,
 ) -> Result<LedgerId, OpenError> {
-    let ring = ledger.ring();
-    if let Some(id) = ring.ledger() {
-        let known = ring.keys().iter().any(|known| known.public == public);
-        let what = "signing key";
-        return if known {
-            Ok(id)
-        } else {
-            Err(OpenError::WrongKey { what })
-        };
+    if let Some(id) = ledger.ring().ledger() {
+        return made_before(ledger, public, id);
     }
     if ledger.store().length().await? > 0 {
-        return Err(OpenError::Exists);
+        return made_meanwhile(ledger, public).await;
     }
     let id = LedgerId(options.ids.id());
     let created = LedgerCreated {
@@ -345,9 +338,13 @@ async fn record_creation(
         format: FORMAT,
         key: public,
     };
-    ledger
+    let recorded = ledger
         .record_own(Category::Ledger, created.into(), None, Proven::operator())
-        .await?;
+        .await;
+    if let Err(LedgerError::Contended) = recorded {
+        return made_meanwhile(ledger, public).await;
+    }
+    recorded?;
     Ok(id)
 }
 
@@ -374,6 +371,27 @@ async fn record_checkpoint_key(ledger: &Ledger, options: &Options) -> Result<(),
         .record_own(Category::Ledger, added.into(), None, Proven::operator())
         .await?;
     Ok(())
+}
+
+/// Somebody else made one on the same server at the same time.
+async fn made_meanwhile(ledger: &Ledger, public: PublicKey) -> Result<LedgerId, OpenError> {
+    if ledger.store().is_shared() {
+        ledger.keep_in_step().await?;
+    }
+    let there = ledger.ring().ledger().ok_or(OpenError::Exists)?;
+    made_before(ledger, public, there)
+}
+
+/// A ledger that is there already is this one if its key is.
+fn made_before(ledger: &Ledger, public: PublicKey, id: LedgerId) -> Result<LedgerId, OpenError> {
+    let ring = ledger.ring();
+    if ring.keys().iter().any(|known| known.public == public) {
+        Ok(id)
+    } else {
+        Err(OpenError::WrongKey {
+            what: "signing key",
+        })
+    }
 }
 
 /// Opens a ledger for reading and writing, and says what its log looked like. A directory that

@@ -161,6 +161,40 @@ fn a_copy_says_what_is_wrong() {
     );
 }
 
+/// Whoever comes second is told; nothing of theirs is in the ledger.
+#[test]
+fn two_that_make_a_ledger_on_one_server_at_once_make_one() {
+    let cluster = Cluster::start();
+    for _ in 0..6 {
+        let (store, places) = (cluster.fresh(), [Place::new(), Place::new()]);
+        let started = places.each_ref().map(|place| {
+            let mut making = place.command(&["init", "--store", &store, "--format", "json"]);
+            making.stdout(Stdio::piped()).stderr(Stdio::piped());
+            making.spawn().unwrap()
+        });
+        let ended = started.map(|child| Ran::of(child.wait_with_output().unwrap()));
+        let codes = ended.each_ref().map(|ran| ran.code);
+        let won = codes.iter().position(|code| *code == 0);
+        let won = won.unwrap_or_else(|| panic!("{}{}", ended[0].stderr, ended[1].stderr));
+        let lost = &ended[1 - won];
+        assert_eq!(lost.code, 12, "{}{}", lost.stdout, lost.stderr);
+        assert!(lost.stderr.contains("signing key"), "{}", lost.stderr);
+        let prefix = store.split("streams=").nth(1).unwrap();
+        let ledger = ended[won].json()["ledger"].as_str().unwrap().to_owned();
+        let made = cluster.peer.with_log(|log| {
+            let entries = log.entries().iter();
+            let ours = entries.filter(|entry| entry.stream.starts_with(&format!("{prefix}.")));
+            ours.filter(|entry| entry.kind == "LedgerCreated").count()
+        });
+        assert_eq!(made, 1, "{ledger}");
+        // The one that was made is whole.
+        let home = format!("segments:{}", places[won].path("home").display());
+        places[won].good(&["copy", "--from", &store, "--to", &home]);
+        let home = places[won].path("home");
+        places[won].good(&["verify", "--full", "--dir", home.to_str().unwrap()]);
+    }
+}
+
 #[test]
 fn a_server_says_when_its_event_server_is_away_and_goes_on_when_it_is_back() {
     let (cluster, place) = (Cluster::start(), Place::with_people(3));
@@ -189,14 +223,23 @@ fn a_server_says_when_its_event_server_is_away_and_goes_on_when_it_is_back() {
             std::thread::yield_now();
         }
     };
+    let lag = || {
+        let head = server.get("/v1/projections").to_ascii_lowercase();
+        assert!(head.starts_with("http/1.1 200"), "{head}");
+        let mut lines = head.lines();
+        lines
+            .find_map(|line| line.strip_prefix("idledger-lag: "))
+            .map(str::to_owned)
+    };
     until(200, "ready");
+    assert_eq!(lag(), None);
     cluster.stop();
     until(503, "");
-    // What it has folded is still served.
-    let (status, _) = server.ask("GET", "/v1/projections", "", &[]);
-    assert_eq!(status, 200);
+    // What it has folded is still served, and says that it may be old.
+    assert_eq!(lag().as_deref(), Some("unknown"));
     cluster.resume();
     until(200, "ready");
+    assert_eq!(lag(), None);
     drop(server);
     cluster.stop();
     let checked = place.run(&doctor);

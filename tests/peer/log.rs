@@ -143,6 +143,18 @@ impl Log {
         change(&mut self.entries);
     }
 
+    /// Goes back to how it was with so many entries, as a server does that is restored from a backup.
+    pub fn restore(&mut self, entries: usize) {
+        if let Some(entry) = self.entries.get(entries) {
+            self.place = entry.place;
+        }
+        self.entries.truncate(entries);
+        for stream in self.streams.values_mut() {
+            stream.entries.retain(|at| *at < entries);
+        }
+        self.streams.retain(|_, stream| !stream.entries.is_empty());
+    }
+
     /// The entries of a stream from a revision on.
     pub fn of_stream(&self, name: &str) -> Vec<&Entry> {
         let at = |at: &usize| self.entries.get(*at);

@@ -1,8 +1,9 @@
 //! The port's conformance suite on the engine, and what several nodes see of one server.
 
+use domain::ids::Position;
 use idledger_tests::peer::Peer;
 use ledger::conformance::{self, Fixture, read_everything, record, stream};
-use ledger::kurrentdb::{Address, Credentials, Kurrent, OpenReport, Options};
+use ledger::kurrentdb::{Address, Credentials, Kurrent, OpenReport, Options, PAGE_BYTES_MAX};
 use ledger::store::{EventStore, Expected, StoreError};
 use ledger::wiring::Ids;
 use std::path::Path;
@@ -233,4 +234,36 @@ async fn what_tools_are_shown_is_what_the_envelope_says() {
         assert_eq!(metadata["link"], labelled.link.to_string());
         assert_eq!(metadata.as_object().unwrap().len(), 3);
     });
+}
+
+/// However long the log is and however large its events: what is held at once is bounded.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_holds_no_more_than_so_many_bytes() {
+    const BYTES: usize = 140_000;
+    const EVENTS: u64 = 140;
+    let peer = Peer::single().await;
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&peer, &dir).await;
+    for n in 0..EVENTS {
+        let record = record(n, BYTES);
+        let name = stream(n % 5);
+        let expected = match (n / 5).checked_sub(1) {
+            None => Expected::NoStream,
+            Some(last) => Expected::Revision(domain::ids::Revision(last)),
+        };
+        store.append(name, expected, vec![record]).await.unwrap();
+    }
+    let mut next = 0;
+    while next < EVENTS {
+        let page = store.read_all(Position(next), 4096).await.unwrap();
+        let bytes: usize = page.iter().map(|record| record.bytes.len()).sum();
+        assert!(
+            !page.is_empty() && bytes <= PAGE_BYTES_MAX + BYTES,
+            "{bytes}"
+        );
+        for record in page {
+            assert_eq!(record.position, Position(next));
+            next += 1;
+        }
+    }
 }

@@ -237,6 +237,57 @@ async fn holes_and_other_orders_stop_the_reader() {
     }
 }
 
+/// The server comes back from a backup that lacks what nodes know. Meanwhile nothing may have happened there, or
+/// other people's events may have brought the log beyond where it was, or somebody's in streams like ours.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_restored_to_an_older_state_stops_every_running_node() {
+    for since in ["nothing", "others", "ours"] {
+        let (peer, _dir, one) = filled().await;
+        let dir = tempfile::tempdir().unwrap();
+        let two = open(&peer, &dir).await;
+        let backup = peer.with_log(|log| log.entries().len());
+        fill(&one, 20..41).await;
+        // Looks begin behind the last event of ours.
+        set(&peer, 1, 1, "{\"$acl\":{}}");
+        two.wait_beyond(40).await.unwrap();
+        peer.stop(0).await;
+        let away = |node: &Kurrent| node.health().trouble.is_some();
+        while !away(&one) || !away(&two) {
+            tokio::task::yield_now().await;
+        }
+        peer.with_log(|log| {
+            log.restore(backup);
+            for n in 0..60 {
+                let (name, kind) = match since {
+                    "others" => ("orders-1".to_owned(), "Order"),
+                    "ours" => (name(90 + n), "Order"),
+                    _ => break,
+                };
+                let event = new(100 + n as u8, kind, &"x".repeat(300));
+                log.append(&name, On::Any, vec![event]).unwrap();
+            }
+        });
+        peer.resume(0).await;
+        for (number, node) in (0..).zip([&one, &two]) {
+            // Asked before it may have noticed: in a stream that lost its end, and in a new one.
+            for (stream, expected) in [
+                (stream(1), Expected::Revision(Revision(3))),
+                (stream(50 + number), Expected::NoStream),
+            ] {
+                let answer = node.append(stream, expected, vec![record(200, 9)]).await;
+                assert!(answer.is_err(), "{since}: {answer:?}");
+            }
+            let why = stopped(node).await;
+            let older = matches!(&why, StoreError::Corrupt { reason, .. } if reason.contains("last event known"));
+            assert!(older, "{since}: {why}");
+            let answer = node
+                .append(stream(70), Expected::NoStream, vec![record(201, 9)])
+                .await;
+            assert_eq!(answer, Err(AppendError::Failed(why)), "{since}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_wrong_setting_has_its_own_error() {
     async fn fault(url: &str, credentials: Option<&str>) -> (ServerFault, String) {

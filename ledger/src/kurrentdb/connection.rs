@@ -86,6 +86,17 @@ struct Own {
     threads: Option<Runtime>,
 }
 
+impl Own {
+    fn spawn<T, Fut>(&self, work: Fut) -> Result<JoinHandle<T>, Trouble>
+    where
+        T: Send + 'static,
+        Fut: Future<Output = T> + Send + 'static,
+    {
+        let threads = self.threads.as_ref().ok_or(Trouble::NoClient)?;
+        Ok(threads.spawn(work))
+    }
+}
+
 impl Drop for Own {
     fn drop(&mut self) {
         if let Some(threads) = self.threads.take() {
@@ -145,14 +156,44 @@ impl Connection {
         Fut: Future<Output = Result<T, Error>> + Send + 'static,
     {
         let own = self.client()?;
-        let work = work(own.client.clone());
-        let Some(threads) = own.threads.as_ref() else {
-            return Err(Trouble::NoClient);
-        };
-        let mut task = Ended(threads.spawn(work));
-        match tokio::time::timeout(timeout, &mut task.0).await {
+        let task = own.spawn(work(own.client.clone()))?;
+        self.outcome(&own, Instant::now() + timeout, task).await
+    }
+
+    /// Calls the server and works on what it sends, for at most `timeout` together. The work is done
+    /// where the caller is: the client's one thread has enough to do with the network.
+    pub(super) async fn call_then<S, T, Ask, Asked, Work, Worked>(
+        &self,
+        timeout: Duration,
+        ask: Ask,
+        work: Work,
+    ) -> Result<T, Trouble>
+    where
+        S: Send + 'static,
+        T: Send + 'static,
+        Ask: FnOnce(Client) -> Asked,
+        Asked: Future<Output = Result<S, Error>> + Send + 'static,
+        Work: FnOnce(S) -> Worked,
+        Worked: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let until = Instant::now() + timeout;
+        let own = self.client()?;
+        let task = own.spawn(ask(own.client.clone()))?;
+        let sent = self.outcome(&own, until, task).await?;
+        self.outcome(&own, until, tokio::spawn(work(sent))).await
+    }
+
+    /// What becomes of a call's task until a time.
+    async fn outcome<T>(
+        &self,
+        own: &Arc<Own>,
+        until: Instant,
+        task: JoinHandle<Result<T, Error>>,
+    ) -> Result<T, Trouble> {
+        let mut task = Ended(task);
+        match tokio::time::timeout_at(until, &mut task.0).await {
             Err(_) => {
-                self.give_up(&own, GIVE_UP_SLOW);
+                self.give_up(own, GIVE_UP_SLOW);
                 Err(Trouble::Slow)
             }
             Ok(Err(_)) => Err(Trouble::Panicked),
@@ -161,10 +202,10 @@ impl Connection {
                 match error {
                     // It has closed, and never opens again.
                     Error::ConnectionClosed | Error::GrpcConnectionError(_) => {
-                        self.give_up(&own, Duration::ZERO);
+                        self.give_up(own, Duration::ZERO);
                     }
                     // It would go on asking the same node, whatever became of it.
-                    Error::ServerError(_) => self.give_up(&own, GIVE_UP_LOST),
+                    Error::ServerError(_) => self.give_up(own, GIVE_UP_LOST),
                     _ => {}
                 }
                 Err(Trouble::Client(error))

@@ -11,7 +11,7 @@ use super::connection::{Backoff, Connection, Trouble};
 use super::keeping::{Heads, Keeping};
 use super::names::{Named, Names, TOMBSTONE};
 use super::numbering::{LogPlace, Numbering, Row, Running, folded};
-use super::pages::{Begin, Found, Page, Part};
+use super::pages::{Begin, Extent, Found, Page, Part};
 use crate::index::{Found as InIndex, Index};
 use crate::remote::StreamHazard;
 use crate::store::{StoreError, StreamHead};
@@ -22,7 +22,9 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 /// Most events of one look.
-const PAGE_EVENTS: usize = 1024;
+pub(super) const PAGE_EVENTS: usize = 1024;
+/// So many rows are written at once without another thread's help: less than a page of the file.
+const FEW_ROWS: usize = 64;
 /// Looks without anything new after which the place looked from is moved up to the log's head.
 const IDLE_LOOKS: u32 = 100;
 
@@ -68,6 +70,8 @@ pub(super) struct Follower {
     /// Where the next look begins, if that is not at `last`.
     from: Option<LogPlace>,
     idle: u32,
+    /// What the next look will probably find.
+    extent: Extent,
 }
 
 /// What one look found.
@@ -110,6 +114,7 @@ impl Follower {
             last,
             from: None,
             idle: 0,
+            extent: Extent::Many,
         })
     }
 
@@ -134,6 +139,9 @@ impl Follower {
                 }
                 Err(Failure::Passing(error)) => {
                     tracing::warn!(%error, "the event server cannot be read; trying again");
+                    // Who answers next may be another server, or the same one from a backup: it must
+                    // still have the last event known.
+                    self.from = None;
                     self.shared
                         .state
                         .send_modify(|state| state.trouble = Some(error));
@@ -155,11 +163,9 @@ impl Follower {
         let shared = Arc::clone(&self.shared);
         let from = self.from.or(self.last.map(|row| row.place));
         let start = from.map_or(Begin::Start, Begin::Place);
-        let page = shared
-            .connection
-            .page_of_all(&shared.names, true, start, PAGE_EVENTS, shared.call_timeout)
-            .await?;
+        let page = self.page_from(start).await?;
         let end = !page.full;
+        self.extent = if end { Extent::Few } else { Extent::Many };
         let before = self.next;
         self.take(page).await?;
         if end && self.next < shared.numbering.length() {
@@ -179,6 +185,15 @@ impl Follower {
         Ok(if end { Look::End } else { Look::More })
     }
 
+    async fn page_from(&self, start: Begin) -> Result<Page, Trouble> {
+        let (shared, page) = (&self.shared, (PAGE_EVENTS, self.extent));
+        let (names, timeout) = (&shared.names, shared.call_timeout);
+        let connection = &shared.connection;
+        connection
+            .page_of_all(names, true, start, page, timeout)
+            .await
+    }
+
     /// Much of other people's may stand behind our last event: looks begin at the log's head of a
     /// moment ago, after one more look from the last event has found nothing before it.
     async fn move_up(&mut self) -> Result<(), Failure> {
@@ -188,10 +203,7 @@ impl Follower {
             return Ok(());
         };
         let start = Begin::Place(last.place);
-        let page = shared
-            .connection
-            .page_of_all(&shared.names, true, start, PAGE_EVENTS, shared.call_timeout)
-            .await?;
+        let page = self.page_from(start).await?;
         let known = self.next;
         self.from = None;
         self.take(page).await?;
@@ -340,11 +352,16 @@ impl Follower {
             return Ok(());
         }
         let (shared, next) = (Arc::clone(&self.shared), self.next);
-        let counted =
-            tokio::task::spawn_blocking(move || shared.count(&batch.rows, batch.heads, next));
-        let length = counted
-            .await
-            .map_err(|_| StoreError::Stopped("writing the numbering has panicked".into()))??;
+        let length = if batch.rows.len() <= FEW_ROWS {
+            // Appends wait for it, and another thread takes longer to begin than this takes to end.
+            shared.count(&batch.rows, batch.heads, next)?
+        } else {
+            let counted =
+                tokio::task::spawn_blocking(move || shared.count(&batch.rows, batch.heads, next));
+            counted
+                .await
+                .map_err(|_| StoreError::Stopped("writing the numbering has panicked".into()))??
+        };
         self.shared.state.send_if_modified(|state| {
             let grown = length > state.length;
             state.length = length;

@@ -1,9 +1,9 @@
 //! Makes durable what was counted, behind the follower's back.
 //!
 //! Nobody waits for it: the server keeps the events, and a node that loses its last rows in a power cut
-//! counts the same numbers again from the server's log. It syncs the numbering as often as the disk
-//! lets it, everything that came meanwhile at once, and only then tells the stream index, which so is
-//! never ahead of the numbering. Owns the heads on their way there. It must never let more rows wait
+//! counts the same numbers again from the server's log. It syncs the numbering a few times a second,
+//! everything that came meanwhile at once, and only then tells the stream index, which so is never
+//! ahead of the numbering. Owns the heads on their way there. It must never let more rows wait
 //! than a power cut may tear ([`super::numbering::APPEND_ROWS_MAX`]).
 
 use super::follower::Shared;
@@ -14,10 +14,14 @@ use domain::ids::StreamId;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 /// Rows that may wait to be durable; the page that goes over it is the last, and is smaller.
 pub(super) const WAITING_ROWS_MAX: u64 = APPEND_ROWS_MAX as u64 / 2;
+
+/// Between two syncs, unless rows wait for one: a disk that is always syncing keeps writers waiting.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Heads by stream.
 pub(super) type Heads = HashMap<StreamId, StreamHead>;
@@ -37,7 +41,10 @@ struct Recent {
 /// What the follower leaves and the keeper takes.
 pub(super) struct Keeping {
     recent: Mutex<Recent>,
+    /// There is something to make durable.
     wake: Notify,
+    /// Somebody waits for it.
+    hurry: Notify,
     /// Every row below is durable and in the index; `None`: it has failed.
     durable: watch::Sender<Option<u64>>,
 }
@@ -48,6 +55,7 @@ impl Keeping {
         Self {
             recent: Mutex::default(),
             wake: Notify::new(),
+            hurry: Notify::new(),
             durable: watch::Sender::new(Some(durable)),
         }
     }
@@ -56,17 +64,20 @@ impl Keeping {
     pub(super) fn close(&self) {
         self.recent.lock().closing = true;
         self.wake.notify_one();
+        self.hurry.notify_one();
     }
 
-    /// Takes up what one page added, and waits while too much is waiting.
-    pub(super) async fn has_room(&self, length: u64) {
+    /// Waits while too much is waiting; `next`: everything below is counted.
+    pub(super) async fn has_room(&self, next: u64) {
+        let room = |durable: &Option<u64>| {
+            durable.is_none_or(|durable| next.saturating_sub(durable) <= WAITING_ROWS_MAX)
+        };
         let mut durable = self.durable.subscribe();
+        if !room(&durable.borrow()) {
+            self.hurry.notify_one();
+        }
         // The sender lives as long as this.
-        let _ = durable
-            .wait_for(|durable| {
-                durable.is_none_or(|durable| length.saturating_sub(durable) <= WAITING_ROWS_MAX)
-            })
-            .await;
+        let _ = durable.wait_for(room).await;
     }
 }
 
@@ -126,6 +137,30 @@ impl Shared {
                 return;
             }
             self.keeping.durable.send_replace(Some(next));
+            let _ = tokio::time::timeout(PAUSE, self.keeping.hurry.notified()).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::follower::PAGE_EVENTS;
+    use super::*;
+    use futures_util::FutureExt as _;
+
+    #[tokio::test]
+    async fn no_more_rows_wait_than_a_power_cut_may_tear() {
+        assert!(WAITING_ROWS_MAX as usize + PAGE_EVENTS <= APPEND_ROWS_MAX);
+        let keeping = Keeping::new(10);
+        let most = 10 + WAITING_ROWS_MAX;
+        assert_eq!(keeping.has_room(most).now_or_never(), Some(()));
+        assert_eq!(keeping.hurry.notified().now_or_never(), None);
+        assert_eq!(keeping.has_room(most + 1).now_or_never(), None);
+        assert_eq!(keeping.hurry.notified().now_or_never(), Some(()));
+        keeping.durable.send_replace(Some(11));
+        assert_eq!(keeping.has_room(most + 1).now_or_never(), Some(()));
+        keeping.durable.send_replace(None);
+        let failed = keeping.has_room(u64::MAX).now_or_never();
+        assert_eq!(failed, Some(()), "whoever waits is let go");
     }
 }

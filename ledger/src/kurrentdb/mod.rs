@@ -32,6 +32,7 @@ mod reading;
 
 pub use address::{Address, AddressError, LEDGER_NAME, is_address};
 pub use connection::Credentials;
+pub use pages::PAGE_BYTES_MAX;
 
 use crate::disk::{Disk, RealDisk, io_error};
 use crate::index::{Index, Opened};

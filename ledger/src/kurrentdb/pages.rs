@@ -72,6 +72,15 @@ pub enum Begin {
     Place(LogPlace),
 }
 
+/// How much a page is likely to hold, whatever it may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// A few events: the sooner they are here the better.
+    Few,
+    /// Many: another thread takes them apart.
+    Many,
+}
+
 /// What of a stream to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
@@ -88,7 +97,7 @@ impl Connection {
         names: &Names,
         settings_too: bool,
         from: Begin,
-        count: usize,
+        (count, extent): (usize, Extent),
         timeout: Duration,
     ) -> Result<Page, Trouble> {
         let mut filter = SubscriptionFilter::on_stream_name()
@@ -114,10 +123,19 @@ impl Connection {
         if let Some(who) = self.authentication() {
             options = options.authenticated(who);
         }
-        self.call(timeout, move |client: Client| async move {
-            drain(client.read_all(&options).await?, count).await
-        })
-        .await
+        match extent {
+            Extent::Few => {
+                self.call(timeout, move |client: Client| async move {
+                    drain(client.read_all(&options).await?, count).await
+                })
+                .await
+            }
+            Extent::Many => {
+                let ask = move |client: Client| async move { client.read_all(&options).await };
+                self.call_then(timeout, ask, move |sent| drain(sent, count))
+                    .await
+            }
+        }
     }
 
     /// Where the whole log, other people's events included, ends right now.

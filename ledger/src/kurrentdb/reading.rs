@@ -9,13 +9,29 @@ use super::Kurrent;
 use super::connection::{Backoff, Trouble};
 use super::names::Named;
 use super::numbering::{LogPlace, Row, Running, folded};
-use super::pages::{Begin, Found, Part, REVISION_MAX};
+use super::pages::{Begin, Extent, Found, PAGE_BYTES_MAX, Page, Part, REVISION_MAX};
 use crate::index::Found as InIndex;
 use crate::remote::{ServerFault, StreamHazard};
 use crate::store::{PAGE_RECORDS_MAX, StoreError, StoredRecord, StreamHead};
 use domain::ids::{Position, Revision, StreamId};
+use futures_util::stream::{self, StreamExt as _};
 use std::future::Future;
 use tokio::time::Instant;
+
+/// A page of everything is asked for in parts of so many events, so many at once: one is checked while
+/// the next is on its way. Together they never hold more than three times [`PAGE_BYTES_MAX`].
+const PART_RECORDS: usize = 512;
+const PARTS_AT_ONCE: usize = 2;
+/// More are taken apart by another thread than the network's.
+const FEW_RECORDS: usize = 32;
+
+/// A page of everything that is being put together.
+struct Read {
+    records: Vec<StoredRecord>,
+    bytes: usize,
+    next: u64,
+    digest: Running,
+}
 
 impl Kurrent {
     pub(super) async fn head_now(
@@ -84,44 +100,85 @@ impl Kurrent {
             .shared
             .numbering
             .range(from.0, limit.min(PAGE_RECORDS_MAX))?;
-        let Some(first) = rows.first() else {
+        if rows.is_empty() {
             return Ok(Vec::new());
+        }
+        let parts = rows.chunks(PART_RECORDS);
+        let asked: Vec<_> = parts
+            .filter_map(|part| Some((part.first()?.place, part.len())))
+            .map(|(place, count)| self.ours_from(place, count, until))
+            .collect();
+        let mut pages = stream::iter(asked).buffered(PARTS_AT_ONCE);
+        let mut read = Read {
+            records: Vec::with_capacity(rows.len()),
+            bytes: 0,
+            next: from.0,
+            digest: self.shared.numbering.digest_before(from.0)?,
         };
-        let mut digest = self.shared.numbering.digest_before(from.0)?;
-        let (start, count) = (Begin::Place(first.place), rows.len());
-        let page = self
-            .patiently(until, || {
-                let shared = &self.shared;
-                shared.connection.page_of_all(
-                    &shared.names,
-                    false,
-                    start,
-                    count,
-                    shared.call_timeout,
-                )
-            })
-            .await?;
-        let mut records = Vec::with_capacity(rows.len());
+        for part in rows.chunks(PART_RECORDS) {
+            let Some(page) = pages.next().await else {
+                break;
+            };
+            let whole = self.take_part(page?, part, &mut read)?;
+            if !whole {
+                break;
+            }
+        }
+        Ok(read.records)
+    }
+
+    /// Our events from a place on, as the server has them.
+    async fn ours_from(
+        &self,
+        place: LogPlace,
+        count: usize,
+        until: Instant,
+    ) -> Result<Page, StoreError> {
+        let shared = &self.shared;
+        let (names, timeout) = (&shared.names, shared.call_timeout);
+        let start = Begin::Place(place);
+        let extent = if count > FEW_RECORDS {
+            Extent::Many
+        } else {
+            Extent::Few
+        };
+        let page = (count, extent);
+        let ask = || {
+            shared
+                .connection
+                .page_of_all(names, false, start, page, timeout)
+        };
+        self.patiently(until, ask).await
+    }
+
+    /// Checks a page against its rows; whether all of them were there.
+    fn take_part(&self, page: Page, rows: &[Row], read: &mut Read) -> Result<bool, StoreError> {
         let mut events = page.events.into_iter();
-        for (position, row) in (from.0..).zip(rows) {
+        for row in rows {
+            let position = read.next;
             let Some(event) = events.next() else {
                 if page.full {
-                    break;
+                    return Ok(false);
                 }
                 return Err(altered(position, "it is gone"));
             };
             let Named::Ours(stream) = self.shared.names.read(&event.name) else {
                 return Err(altered(position, "another one stands there"));
             };
-            digest = compare(position, stream, &event, &row, digest)?;
-            records.push(StoredRecord {
+            read.digest = compare(position, stream, &event, row, read.digest)?;
+            read.bytes += event.bytes.len();
+            read.next += 1;
+            read.records.push(StoredRecord {
                 position: Position(position),
                 stream,
                 revision: Revision(event.revision),
                 bytes: event.bytes,
             });
+            if read.bytes > PAGE_BYTES_MAX {
+                return Ok(false);
+            }
         }
-        Ok(records)
+        Ok(true)
     }
 
     /// The last event of a stream, straight from the server.

@@ -81,6 +81,18 @@ impl Postgres {
         good(stop.arg(self.home().join("data")));
     }
 
+    /// Puts a file beside its data that only the server may read.
+    pub fn put(&self, name: &str, text: &str) -> PathBuf {
+        let (from, to) = (self.directory.path().join(name), self.home().join(name));
+        fs::write(&from, text).unwrap();
+        let mut install = Command::new("install");
+        if is_root() {
+            install.args(["-o", UNPRIVILEGED, "-g", UNPRIVILEGED]);
+        }
+        good(install.args(["-m", "600"]).args([&from, &to]));
+        to
+    }
+
     /// Where its socket is.
     pub fn home(&self) -> PathBuf {
         self.directory.path().join("postgres")

@@ -37,7 +37,9 @@ pub(super) fn pool(
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(Duration::from_secs(3));
     }
-    if !config.get_hosts().iter().all(is_here) {
+    let hosts = config.get_hosts();
+    let named = authority.is_some() && hosts.iter().all(|host| matches!(host, Host::Tcp(_)));
+    if named || !hosts.iter().all(is_here) {
         config.ssl_mode(SslMode::Require);
     }
     let tls = MakeRustlsConnect::new(tls(authority)?);

@@ -1,3 +1,5 @@
+mod secured;
+
 use super::moving::{MoveError, Moved};
 use super::*;
 use crate::credentials::{Concurrency, Cost, Credentials, Kind};
