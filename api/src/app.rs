@@ -100,6 +100,7 @@ fn contract() -> OpenApiRouter<Api> {
         .routes(routes!(event::get))
         .routes(routes!(log::event))
         .routes(routes!(log::account))
+        .routes(routes!(log::state))
         .routes(routes!(log::consistency))
         .routes(routes!(ledger::statistics))
         .routes(routes!(report::quality))

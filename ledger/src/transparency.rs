@@ -14,6 +14,7 @@ mod log;
 pub mod proofs;
 mod sealer;
 mod sealing;
+pub mod state_proof;
 #[cfg(test)]
 mod tests;
 

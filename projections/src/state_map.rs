@@ -9,12 +9,7 @@
 //! one has stated them and for as long as that is the newest statement. What it states must be what this
 //! map came to at the cut before; a difference halts the projection and says both roots.
 //!
-//! ```text
-//! value of an account's leaf:  u64 LE number of its events ‖ u64 LE position of the newest
-//!                              ‖ entry of the newest (SHA-256 of envelope ‖ signature)
-//!                              ‖ SHA-256 of the account's row                              80 bytes
-//! key:                         SHA-256 of the account's id
-//! ```
+//! What stands in a leaf: [`ledger::transparency::state_proof`].
 //!
 //! Rows:
 //!
@@ -26,7 +21,7 @@
 //! 'm'                       the cuts
 //! ```
 
-pub mod proof;
+mod proof;
 mod tiles;
 
 #[cfg(test)]
@@ -40,6 +35,8 @@ use crate::view::ViewStore;
 use domain::bytes;
 use domain::event::{Event, StateSealed};
 use domain::ids::{AccountId, Category, Digest, StreamId};
+pub use ledger::transparency::state_proof::{AccountProof, StateLeaf, key_of};
+pub(crate) use proof::prove;
 use sha2::{Digest as _, Sha256};
 use tlog::Hash;
 use tlog::map::{Bucket, Key, Leaf};
@@ -55,44 +52,6 @@ const ACCOUNT: u8 = b'a';
 const LEAF: u8 = b'l';
 const TOUCHED: u8 = b'q';
 const META: &[u8] = b"m";
-
-/// What the map says of an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, SchemaRead, SchemaWrite, serde::Serialize)]
-pub struct StateLeaf {
-    /// Number of events in its stream.
-    pub length: u64,
-    /// Position of the newest.
-    pub position: u64,
-    /// Entry of the newest in the transparency log.
-    pub entry: Digest,
-    /// SHA-256 of the account's row: its state, by commitments.
-    pub state: Digest,
-}
-
-impl StateLeaf {
-    /// Its bytes, the value in the map.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(80);
-        bytes.extend(self.length.to_le_bytes());
-        bytes.extend(self.position.to_le_bytes());
-        bytes.extend(self.entry.0);
-        bytes.extend(self.state.0);
-        bytes
-    }
-
-    /// From its bytes; `None` if they are not 80.
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (length, rest) = bytes.split_first_chunk::<8>()?;
-        let (position, rest) = rest.split_first_chunk::<8>()?;
-        let (entry, state) = rest.split_first_chunk::<32>()?;
-        Some(Self {
-            length: u64::from_le_bytes(*length),
-            position: u64::from_le_bytes(*position),
-            entry: Digest(*entry),
-            state: Digest(state.try_into().ok()?),
-        })
-    }
-}
 
 /// A state of the whole map, just after a `StateSealed` event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, SchemaRead, SchemaWrite, serde::Serialize)]
@@ -204,10 +163,10 @@ fn touch(changes: &mut Changes, account: AccountId, record: &Decoded) -> Result<
     let now = cuts(changes)?.made;
     let key = key_of(account);
     let leaf_key = leaf_key(&key);
-    let mut versions: Versions<StateLeaf> =
+    let mut versions: Versions<Vec<u8>> =
         changes.read(NAME, &leaf_key)?.unwrap_or(Versions::none());
     // Until the cut that is to come, the one before the last is asked for.
-    versions.push(now, now.checked_sub(2), leaf);
+    versions.push(now, now.checked_sub(2), leaf.to_bytes());
     changes.write(&leaf_key, &versions)?;
     changes.put(&touched_key(key.bucket()), Vec::new())?;
     Ok(())
@@ -281,7 +240,7 @@ fn bucket_at(view: &dyn ViewStore, bucket: u16, cut: u64) -> Result<(Hash, u64),
     let mut new = 0;
     for_each_leaf(view, bucket, |key, versions| {
         if let Some(leaf) = versions.at(cut) {
-            leaves.push(Leaf::of(key, &leaf.to_bytes()).hash());
+            leaves.push(Leaf::of(key, leaf).hash());
             let before = cut.checked_sub(1).and_then(|before| versions.at(before));
             new += u64::from(before.is_none());
         }
@@ -293,7 +252,7 @@ fn bucket_at(view: &dyn ViewStore, bucket: u16, cut: u64) -> Result<(Hash, u64),
 fn for_each_leaf(
     view: &dyn ViewStore,
     bucket: u16,
-    mut each: impl FnMut(Key, Versions<StateLeaf>),
+    mut each: impl FnMut(Key, Versions<Vec<u8>>),
 ) -> Result<(), ViewError> {
     let mut prefix = vec![LEAF];
     prefix.extend(bucket.to_be_bytes());
@@ -339,11 +298,6 @@ fn committed_cuts(view: &dyn ViewStore) -> Result<Cuts, ViewError> {
 /// Root of the map without accounts, which the first `StateSealed` states.
 pub fn empty_root() -> Digest {
     Digest(tiles::empty_root().0)
-}
-
-/// An account's key in the map.
-pub fn key_of(account: AccountId) -> Key {
-    Key::of(&account.0)
 }
 
 fn account_key(account: AccountId) -> Vec<u8> {

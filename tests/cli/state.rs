@@ -43,6 +43,73 @@ fn what_is_stated_is_arrived_at_without_the_read_models_and_without_sealed_parts
     assert_eq!(place.good(&[&VERIFY[..], &dir].concat()).json(), report);
 }
 
+#[test]
+fn a_stranger_checks_an_account_s_state_its_events_and_an_absence_with_public_keys_alone() {
+    let place = Place::with_people(4);
+    let early = place.run(&["prove", "state", &"ab".repeat(16)]);
+    assert_eq!(early.code, 1, "nothing is stated yet: {}", early.stdout);
+    place.good(&["projections", "seal"]);
+    place.good(&["tree", "seal"]);
+    let keys = place.good(&["tree", "keys", "--format", "jsonl"]).lines();
+    let key = keys[0]["verifier_key"].as_str().unwrap();
+    let check = |name: &str, proof: &serde_json::Value| {
+        let file = place.path(name);
+        fs::write(&file, proof.to_string()).unwrap();
+        place.run(&["check-proof", file.to_str().unwrap(), "--key", key])
+    };
+    let events = place.good(&["log", "--format", "jsonl"]).lines();
+    let streams = events.iter().filter_map(|event| event["stream"].as_str());
+    let account = streams
+        .into_iter()
+        .find_map(|stream| stream.strip_prefix("account-"));
+    let account = account.unwrap();
+    let proof = place.good(&["prove", "state", account]).json();
+    let ran = check("present.json", &proof);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("none is left out"), "{}", ran.stdout);
+    let absent = place.good(&["prove", "state", &"ab".repeat(16)]).json();
+    let ran = check("absent.json", &absent);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(
+        ran.stdout.contains("there was no account"),
+        "{}",
+        ran.stdout
+    );
+
+    let mut cases = Vec::new();
+    let mut with = |name: &'static str, change: &dyn Fn(&mut serde_json::Value)| {
+        let mut altered = proof.clone();
+        change(&mut altered);
+        cases.push((name, altered));
+    };
+    with("last-event-left-out", &|proof| {
+        let records = proof["events"]["records"].as_array_mut().unwrap();
+        records.pop();
+    });
+    with("another-account", &|proof| {
+        proof["state"]["account"] = "ab".repeat(16).into()
+    });
+    with("another-root", &|proof| {
+        proof["state"]["root"] = "11".repeat(32).into()
+    });
+    with("another-position", &|proof| {
+        proof["state"]["position"] = 3.into()
+    });
+    with("said-to-be-absent", &|proof| {
+        proof["state"]["proof"] = absent["state"]["proof"].clone();
+    });
+    with("another-value", &|proof| {
+        proof["state"]["proof"]["answer"]["present"]["value"] = "00".repeat(80).into();
+    });
+    with("another-event", &|proof| {
+        proof["sealed"]["record"] = proof["events"]["records"][0].clone();
+    });
+    for (name, altered) in &cases {
+        assert_ne!(altered, &proof, "{name}");
+        assert_eq!(check(name, altered).code, 4, "{name}");
+    }
+}
+
 /// Signs, with the ledger's own key, a statement that is not true.
 fn lie(place: &Place, change: impl FnOnce(&mut StateSealed)) -> u64 {
     let runtime = tokio::runtime::Builder::new_multi_thread()

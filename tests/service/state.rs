@@ -154,6 +154,9 @@ async fn an_account_and_its_absence_are_proved_from_what_was_stated() {
         .unwrap();
     assert_eq!(nobody.check(&root).unwrap(), None);
     assert!(proof.check(&Digest([1; 32])).is_err());
+    // The world has no transparency log of its own: what cannot be proved to strangers is not sealed yet.
+    let path = format!("/v1/accounts/{account}/proof/state");
+    world.get(&path).await.problem("NOT_SEALED");
 }
 
 async fn last_stated_root(world: &World) -> Digest {

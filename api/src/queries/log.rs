@@ -15,6 +15,7 @@ use domain::ids::{AccountId, Position, StreamId};
 use ledger::transparency::proofs::{
     Proof, ProveError, prove_consistency, prove_event, prove_stream,
 };
+use ledger::transparency::state_proof::prove_state;
 use ledger::transparency::{ReadError, TransparencyLog};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -166,6 +167,30 @@ pub async fn account(
     sealed(&api, &call, newest.saturating_add(1)).await?;
     let proof = prove_stream(log(&api)?, store, stream).await?;
     json(&Proof::Stream(proof))
+}
+
+/// Proves what the ledger last stated of an account: its state, that there was none, and that these are
+/// all of its events.
+#[utoipa::path(
+    get,
+    path = "/v1/accounts/{account}/proof/state",
+    tag = "proofs",
+    params(("account" = String, Path, description = "The account: 32 hexadecimal digits")),
+    responses((status = 200, description = "The proof", body = Object), ReadProblems),
+)]
+pub async fn state(
+    State(api): State<Api>,
+    Path(account): Path<String>,
+    call: Call,
+) -> Result<Response<Body>, Problem> {
+    let account: AccountId = call::id(&account)?;
+    reader(&api, &call, Read::Account, Some(account)).await?;
+    let state = api.views().state_proof(account)?;
+    let state = state.ok_or(Problem::new(Code::NotSealed).retry_after(60))?;
+    sealed(&api, &call, state.sealed_at.saturating_add(1)).await?;
+    let store = api.ledger().store().as_ref();
+    let proof = prove_state(log(&api)?, store, state, true).await?;
+    json(&Proof::State(Box::new(proof)))
 }
 
 /// Which size is remembered.

@@ -4,6 +4,7 @@
 //! [`tlog::receipt::Receipt`]. It must never ask a server, a clock or a file.
 
 use super::log::{ReadError, TransparencyLog};
+use super::state_proof::StateProof;
 use super::{ENTRY_BYTES, entry_of};
 use crate::store::{EventStore, PAGE_RECORDS_MAX, StoreError, StoredRecord};
 use base64::Engine as _;
@@ -35,6 +36,9 @@ pub enum Proof {
     /// Events are the whole beginning of a stream, up to one that is in the log.
     #[serde(rename = "idledger.stream-proof/1")]
     Stream(StreamProof),
+    /// What the ledger stated of an account: its state, that there is none, that these are all its events.
+    #[serde(rename = "idledger.state-proof/1")]
+    State(Box<StateProof>),
 }
 
 /// An event is in the log.
@@ -150,6 +154,7 @@ impl Proof {
             Self::Event(proof) => proof.check(policy, entry),
             Self::Consistency(proof) => proof.check(policy),
             Self::Stream(proof) => proof.check(policy, entry),
+            Self::State(proof) => proof.check(policy),
         }
     }
 }
@@ -174,7 +179,12 @@ impl EventProof {
         Ok(entry)
     }
 
-    fn check(
+    /// The record that is given along.
+    pub(super) fn record_bytes(&self) -> Result<Option<Vec<u8>>, ProofError> {
+        self.record.as_deref().map(decode).transpose()
+    }
+
+    pub(super) fn check(
         &self,
         policy: &Policy,
         in_hand: Option<[u8; ENTRY_BYTES]>,
@@ -216,7 +226,13 @@ impl ConsistencyProof {
 }
 
 impl StreamProof {
-    fn check(
+    /// The entry of one of its events.
+    pub(super) fn entry_at(&self, revision: usize) -> Result<[u8; ENTRY_BYTES], ProofError> {
+        let record = self.records.get(revision).ok_or(ProofError::OtherRecord)?;
+        entry_of(&decode(record)?).map_err(|error| malformed(&error))
+    }
+
+    pub(super) fn check(
         &self,
         policy: &Policy,
         in_hand: Option<[u8; ENTRY_BYTES]>,

@@ -1,6 +1,5 @@
 //! The state map against a plain model, and what becomes of statements that are not true.
 
-use super::proof::AccountProof;
 use super::*;
 use crate::accounts::Parting;
 use crate::lane::{Lane, Window};
@@ -440,7 +439,6 @@ fn a_leaf_of_another_length_is_refused() {
     let path = path_of(&buckets, usize::from(key.bucket()));
     let root = Digest(root_of(&buckets).0);
     let proof = AccountProof {
-        format: proof::FORMAT.to_owned(),
         account: account(0),
         position: 100,
         sealed_at: 101,

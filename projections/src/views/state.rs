@@ -3,8 +3,7 @@
 use super::Views;
 use crate::digest::ProjectionDigest;
 use crate::error::ViewError;
-use crate::state_map::proof::AccountProof;
-use crate::state_map::{self, Stated};
+use crate::state_map::{self, AccountProof, Stated};
 use domain::event::StateSealed;
 use domain::ids::{AccountId, Position};
 use domain::vocabulary::StatedDigest;
@@ -18,7 +17,7 @@ impl Views {
     /// Proves what [`Views::stated_state`] says of an account, or that it has no such account; `None`:
     /// nothing was stated yet.
     pub fn state_proof(&self, account: AccountId) -> Result<Option<AccountProof>, ViewError> {
-        state_map::proof::prove(&*self.view(state_map::NAME)?, account)
+        state_map::prove(&*self.view(state_map::NAME)?, account)
     }
 
     /// Each projection's digest just after the last `StateSealed` event that it folded.

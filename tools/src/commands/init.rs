@@ -57,7 +57,9 @@ pub fn run(global: &Global, args: &InitArgs, out: &mut Out) -> anyhow::Result<Ex
         writeln!(w, "vault key   {kek}")
     })?;
     if !global.quiet {
-        eprintln!("hint: give public key and log key to whoever verifies, and keep copies of the key");
+        eprintln!(
+            "hint: give public key and log key to whoever verifies, and keep copies of the key"
+        );
         eprintln!("      files apart from backups of the data: without the vault key nothing");
         eprintln!("      personal can ever be read again");
     }

@@ -1,6 +1,6 @@
 //! `idledger prove` and `idledger check-proof`: proofs to take away, and their checking with public keys alone.
 
-use super::{reading, tree};
+use super::{opening, reading, tree, views};
 use crate::cli::Global;
 use crate::exit::{Exit, Stop};
 use crate::output::Out;
@@ -11,6 +11,7 @@ use ledger::segments::LogReader;
 use ledger::transparency::proofs::{
     PROOF_BYTES_MAX, Proof, ProofError, ProveError, prove_consistency, prove_event, prove_stream,
 };
+use ledger::transparency::state_proof::{AccountProof, prove_state};
 use ledger::transparency::{ENTRY_BYTES, entry_of};
 use serde_json::json;
 use std::io::{Read as _, Write};
@@ -43,6 +44,13 @@ enum What {
         #[arg(value_name = "ID")]
         account: AccountId,
     },
+    /// What the ledger last stated of an account: its state, or that there was none, and that these are all of
+    /// its events
+    State {
+        /// The account
+        #[arg(value_name = "ID")]
+        account: AccountId,
+    },
     /// The log of so many events is the beginning of today's
     Consistency {
         /// Events in the older checkpoint
@@ -55,8 +63,16 @@ enum What {
 pub fn run(global: &Global, args: &ProveArgs, out: &mut Out) -> anyhow::Result<Exit> {
     let store = LogReader::open(&global.dir())?;
     let log = tree::published(global)?;
+    let stated = match args.what {
+        What::State { account } => Some(stated(global, account)?),
+        _ => None,
+    };
     let proved = reading::runtime()?.block_on(async {
         Ok::<_, ProveError>(match args.what {
+            What::State { .. } => {
+                let stated = stated.ok_or(ProveError::Missing)?;
+                Proof::State(Box::new(prove_state(&log, &store, stated, true).await?))
+            }
             What::Event { position, text } => {
                 if text {
                     return Ok(log.receipt(position)?.to_text());
@@ -79,6 +95,22 @@ pub fn run(global: &Global, args: &ProveArgs, out: &mut Out) -> anyhow::Result<E
     })?;
     out.raw(text.as_bytes())?;
     Ok(Exit::Ok)
+}
+
+/// What the read models prove of an account. They are brought as far as the log first.
+fn stated(global: &Global, account: AccountId) -> anyhow::Result<AccountProof> {
+    let store = reading::open(&global.dir())?;
+    let proof = opening::runtime()?.block_on(async {
+        let views = views::open(global, store).await?;
+        let proof = views.state_proof(account)?;
+        views.close().await?;
+        anyhow::Ok(proof)
+    })?;
+    proof.ok_or_else(|| {
+        Stop::new(Exit::Failed, "the ledger has not stated its state yet")
+            .hint("`idledger projections seal`, then `idledger tree seal`")
+            .into()
+    })
 }
 
 /// `idledger check-proof`
