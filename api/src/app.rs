@@ -98,16 +98,22 @@ fn contract() -> OpenApiRouter<Api> {
         .routes(routes!(event::list))
         .routes(routes!(feed::feed))
         .routes(routes!(event::get))
-        .routes(routes!(log::event))
-        .routes(routes!(log::account))
-        .routes(routes!(log::state))
-        .routes(routes!(log::consistency))
+        .merge(proofs())
         .routes(routes!(ledger::statistics))
         .routes(routes!(report::quality))
         .routes(routes!(report::monthly))
         .routes(routes!(ledger::projections))
         .routes(routes!(ledger::lookup))
         .routes(routes!(ledger::keys))
+}
+
+/// Proofs for strangers.
+fn proofs() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(log::event))
+        .routes(routes!(log::account))
+        .routes(routes!(log::state))
+        .routes(routes!(log::consistency))
 }
 
 /// The contract as a document.

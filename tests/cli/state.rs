@@ -87,13 +87,13 @@ fn a_stranger_checks_an_account_s_state_its_events_and_an_absence_with_public_ke
         records.pop();
     });
     with("another-account", &|proof| {
-        proof["state"]["account"] = "ab".repeat(16).into()
+        proof["state"]["account"] = "ab".repeat(16).into();
     });
     with("another-root", &|proof| {
-        proof["state"]["root"] = "11".repeat(32).into()
+        proof["state"]["root"] = "11".repeat(32).into();
     });
     with("another-position", &|proof| {
-        proof["state"]["position"] = 3.into()
+        proof["state"]["position"] = 3.into();
     });
     with("said-to-be-absent", &|proof| {
         proof["state"]["proof"] = absent["state"]["proof"].clone();

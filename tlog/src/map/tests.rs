@@ -63,6 +63,7 @@ fn path_alterations(path: &[Hash]) -> Vec<Vec<Hash>> {
 }
 
 /// Every proof that differs from a good one in one thing.
+#[expect(clippy::too_many_lines, reason = "one alteration after the other")]
 fn alterations(good: &Proof) -> Vec<Proof> {
     let mut all = Vec::new();
     let mut with = |change: &dyn Fn(&mut Proof)| {

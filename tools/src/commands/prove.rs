@@ -84,10 +84,7 @@ pub fn run(global: &Global, args: &ProveArgs, out: &mut Out) -> anyhow::Result<E
             }
             What::Consistency { old } => Proof::Consistency(prove_consistency(&log, old)?),
         })
-        .and_then(|proof| {
-            let text = serde_json::to_string_pretty(&proof);
-            Ok(text.unwrap_or_default() + "\n")
-        })
+        .map(|proof| serde_json::to_string_pretty(&proof).unwrap_or_default() + "\n")
     });
     let text = proved.map_err(|error| {
         Stop::new(Exit::Failed, error.to_string())
