@@ -25,6 +25,7 @@ pub mod state;
 pub mod telemetry;
 pub mod time;
 pub mod warm;
+pub mod witness;
 pub mod words;
 
 pub use config::Config;
@@ -104,6 +105,11 @@ impl Server {
     /// Where the figures of the services that are asked come from.
     pub fn watch_peers(&self, source: telemetry::PeerSource) {
         self.api.metrics().watch_peers(source);
+    }
+
+    /// Where the figures of witnesses come from.
+    pub fn watch_witnesses(&self, source: telemetry::WitnessSource) {
+        self.api.metrics().watch_witnesses(source);
     }
 
     /// Where it listens, with the port that was given.

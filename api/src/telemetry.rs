@@ -5,8 +5,10 @@
 //! counts, limits, and writes problems out in the caller's language.
 
 mod peers;
+mod witnesses;
 
 pub use peers::{PeerFigures, PeerSource};
+pub use witnesses::{WitnessFigures, WitnessSource};
 
 use crate::problem::{self, Language, Problem};
 use crate::state::Api;
@@ -79,6 +81,7 @@ pub struct Metrics {
     nonces: Gauge,
     events: Gauge,
     peers: peers::Peers,
+    witnesses: witnesses::Witnesses,
     sealed: Gauge,
     unsealed: Gauge,
     seal_trouble: Gauge,
@@ -153,9 +156,11 @@ impl Metrics {
             Gauge::clone(&seal_trouble),
         );
         let peers = peers::Peers::register(&mut registry);
+        let witnesses = witnesses::Witnesses::register(&mut registry);
         Self {
             registry,
             peers,
+            witnesses,
             sealed,
             unsealed,
             seal_trouble,
@@ -189,6 +194,11 @@ impl Metrics {
     /// Where the figures of peers come from. Once.
     pub fn watch_peers(&self, source: PeerSource) {
         self.peers.watch(source);
+    }
+
+    /// Where the figures of witnesses come from. Once.
+    pub fn watch_witnesses(&self, source: WitnessSource) {
+        self.witnesses.watch(source);
     }
 
     /// Event feeds open.
@@ -236,6 +246,9 @@ impl Metrics {
             self.sealed.set(gauge(sealed));
             self.unsealed.set(gauge(length.saturating_sub(sealed)));
             self.seal_trouble.set(i64::from(log.trouble().is_some()));
+            let missing = log.missing();
+            let missing = missing.map_or(0, |it| it.wanted.saturating_sub(it.found));
+            self.witnesses.fill(missing);
         }
         self.peers.fill();
         let mut exposition = String::new();

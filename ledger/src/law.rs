@@ -176,6 +176,7 @@ impl Ledger {
 
     /// Carries out an order. Whatever is returned as `Ok` is durable; a refusal is recorded too.
     pub async fn submit_law(&self, submission: LawSubmission) -> Result<LawOutcome, LedgerError> {
+        self.gate().pass()?;
         self.check_principal(submission.actor, &submission.proven)?;
         self.keep_in_step().await?;
         let stream = submission.order.law().stream();

@@ -2,6 +2,7 @@
 
 use crate::chip::{ChipVerifier, PassiveAuthentication};
 use crate::credentials::{Credentials, OneTimeCodes, SessionTokens};
+use crate::gate::Gate;
 use crate::keyring::KeyRing;
 use crate::law::Statutes;
 use crate::messenger::{Messenger, OutgoingMessage};
@@ -68,6 +69,7 @@ pub struct Parts {
 
 struct Inner {
     parts: Parts,
+    gate: Arc<Gate>,
     law: RwLock<Law>,
     /// Below this position nothing of the ledger's own streams is unknown here.
     in_step: tokio::sync::Mutex<u64>,
@@ -94,6 +96,7 @@ impl Ledger {
                 codes: OneTimeCodes::new(&parts.keys),
                 sessions: SessionTokens::new(&parts.keys),
                 parts,
+                gate: Arc::default(),
                 law: RwLock::new(Law {
                     ring: KeyRing::default(),
                     trust_list: None,
@@ -207,6 +210,7 @@ impl Ledger {
         note: Option<String>,
         proven: crate::evidence::Proven,
     ) -> Result<domain::ids::Position, LedgerError> {
+        self.gate().pass()?;
         let stream = StreamId::single(category);
         let subject = domain::ids::Digest16::ZERO.0;
         for _ in 0..writer::ATTEMPTS_MAX {
@@ -374,6 +378,11 @@ impl Ledger {
     /// Events.
     pub fn store(&self) -> &Arc<dyn EventStore> {
         &self.inner.parts.store
+    }
+
+    /// The gate before new events.
+    pub fn gate(&self) -> &Arc<Gate> {
+        &self.inner.gate
     }
 
     /// Data keys.

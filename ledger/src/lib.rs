@@ -11,6 +11,7 @@ pub mod disk;
 pub mod evidence;
 #[cfg(any(test, feature = "testing"))]
 pub mod faulty;
+pub mod gate;
 mod index;
 pub mod keyring;
 pub mod kurrentdb;

@@ -17,12 +17,13 @@ mod sealing;
 pub mod state_proof;
 #[cfg(test)]
 mod tests;
+pub mod witness;
 
 pub use levels::Levels;
 pub use lock::{CheckpointLock, FileLock, Locked};
 pub use log::{CHECKPOINT_FILE, Published, ReadError, TransparencyLog};
 pub use sealer::{Progress, Sealer, Settings};
-pub use sealing::{Cosigner, OpenLock, Sealing, signer};
+pub use sealing::{Cosigned, Cosigner, Missing, OpenLock, Sealing, signer};
 
 use crate::keyring::KeyRing;
 use crate::store::StoreError;
@@ -103,6 +104,14 @@ pub enum SealError {
     Lock {
         /// Why.
         why: String,
+    },
+    /// Too few witnesses have cosigned, and what they have not is not published.
+    #[error("{found} of {wanted} cosignatures: the checkpoint is not published")]
+    Cosignatures {
+        /// How many there are.
+        found: usize,
+        /// How many are wanted.
+        wanted: usize,
     },
     /// A record that is not one.
     #[error("event {position}: {reason}")]

@@ -6,19 +6,16 @@
 //! `docs/peers.md`. Never follows a redirection, never logs a body, and speaks plain HTTP to this
 //! machine only: an unsealed personal datum does not leave it in the clear.
 
+use crate::link::Link;
 use api::signature::{Unsigned, content_digest, sign_request};
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use domain::ids::{Micros, PublicKey, Signature};
 use ed25519_dalek::SigningKey;
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Method, Request, Uri};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper::{Method, Request};
 use ledger::wiring::Ids;
 use sfv::{BareItem, Dictionary, FieldType as _, ListEntry, Parser};
 use std::sync::Arc;
@@ -114,36 +111,18 @@ pub struct Reply {
 /// A peer that is asked.
 #[derive(Clone)]
 pub struct Peer {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    link: Link,
     settings: PeerSettings,
-    base: String,
-    path: String,
     ids: Arc<Ids>,
 }
 
 impl Peer {
     /// Checks the settings. `ids`: the clock and the nonces.
     pub fn new(settings: PeerSettings, ids: Arc<Ids>) -> Result<Self, PeerError> {
-        let uri: Uri = settings.base.parse().map_err(|_| PeerError::Url)?;
-        let authority = uri.authority().ok_or(PeerError::Url)?.clone();
-        match uri.scheme_str() {
-            Some("https") => {}
-            Some("http") if is_this_machine(authority.host()) => {}
-            Some("http") => return Err(PeerError::Plain),
-            _ => return Err(PeerError::Url),
-        }
+        let link = Link::new(&settings.base)?;
         domain::record::verifying_key(&settings.peer_key).map_err(|_| PeerError::Key)?;
-        let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())
-            .map_err(|_| PeerError::Url)?
-            .https_or_http()
-            .enable_http1()
-            .build();
-        let scheme = uri.scheme_str().unwrap_or("https");
         Ok(Self {
-            client: Client::builder(TokioExecutor::new()).build(connector),
-            base: format!("{scheme}://{authority}"),
-            path: uri.path().trim_end_matches('/').to_owned(),
+            link,
             settings,
             ids,
         })
@@ -179,18 +158,8 @@ impl Peer {
         let nonce: [u8; 16] = self.ids.array();
         let question = (!body.is_empty()).then(|| content_digest(&body));
         let request = self.request(method, path, body, (operation, nonce))?;
-        let response = self.client.request(request).await;
-        let response = response.map_err(|_| CallError::Unreachable)?;
-        let (parts, body) = response.into_parts();
-        let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
-        let body = body.map_err(|error| {
-            if error.is::<http_body_util::LengthLimitError>() {
-                CallError::Malformed
-            } else {
-                CallError::Unreachable
-            }
-        })?;
-        let (body, status) = (body.to_bytes(), parts.status.as_u16());
+        let (parts, body) = self.link.send(request, ANSWER_BYTES_MAX).await?;
+        let status = parts.status.as_u16();
         // What is not 2xx says nothing about anybody, so a proxy between may say it unsigned.
         if !parts.status.is_success() {
             return Err(CallError::Status(status));
@@ -219,7 +188,7 @@ impl Peer {
         (operation, nonce): (&str, [u8; 16]),
     ) -> Result<Request<Full<Bytes>>, CallError> {
         let bad = |_| CallError::Request;
-        let target = format!("{}{path}", self.path);
+        let target = self.link.target(path);
         let mut headers = HeaderMap::new();
         let operation = HeaderValue::from_str(operation).map_err(|_| CallError::Request)?;
         headers.insert(HeaderName::from_static("idempotency-key"), operation);
@@ -234,7 +203,7 @@ impl Peer {
         headers.extend(added.into_iter().map(|(name, value)| (Some(name), value)));
         let mut request = Request::builder()
             .method(method)
-            .uri(format!("{}{target}", self.base))
+            .uri(self.link.uri(&target))
             .body(Full::new(Bytes::from(body)))
             .map_err(|_| CallError::Request)?;
         request.headers_mut().extend(headers);
@@ -244,12 +213,6 @@ impl Peer {
     fn now_s(&self) -> i64 {
         self.ids.clock().now().0 / Micros::SECOND
     }
-}
-
-fn is_this_machine(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let address = host.parse::<core::net::IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// What an answer must be signed over.

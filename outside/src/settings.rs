@@ -1,4 +1,4 @@
-//! The settings file of what reaches outside: mail server, SMS gateway, registries.
+//! The settings file of what reaches outside: mail server, SMS gateway, registries, witnesses.
 //!
 //! ```toml
 //! key_file = "outside.key"        # signs requests: an Ed25519 seed, 64 hexadecimal digits
@@ -35,6 +35,15 @@
 //! [documents.driving_licence]     # one for each kind of document; others stay with the embedded one
 //! url = "https://gplx.example.vn"
 //! peer_key = "…"
+//!
+//! [witnesses]                     # of the transparency log
+//! quorum = 2                      # how many must cosign; all, if it is left out
+//! patience_s = 10                 # how long a checkpoint waits for them
+//! when_missing = "publish"        # then: "publish" it without, "hold" it, or "refuse" new events too
+//!
+//! [[witnesses.witness]]
+//! url = "https://witness.example.org"
+//! key = "…"                       # verifier key, as its operator publishes it: name+id+key
 //! ```
 //!
 //! Owns the names in the file. Secrets stand in files of their own and are read once.
@@ -44,6 +53,7 @@ use crate::http::{Peer, PeerError, PeerSettings};
 use crate::notices::mail::{Mail, MailError, MailSettings};
 use crate::notices::sms::Gateway;
 use crate::registry::{HttpCards, HttpRegistry, Settings as Patience};
+use crate::witnesses::{self, WhenMissing, WitnessSettings};
 use domain::ids::PublicKey;
 use domain::vocabulary::DocumentKind;
 use ed25519_dalek::SigningKey;
@@ -53,10 +63,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tlog::VerifierKey;
 use zeroize::Zeroizing;
 
 /// Longest time for one request to a peer, unless the file says otherwise, in milliseconds.
 const TIME_MAX_MS: u64 = 3000;
+/// How long a checkpoint waits for witnesses, unless the file says otherwise, in seconds.
+const PATIENCE_S: u64 = 10;
 
 /// Why the settings cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -102,6 +115,32 @@ struct File {
     organisations: Option<PeerPart>,
     #[serde(default)]
     documents: BTreeMap<String, PeerPart>,
+    witnesses: Option<WitnessesPart>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WitnessesPart {
+    quorum: Option<usize>,
+    patience_s: Option<u64>,
+    time_max_ms: Option<u64>,
+    when_missing: Missing,
+    witness: Vec<WitnessPart>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Missing {
+    Publish,
+    Hold,
+    Refuse,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WitnessPart {
+    url: String,
+    key: String,
 }
 
 #[derive(Deserialize)]
@@ -157,6 +196,8 @@ pub struct Outside {
     pub organisations: Option<HttpRegistry>,
     /// Sector registries, by the kind of document they own.
     pub documents: Vec<(DocumentKind, HttpRegistry)>,
+    /// Witnesses of the transparency log.
+    pub witnesses: Option<witnesses::Settings>,
     /// Every peer by its name in the file, for figures.
     pub peers: Vec<(String, Guarded)>,
 }
@@ -230,7 +271,33 @@ pub fn read(path: &Path, ids: &Arc<Ids>) -> Result<Outside, SettingsError> {
         outside.documents.push((kind, registry));
     }
     outside.peers = peers;
+    outside.witnesses = file.witnesses.map(witnesses_of).transpose()?;
     Ok(outside)
+}
+
+fn witnesses_of(part: WitnessesPart) -> Result<witnesses::Settings, SettingsError> {
+    let witness = |part: WitnessPart| {
+        let key = VerifierKey::parse(&part.key);
+        let key = key.map_err(|error| SettingsError::Parse(format!("a witness's key: {error}")))?;
+        let url = part.url;
+        Ok::<_, SettingsError>(WitnessSettings { url, key })
+    };
+    let witnesses: Vec<_> = part
+        .witness
+        .into_iter()
+        .map(witness)
+        .collect::<Result<_, _>>()?;
+    Ok(witnesses::Settings {
+        quorum: part.quorum.unwrap_or(witnesses.len()),
+        witnesses,
+        patience: Duration::from_secs(part.patience_s.unwrap_or(PATIENCE_S)),
+        when_missing: match part.when_missing {
+            Missing::Publish => WhenMissing::Publish,
+            Missing::Hold => WhenMissing::Hold,
+            Missing::Refuse => WhenMissing::Refuse,
+        },
+        time_max: Duration::from_millis(part.time_max_ms.unwrap_or(TIME_MAX_MS)),
+    })
 }
 
 fn mail(part: MailPart, beside: &Path) -> Result<Mail, SettingsError> {

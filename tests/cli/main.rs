@@ -21,3 +21,4 @@ mod reports;
 mod run;
 mod scenarios;
 mod state;
+mod witness;

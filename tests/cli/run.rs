@@ -71,35 +71,47 @@ impl Place {
     /// A server on a free port.
     pub fn serve(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Server {
         let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
-        command.args(arguments).stderr(Stdio::piped());
+        command.args(arguments);
         for (name, value) in environment {
             command.env(name, value);
         }
-        let mut child = command.spawn().unwrap();
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        let mut log = String::new();
-        let address = loop {
-            let mut line = String::new();
-            assert!(
-                stderr.read_line(&mut line).unwrap() > 0,
-                "the server ended: {log}"
-            );
-            log.push_str(&line);
-            if let Some((_, rest)) = line.split_once("listening on http://") {
-                break rest.split_whitespace().next().unwrap().to_owned();
-            }
-        };
-        let rest = std::thread::spawn(move || {
-            let mut text = String::new();
-            stderr.read_to_string(&mut text).unwrap();
-            text
-        });
-        Server {
-            child,
-            address,
-            log,
-            rest: Some(rest),
+        listening(command)
+    }
+
+    /// A witness on a free port, or where `listen` says.
+    pub fn witness(&self, listen: &str, arguments: &[&str]) -> Server {
+        let mut command = self.command(&["witness", "--listen", listen]);
+        command.args(arguments);
+        listening(command)
+    }
+}
+
+/// Starts something that listens, and waits until it does.
+fn listening(mut command: Command) -> Server {
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut log = String::new();
+    let address = loop {
+        let mut line = String::new();
+        assert!(
+            stderr.read_line(&mut line).unwrap() > 0,
+            "the server ended: {log}"
+        );
+        log.push_str(&line);
+        if let Some((_, rest)) = line.split_once("listening on http://") {
+            break rest.split_whitespace().next().unwrap().to_owned();
         }
+    };
+    let rest = std::thread::spawn(move || {
+        let mut text = String::new();
+        stderr.read_to_string(&mut text).unwrap();
+        text
+    });
+    Server {
+        child,
+        address,
+        log,
+        rest: Some(rest),
     }
 }
 
@@ -146,6 +158,11 @@ pub struct Server {
 }
 
 impl Server {
+    /// Where it listens.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Status and body of a request with these headers.
     pub fn ask(
         &self,

@@ -29,4 +29,5 @@ mod reports;
 mod signatures;
 mod state;
 mod waiting;
+mod witnesses;
 mod world;

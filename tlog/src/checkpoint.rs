@@ -68,7 +68,7 @@ impl Checkpoint {
             root: Hash::from_base64(root)?,
         };
         if head.size == 0 && head.root != Hash::empty() {
-            return Err(Error::malformed(WHAT, "a root without entries"));
+            return Err(Error::WrongRoot { what: "no entry" });
         }
         let mut extensions = Vec::new();
         while !rest.is_empty() {

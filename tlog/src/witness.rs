@@ -27,6 +27,12 @@ pub struct AddCheckpoint {
 }
 
 impl AddCheckpoint {
+    /// The origin that the checkpoint names, unchecked: its first line.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        self.checkpoint.text().lines().next().unwrap_or_default()
+    }
+
     /// As text.
     #[must_use]
     pub fn to_text(&self) -> String {
@@ -83,6 +89,9 @@ pub enum Refusal {
     /// 403: no right signature by a key of the log.
     #[error("not signed by the log: {0}")]
     NotSigned(Error),
+    /// 400: signed by the log, but not a checkpoint.
+    #[error("not a checkpoint: {0}")]
+    NotACheckpoint(Error),
     /// 400: the old size is beyond the checkpoint's.
     #[error("the old size is larger than the checkpoint's")]
     OldBeyondNew,
@@ -104,7 +113,7 @@ impl Refusal {
         match self {
             Self::UnknownLog => 404,
             Self::NotSigned(_) => 403,
-            Self::OldBeyondNew => 400,
+            Self::NotACheckpoint(_) | Self::OldBeyondNew => 400,
             Self::OtherOld { .. } => 409,
             Self::NotConsistent(_) => 422,
         }
@@ -124,8 +133,14 @@ pub fn judge(
     if signed.map_err(Refusal::NotSigned)?.is_empty() {
         return Err(Refusal::NotSigned(Error::Unsigned));
     }
-    let checkpoint = Checkpoint::parse(request.checkpoint.text()).map_err(Refusal::NotSigned)?;
-    if request.old > checkpoint.head.size {
+    let parsed = Checkpoint::parse(request.checkpoint.text());
+    let size = match &parsed {
+        Ok(checkpoint) => checkpoint.head.size,
+        // No entries, and a root nevertheless: a statement on a tree, and not a true one.
+        Err(Error::WrongRoot { .. }) => 0,
+        Err(error) => return Err(Refusal::NotACheckpoint(error.clone())),
+    };
+    if request.old > size {
         return Err(Refusal::OldBeyondNew);
     }
     let empty = Head {
@@ -138,6 +153,7 @@ pub fn judge(
             latest: latest.size,
         });
     }
+    let checkpoint = parsed.map_err(Refusal::NotConsistent)?;
     check_consistency(latest, &checkpoint.head, &request.proof).map_err(Refusal::NotConsistent)?;
     Ok(checkpoint)
 }

@@ -5,7 +5,7 @@
 use crate::commands::stores::StorePlace;
 use crate::commands::{
     account, bench, copy, demo, doctor, evidence, export, import, init, keys, law, log, notices,
-    projections, prove, registry, replay, report, serve, show, stats, tree, vault, verify,
+    projections, prove, registry, replay, report, serve, show, stats, tree, vault, verify, witness,
 };
 use crate::exit::EXIT_CODES;
 use crate::output::{Format, When};
@@ -226,6 +226,8 @@ pub enum Command {
     Notices(notices::NoticesArgs),
     /// The transparency log: seal, checkpoint, keys, a static mirror
     Tree(tree::TreeArgs),
+    /// Witness other people's logs: cosign what continues what was cosigned before, refuse forks
+    Witness(witness::WitnessArgs),
     /// Make a proof from the ledger's directory: of an event, an account, or that the log only grew
     Prove(prove::ProveArgs),
     /// Check a proof with public keys alone: no ledger, no server

@@ -8,6 +8,7 @@ use ledger::open::OpenError;
 use ledger::secrets::SecretError;
 use ledger::store::{AppendError, StoreError};
 use ledger::transparency::SealError;
+use ledger::transparency::witness::WitnessError;
 use ledger::vault::VaultError;
 use ledger::writer::LedgerError;
 use projections::ViewError;
@@ -127,6 +128,9 @@ pub fn classify(error: &anyhow::Error) -> (Exit, Option<String>) {
         if let Some(error) = cause.downcast_ref::<SecretError>() {
             return (Exit::Key, Some(error.hint()));
         }
+        if let Some(error) = cause.downcast_ref::<WitnessError>() {
+            return of_witness(error);
+        }
         if let Some(error) = cause.downcast_ref::<SealError>() {
             return of_sealing(error);
         }
@@ -209,10 +213,33 @@ fn of_sealing(error: &SealError) -> (Exit, Option<String>) {
             "look at the directory that `--checkpoint-lock` names: it holds the last checkpoint of one \
              ledger, as text",
         ),
+        SealError::Cosignatures { .. } => (
+            Exit::Failed,
+            "look whether the witnesses that `--outside` names answer; the checkpoint is signed and is \
+             published as soon as enough have cosigned",
+        ),
         SealError::Key { .. } => (
             Exit::Key,
             "name the right file with `--checkpoint-key-file`; `idledger keys list` shows which keys sign",
         ),
+        _ => return (Exit::Failed, None),
+    };
+    (exit, Some(hint.to_owned()))
+}
+
+fn of_witness(error: &WitnessError) -> (Exit, Option<String>) {
+    let (exit, hint) = match error {
+        WitnessError::Store(error) => return of_store(error),
+        WitnessError::Damaged { .. } => (
+            Exit::Integrity,
+            "nothing was cosigned. From an older copy it could cosign a second history: if the file is lost, \
+             go on with a new witness under a new name",
+        ),
+        WitnessError::LogKey { .. } => (
+            Exit::Usage,
+            "`--log` takes the verifier key of a log, not that of a witness",
+        ),
+        WitnessError::OwnKey => (Exit::Key, "`--init --name NAME` makes one"),
         _ => return (Exit::Failed, None),
     };
     (exit, Some(hint.to_owned()))

@@ -60,6 +60,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Registry(args) => commands::registry::run(&global, &args, &mut out),
         Command::Notices(args) => commands::notices::run(&global, &args, &mut out),
         Command::Tree(args) => commands::tree::run(&global, &args, &mut out),
+        Command::Witness(args) => commands::witness::run(&global, &args, &mut out),
         Command::Prove(args) => commands::prove::run(&global, &args, &mut out),
         Command::CheckProof(args) => commands::prove::check(&args, &mut out),
         Command::Evidence(args) => commands::evidence::run(&global, &args, &mut out),

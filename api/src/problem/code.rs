@@ -207,6 +207,10 @@ codes! {
     NotSealed = "NOT_SEALED", SERVICE_UNAVAILABLE,
         "No signed checkpoint speaks of this event yet",
         "Chưa có điểm kiểm tra đã ký nào bao gồm sự kiện này";
+    /// By the log's policy nothing new is recorded until witnesses have cosigned what there is.
+    WitnessesMissing = "WITNESSES_MISSING", SERVICE_UNAVAILABLE,
+        "Too few witnesses have cosigned the log; nothing was recorded, try again",
+        "Chưa đủ nhân chứng ký xác nhận nhật ký; chưa ghi nhận gì, hãy thử lại";
     /// The transparency log cannot be read.
     LogUnavailable = "LOG_UNAVAILABLE", SERVICE_UNAVAILABLE,
         "The transparency log cannot be read", "Không đọc được nhật ký minh bạch";

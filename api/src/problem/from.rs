@@ -33,6 +33,9 @@ impl From<LedgerError> for Problem {
                 .retry_after(RETRY_AFTER_S)
                 .because(internal),
             LedgerError::Busy => Self::new(Code::Overloaded).retry_after(1),
+            LedgerError::WitnessesMissing => {
+                Self::new(Code::WitnessesMissing).retry_after(RETRY_AFTER_S)
+            }
             LedgerError::RegistrySilent => Self::new(Code::Refused(
                 domain::vocabulary::RefusalCode::RegistryUnavailable,
             )),

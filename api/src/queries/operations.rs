@@ -23,10 +23,14 @@ pub async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Ready to serve: not shutting down, the store answers, no read model is halted or far behind.
-pub async fn readyz(State(api): State<Api>) -> Result<&'static str, Problem> {
+/// Ready to serve: not shutting down, new events are taken, the store answers, no read model is halted
+/// or far behind. A second line says what else somebody should look at.
+pub async fn readyz(State(api): State<Api>) -> Result<String, Problem> {
     if *api.draining().borrow() {
         return Err(Problem::new(Code::Draining));
+    }
+    if api.ledger().gate().is_shut() {
+        return Err(Problem::new(Code::WitnessesMissing));
     }
     if let Some(error) = api.ledger().store().trouble() {
         // What is shown may be old, and nothing can be recorded.
@@ -44,7 +48,14 @@ pub async fn readyz(State(api): State<Api>) -> Result<&'static str, Problem> {
             return Err(Problem::new(Code::ProjectionBehind).because(status.name));
         }
     }
-    Ok("ready\n")
+    let missing = api.log().and_then(|log| log.missing());
+    let missing = missing.map(|missing| {
+        format!(
+            "{} of {} cosignatures on the checkpoint of {} events\n",
+            missing.found, missing.wanted, missing.size
+        )
+    });
+    Ok(format!("ready\n{}", missing.unwrap_or_default()))
 }
 
 /// Prometheus.

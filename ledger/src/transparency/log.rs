@@ -4,6 +4,7 @@
 //! root that was signed. It must never wait for a sealing.
 
 use super::levels::Levels;
+use super::sealing::Missing;
 use super::{ENTRY_BYTES, SealError};
 use crate::disk::{Disk, io_error};
 use parking_lot::Mutex;
@@ -68,6 +69,7 @@ pub struct TransparencyLog {
     key: VerifierKey,
     published: watch::Sender<Option<Arc<Published>>>,
     trouble: Mutex<Option<SealError>>,
+    missing: Mutex<Option<Missing>>,
 }
 
 impl TransparencyLog {
@@ -82,6 +84,7 @@ impl TransparencyLog {
             key,
             published: watch::Sender::new(None),
             trouble: Mutex::default(),
+            missing: Mutex::default(),
         })
     }
 
@@ -96,6 +99,7 @@ impl TransparencyLog {
             key,
             published: watch::Sender::new(None),
             trouble: Mutex::default(),
+            missing: Mutex::default(),
         };
         let note = log.stored()?;
         log.show(note).ok()?;
@@ -140,6 +144,15 @@ impl TransparencyLog {
 
     pub(super) fn set_trouble(&self, trouble: Option<SealError>) {
         *self.trouble.lock() = trouble;
+    }
+
+    /// Cosignatures that the newest checkpoint still lacks; `None`: it has all that are wanted.
+    pub fn missing(&self) -> Option<Missing> {
+        *self.missing.lock()
+    }
+
+    pub(super) fn set_missing(&self, missing: Option<Missing>) {
+        *self.missing.lock() = missing;
     }
 
     /// Shows a checkpoint: durably in its file, then to everybody who asks or waits.

@@ -13,6 +13,7 @@ use domain::ids::LedgerId;
 use ed25519_dalek::SigningKey;
 use std::sync::Arc;
 use std::time::Duration;
+use tlog::Checkpoint;
 use tlog::note::{Algorithm, Note, Signer};
 use tokio::sync::watch;
 
@@ -21,10 +22,37 @@ const AGAIN: Duration = Duration::from_secs(2);
 /// How long to wait after a failure that only people can end.
 const AGAIN_LATER: Duration = Duration::from_secs(30);
 
+/// How long until witnesses are asked again for what is missing, unless something new is sealed.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
+
+/// Cosignatures that a checkpoint lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Missing {
+    /// Events in the checkpoint.
+    pub size: u64,
+    /// Cosignatures it has.
+    pub found: usize,
+    /// Cosignatures it should have.
+    pub wanted: usize,
+    /// Whether it is published nevertheless.
+    pub published: bool,
+}
+
+/// What became of asking for cosignatures.
+pub struct Cosigned {
+    /// The checkpoint with those that could be had in time.
+    pub note: Note,
+    /// What it lacks; `None`: nothing. Otherwise it is asked for again.
+    pub missing: Option<Missing>,
+}
+
 /// Gets cosignatures for a checkpoint before it is published.
 pub trait Cosigner: Send + Sync + 'static {
-    /// The note with the cosignatures that could be had in time.
-    fn cosign<'a>(&'a self, note: Note, log: &'a TransparencyLog) -> BoxFuture<'a, Note>;
+    /// Asks, for as long as a checkpoint may wait. The tree in `log` reaches the note's size.
+    fn cosign<'a>(&'a self, note: Note, log: &'a TransparencyLog) -> BoxFuture<'a, Cosigned>;
+
+    /// Whether a checkpoint has all the cosignatures that are wanted.
+    fn is_content(&self, note: &Note) -> bool;
 }
 
 /// Where the lock is.
@@ -92,12 +120,22 @@ impl Sealing {
 
     /// Seals everything there is, once. What was published, if anything was.
     pub async fn once(&self) -> Result<Option<u64>, SealError> {
-        let mut sealer = self.open().await?;
-        self.seal(&mut sealer).await?;
-        Ok(self.log.published().map(|published| published.head.size))
+        let (mut sealer, owed) = self.open().await?;
+        let note = sealer.seal().await?.or(owed);
+        if let Some(note) = note {
+            self.publish(note).await?;
+        }
+        match self.log.missing() {
+            Some(missing) if !missing.published => Err(SealError::Cosignatures {
+                found: missing.found,
+                wanted: missing.wanted,
+            }),
+            _ => Ok(self.log.published().map(|published| published.head.size)),
+        }
     }
 
-    async fn open(&self) -> Result<Sealer, SealError> {
+    /// The sealer, and the last checkpoint if it is still to be published or cosigned.
+    async fn open(&self) -> Result<(Sealer, Option<Note>), SealError> {
         let signer = Signer::new(self.log.origin(), Algorithm::Ed25519, self.key.clone())?;
         let progress = self.progress.clone();
         let settings = Settings {
@@ -106,43 +144,68 @@ impl Sealing {
         };
         let (store, levels) = (Arc::clone(&self.store), Arc::clone(self.log.levels()));
         let sealer = Sealer::open(store, levels, (self.lock)()?, signer, settings).await?;
-        // What is in the file has the cosignatures.
         let stored = self.log.stored();
+        if let Some(note) = &stored {
+            self.show_again(note, sealer.size())?;
+        }
+        // What is in the file has the cosignatures.
         let text = sealer.locked_text();
-        match stored.filter(|note| Some(note.text()) == text.as_deref()) {
-            Some(note) => self.log.show(note)?,
-            None => {
-                if let Some(note) = sealer.last()? {
-                    self.publish(note).await?;
-                }
-            }
-        }
+        let owed = match stored.filter(|note| Some(note.text()) == text.as_deref()) {
+            Some(note) => Some(note).filter(|note| !self.is_content(note)),
+            None => sealer.last()?,
+        };
         self.log.set_trouble(None);
-        Ok(sealer)
+        Ok((sealer, owed))
     }
 
-    async fn until_failure(&self) -> Result<(), SealError> {
-        let mut sealer = self.open().await?;
-        loop {
-            self.store.wait_beyond(sealer.size()).await?;
-            // What comes meanwhile goes into the same checkpoint.
-            tokio::time::sleep(self.every).await;
-            self.seal(&mut sealer).await?;
-        }
-    }
-
-    async fn seal(&self, sealer: &mut Sealer) -> Result<(), SealError> {
-        if let Some(note) = sealer.seal().await? {
-            self.publish(note).await?;
+    /// What was published before stays so while witnesses are asked for what came after it.
+    fn show_again(&self, note: &Note, locked: u64) -> Result<(), SealError> {
+        let key = core::slice::from_ref(self.log.key());
+        let signed = note.verify(key).is_ok_and(|signed| !signed.is_empty());
+        let size = Checkpoint::parse(note.text()).map(|checkpoint| checkpoint.head.size);
+        if signed && size.is_ok_and(|size| size <= locked) {
+            self.log.show(note.clone())?;
         }
         Ok(())
     }
 
-    async fn publish(&self, note: Note) -> Result<(), SealError> {
-        let note = match &self.cosigner {
-            Some(cosigner) => cosigner.cosign(note, &self.log).await,
-            None => note,
+    fn is_content(&self, note: &Note) -> bool {
+        let cosigner = self.cosigner.as_ref();
+        cosigner.is_none_or(|cosigner| cosigner.is_content(note))
+    }
+
+    async fn until_failure(&self) -> Result<(), SealError> {
+        let (mut sealer, mut owed) = self.open().await?;
+        loop {
+            if let Some(note) = owed.take() {
+                owed = self.publish(note).await?;
+            }
+            let more = self.store.wait_beyond(sealer.size());
+            if owed.is_none() {
+                more.await?;
+            } else if let Ok(more) = tokio::time::timeout(ASK_AGAIN, more).await {
+                more?;
+            }
+            // What comes meanwhile goes into the same checkpoint.
+            tokio::time::sleep(self.every).await;
+            owed = sealer.seal().await?.or(owed);
+        }
+    }
+
+    /// Publishes a checkpoint with its cosignatures, as far as it may be. What is to be asked for
+    /// again is handed back.
+    async fn publish(&self, note: Note) -> Result<Option<Note>, SealError> {
+        let Some(cosigner) = &self.cosigner else {
+            self.log.publish(note)?;
+            return Ok(None);
         };
-        self.log.publish(note)
+        let Cosigned { note, missing } = cosigner.cosign(note, &self.log).await;
+        self.log.set_missing(missing);
+        let shown = self.log.published();
+        let shown = shown.is_some_and(|published| published.note == note);
+        if !shown && missing.is_none_or(|missing| missing.published) {
+            self.log.publish(note.clone())?;
+        }
+        Ok(missing.map(|_| note))
     }
 }

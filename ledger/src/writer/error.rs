@@ -68,6 +68,10 @@ pub enum LedgerError {
     /// A registry that was asked again did not answer again; nothing was recorded.
     #[error("the registry still does not answer")]
     RegistrySilent,
+    /// Too few witnesses have cosigned the log, and by its policy it takes nothing new until they
+    /// have. Nothing was recorded.
+    #[error("too few witnesses have cosigned; no new events are taken")]
+    WitnessesMissing,
     /// The same command id was used for something else.
     #[error("this command id was used for another command")]
     CommandIdReused,

@@ -47,6 +47,7 @@ pub(super) struct Job<'a> {
 impl Ledger {
     /// Carries out a command. Whatever is returned as `Ok` is durable.
     pub async fn submit(&self, submission: Submission) -> Result<Outcome, LedgerError> {
+        self.gate().pass()?;
         self.keep_in_step().await?;
         self.check_actor(&submission)?;
         let mut job = self.resolve(&submission).await?;

@@ -31,3 +31,4 @@ pub mod tree;
 pub mod vault;
 pub mod verify;
 pub mod views;
+pub mod witness;

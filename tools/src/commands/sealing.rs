@@ -11,6 +11,7 @@ use ledger::disk::{Disk, RealDisk};
 use ledger::ledger::Ledger;
 use ledger::secrets::SecretError;
 use ledger::transparency::{FileLock, Progress, Sealing, TransparencyLog, signer};
+use outside::witnesses::{Settings, Witnesses};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,4 +67,20 @@ pub fn of(global: &Global, ledger: &Ledger) -> anyhow::Result<Option<Sealing>> {
         cosigner: None,
         progress: Some(Arc::new(told)),
     }))
+}
+
+/// The witnesses that the settings name.
+pub fn witnesses(
+    settings: Option<Settings>,
+    ledger: &Ledger,
+) -> Result<Option<Arc<Witnesses>>, Stop> {
+    let made = settings.map(|settings| {
+        let clock = Arc::clone(ledger.assembler().ids().clock());
+        Witnesses::new(settings, Arc::clone(ledger.gate()), clock)
+    });
+    let made = made.transpose().map_err(|error| {
+        Stop::new(Exit::Usage, format!("witnesses: {error}"))
+            .hint("look at `[witnesses]` in the settings of `--outside`")
+    })?;
+    Ok(made.map(Arc::new))
 }

@@ -5,7 +5,7 @@ use crate::cli::Global;
 use crate::exit::Exit;
 use crate::interrupt;
 use anyhow::Context;
-use api::telemetry::PeerFigures;
+use api::telemetry::{PeerFigures, WitnessFigures};
 use api::{Config, Server};
 use clap::Args;
 use core::future::Future;
@@ -22,6 +22,7 @@ use outside::notices::codes::{Codes, Ways};
 use outside::notices::{Carrier, Sender, Settings};
 use outside::retry::Standing;
 use outside::state_sealing::{Pace, StateSealer};
+use outside::witnesses::Witnesses;
 use projections::{Options as ViewOptions, Views};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -61,7 +62,7 @@ pub struct ServeArgs {
         value_parser = clap::value_parser!(i64).range(0..=4_102_444_800)
     )]
     simulate_clock: Option<i64>,
-    /// Settings of mail server, SMS gateway and registries (TOML)
+    /// Settings of mail server, SMS gateway, registries and witnesses (TOML)
     #[arg(
         long,
         env = "LEDGER_OUTSIDE",
@@ -140,6 +141,8 @@ pub struct Reach {
     pub carriers: Vec<Arc<dyn Carrier>>,
     /// Whoever is asked, by name, for figures.
     pub peers: Vec<(String, Guarded)>,
+    /// Who cosigns checkpoints.
+    pub witnesses: Option<outside::witnesses::Settings>,
 }
 
 /// Serves an open ledger until somebody asks to stop.
@@ -179,7 +182,12 @@ pub async fn serve(
     }
     if global.seals() {
         match sealing::of(global, server.ledger())? {
-            Some(sealing) => {
+            Some(mut sealing) => {
+                let witnesses = sealing::witnesses(reach.witnesses, server.ledger())?;
+                if let Some(witnesses) = witnesses {
+                    sealing.cosigner = Some(witnesses.clone());
+                    server.watch_witnesses(Box::new(move || witness_figures(&witnesses)));
+                }
                 server.show_log(Arc::clone(&sealing.log));
                 by_itself.spawn(sealing.run(stop.subscribe()));
             }
@@ -245,7 +253,21 @@ fn reach_outside(options: &mut ledger::open::Options, path: &Path) -> anyhow::Re
     Ok(Reach {
         carriers,
         peers: outside.peers,
+        witnesses: outside.witnesses,
     })
+}
+
+/// What witnesses did since the start.
+fn witness_figures(witnesses: &Witnesses) -> Vec<WitnessFigures> {
+    let figures = witnesses.figures().into_iter();
+    figures
+        .map(|(witness, (asked, failed, size))| WitnessFigures {
+            witness,
+            asked,
+            failed,
+            size,
+        })
+        .collect()
 }
 
 /// What peers did since the start, as the figures of a server say it.
@@ -290,14 +312,14 @@ async fn finish_erasure(ledger: &Ledger, views: &Views) -> anyhow::Result<()> {
 }
 
 /// Ctrl-C or a termination signal.
-async fn asked_to_stop() {
+pub async fn asked_to_stop() {
     while !interrupt::requested() {
         tokio::time::sleep(POLL).await;
     }
 }
 
 /// Logs to stderr: warnings, or what `LEDGER_LOG` or `-v` asks for.
-fn logs(global: &Global, json: bool) {
+pub fn logs(global: &Global, json: bool) {
     let level = match (global.quiet, global.verbose) {
         (true, _) => "error",
         (false, 0) => "warn",

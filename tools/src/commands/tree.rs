@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use domain::ids::{Category, Position, StreamId};
 use ledger::disk::RealDisk;
 use ledger::keyring::KeyRing;
-use ledger::transparency::{CHECKPOINT_FILE, Published, TransparencyLog, verifier_keys};
+use ledger::transparency::{CHECKPOINT_FILE, Cosigner, Published, TransparencyLog, verifier_keys};
 use serde_json::json;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,16 @@ pub struct TreeArgs {
 #[derive(Subcommand)]
 enum Task {
     /// Take in what was appended and sign a checkpoint of it; a running server does so by itself
-    Seal,
+    Seal {
+        /// Settings that name the witnesses who are to cosign it (TOML, as for `serve`)
+        #[arg(
+            long,
+            env = "LEDGER_OUTSIDE",
+            hide_env_values = true,
+            value_name = "FILE"
+        )]
+        outside: Option<PathBuf>,
+    },
     /// The checkpoint published last, as signed
     Checkpoint,
     /// The keys that checkpoints are checked with, for any tool that reads signed notes
@@ -43,7 +52,7 @@ enum Task {
 /// Runs it.
 pub fn run(global: &Global, args: &TreeArgs, out: &mut Out) -> anyhow::Result<Exit> {
     match &args.task {
-        Task::Seal => seal(global, out),
+        Task::Seal { outside } => seal(global, outside.as_deref(), out),
         Task::Checkpoint => {
             let log = published(global)?;
             let note = current(&log)?.note.to_text();
@@ -55,15 +64,21 @@ pub fn run(global: &Global, args: &TreeArgs, out: &mut Out) -> anyhow::Result<Ex
     }
 }
 
-fn seal(global: &Global, out: &mut Out) -> anyhow::Result<Exit> {
+fn seal(global: &Global, outside: Option<&Path>, out: &mut Out) -> anyhow::Result<Exit> {
     opening::runtime()?.block_on(async {
         let ledger = opening::open(global).await?;
-        let Some(sealing) = sealing::of(global, &ledger)? else {
+        let Some(mut sealing) = sealing::of(global, &ledger)? else {
             let stop = Stop::new(Exit::Key, "there is no checkpoint key here");
             return Err(stop
                 .hint("name its file with `--checkpoint-key-file`")
                 .into());
         };
+        if let Some(path) = outside {
+            let ids = opening::options(global)?.ids;
+            let settings = outside::settings::read(path, &ids)?.witnesses;
+            let witnesses = sealing::witnesses(settings, &ledger)?;
+            sealing.cosigner = witnesses.map(|witnesses| witnesses as Arc<dyn Cosigner>);
+        }
         sealing.once().await.context("sealing")?;
         let published = current(&sealing.log)?;
         let (size, root) = (published.head.size, published.head.root);
