@@ -225,7 +225,7 @@ fn of_concurrent_histories_one_wins() {
     for _ in 0..20 {
         let disk = SimDisk::new();
         let witness = open(&disk);
-        let base = History::new(100, 0, 1);
+        let base = History::new(100, 100, 1);
         witness.add(&base.request(0, 100)).unwrap();
         let won = std::thread::scope(|scope| {
             let threads: Vec<_> = (1..=4)
