@@ -60,6 +60,7 @@ impl Ledger {
         after: Option<&StateSeal>,
         facts: StateSealed,
     ) -> Result<Option<Position>, LedgerError> {
+        self.gate().pass()?;
         let draft = Draft::of_ledger(self.assembler(), STREAM);
         let events = vec![NewEvent {
             event: facts.into(),

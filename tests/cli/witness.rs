@@ -255,6 +255,28 @@ fn two_histories_from_one_prefix_do_not_both_get_cosigned() {
 }
 
 #[test]
+fn settings_that_cannot_be_meant_are_named() {
+    let place = Place::new();
+    place.good(&["init"]);
+    let own = Own::new(&place, "one");
+    let good = settings(&place, "hold", &[("127.0.0.1:9", &own)]);
+    let text = std::fs::read_to_string(&good).unwrap();
+    for (from, to) in [
+        ("\"hold\"", "\"wait\""),
+        ("patience_s", "quorum = 2\npatience_s"),
+        ("patience_s", "quorum = 0\npatience_s"),
+        ("http://127.0.0.1", "http://witness.example"),
+        (own.key.as_str(), "one.example/1"),
+        (own.key.as_str(), log_key(&place).as_str()),
+    ] {
+        std::fs::write(&good, text.replace(from, to)).unwrap();
+        let ran = place.run(&["tree", "seal", "--outside", &good]);
+        assert!(ran.code == 1 || ran.code == 2, "{to}: {}", ran.stderr);
+        assert!(!place.ledger().join("tree/checkpoint").exists(), "{to}");
+    }
+}
+
+#[test]
 fn a_witness_that_cannot_start_says_why() {
     let place = Place::new();
     place.good(&["init"]);

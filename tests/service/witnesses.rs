@@ -12,11 +12,12 @@ use axum::response::{IntoResponse as _, Response};
 use core::time::Duration;
 use domain::event::LedgerKeyAdded;
 use domain::ids::{Category, PublicKey};
-use domain::vocabulary::KeyPurpose;
+use domain::vocabulary::{KeyPurpose, Role};
 use ledger::disk::RealDisk;
 use ledger::evidence::Proven;
 use ledger::transparency::witness::{Witness, log_id};
 use ledger::transparency::{Cosigner, FileLock, Sealing, TransparencyLog, signer};
+use ledger::writer::LedgerError;
 use outside::witnesses::{Settings, WhenMissing, WitnessSettings, Witnesses, WitnessesError};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -421,10 +422,7 @@ async fn a_checkpoint_is_held_back_until_there_are_enough() {
         .await
         .recorded();
     let sealed = Sealed::start(&world, hold());
-    assert_eq!(
-        sealed.log.wait_for(size).await.unwrap().head.size >= size,
-        true
-    );
+    assert!(sealed.log.wait_for(size).await.unwrap().head.size >= size);
     let published = sealed.log.wait_for(world.length().await).await.unwrap();
     policy(&world, &remotes, 2).check(&published.note).unwrap();
     sealed.end().await;
@@ -451,6 +449,8 @@ async fn nothing_new_is_taken_until_there_are_enough() {
     assert_eq!(refused.headers["retry-after"], "2");
     refused.problem("WITNESSES_MISSING");
     world.get_open("/readyz").await.problem("WITNESSES_MISSING");
+    let enrolled = world.ledger.enrol(Role::Reader, None, None, vec![], None);
+    assert_eq!(enrolled.await, Err(LedgerError::WitnessesMissing));
     assert_eq!(world.length().await, size, "recorded nowhere");
     assert_eq!(sealed.log.published(), None);
     // What can be read is read.

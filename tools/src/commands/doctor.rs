@@ -14,8 +14,10 @@ use ledger::open::Meta;
 use ledger::secrets::Keys;
 use ledger::segments::{LogReader, SEGMENT_BYTES};
 use ledger::store::EventStore;
+use ledger::transparency::CHECKPOINT_FILE;
 use ledger::wiring::{Clock, SystemClock};
 use std::path::Path;
+use tlog::{Checkpoint, Note};
 
 /// Below this a disk is about to be full: room for the segment in use, the next, and the views.
 const FREE_BYTES_MIN: u64 = 8 * SEGMENT_BYTES;
@@ -56,6 +58,7 @@ pub fn run(global: &Global, _: &DoctorArgs, out: &mut Out) -> anyhow::Result<Exi
         None => {}
         Some(Ok(log)) => {
             checks.extend(self::log(log)?);
+            checks.extend(checkpoint(&dir));
             checks.push(index(&dir));
             checks.push(lock(&dir));
         }
@@ -205,6 +208,26 @@ fn log(log: &LogReader) -> anyhow::Result<Vec<Check>> {
         _ => good("clock", shown),
     });
     Ok(checks)
+}
+
+/// What is published, as it stands there: `check-proof` is what believes nothing. `None`: nothing is.
+fn checkpoint(dir: &Path) -> Option<Check> {
+    let text = std::fs::read_to_string(dir.join("tree").join(CHECKPOINT_FILE)).ok()?;
+    let parsed = Note::parse(&text).and_then(|note| {
+        let size = Checkpoint::parse(note.text())?.head.size;
+        Ok((size, note.signatures().len()))
+    });
+    Some(match parsed {
+        Ok((size, signatures)) => good(
+            "checkpoint",
+            format!(
+                "of {} events, {} signatures beside the log's own",
+                grouped(size),
+                signatures.saturating_sub(1)
+            ),
+        ),
+        Err(error) => bad("checkpoint", error.to_string()),
+    })
 }
 
 fn index(dir: &Path) -> Check {
