@@ -91,8 +91,26 @@ fn good_inputs(name: &str, segment: &[u8]) -> Vec<Vec<u8>> {
             "030199012345||Nguyễn Thị Hoa|31121999|Nữ|Hải Dương|01042021\r\n".into(),
         ],
         "http_signature" => vec![signed_request()],
+        "witness_request" => vec![witness_request()],
         other => panic!("no good input for {other}"),
     }
+}
+
+/// A first checkpoint of one entry, as its log sends it.
+fn witness_request() -> Vec<u8> {
+    let key = ed25519_dalek::SigningKey::from_bytes(&[3; 32]);
+    let signer = tlog::Signer::new("log.example", tlog::note::Algorithm::Ed25519, key).unwrap();
+    let root = tlog::Hash::leaf(b"entry");
+    let head = tlog::proof::Head { size: 1, root };
+    let text = tlog::Checkpoint::new("log.example", head)
+        .unwrap()
+        .to_text();
+    let line = signer.sign(&text).unwrap();
+    let request = format!("old 0\n\n{text}\n{line}");
+    let keys = [signer.verifier().clone()];
+    let parsed = tlog::witness::AddCheckpoint::parse(&request).unwrap();
+    assert!(tlog::witness::judge(&parsed, Some(&keys), None).is_ok());
+    request.into_bytes()
 }
 
 /// Headers and body of a request whose signature is well formed (that it verifies needs a key).

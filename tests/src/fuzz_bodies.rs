@@ -10,18 +10,21 @@ use domain::personal::Person;
 use domain::record::{self, RecordRef};
 use ledger::archive::ArchiveReader;
 use ledger::segments::{LogReader, segment_name};
+use tlog::note::{Algorithm, VerifierKey};
+use tlog::witness::{AddCheckpoint, judge};
 
 /// A body.
 pub type Body = fn(&[u8]);
 
 /// Every body with its name, which is its fuzz target's.
-pub const BODIES: [(&str, Body); 6] = [
+pub const BODIES: [(&str, Body); 7] = [
     ("record", record),
     ("facts", facts),
     ("archive", archive),
     ("segment", segment),
     ("card_qr", card_qr),
     ("http_signature", http_signature),
+    ("witness_request", witness_request),
 ];
 
 /// A record, its envelope and its facts: refused, or written in exactly one way.
@@ -115,6 +118,34 @@ pub fn card_qr(bytes: &[u8]) {
             again.is_ok_and(|parts| Person::from(&parts) == person),
             "a person has one form"
         );
+    }
+}
+
+/// What is sent to a witness: refused, or a request that is written in exactly one way; and cosigned
+/// only if the log signed it.
+///
+/// # Panics
+/// If a request has a second form, or is taken without the log's signature.
+pub fn witness_request(bytes: &[u8]) {
+    let Ok(text) = core::str::from_utf8(bytes) else {
+        return;
+    };
+    let Ok(request) = AddCheckpoint::parse(text) else {
+        return;
+    };
+    assert_eq!(request.to_text(), text, "a request has one form");
+    let key = ed25519_dalek::SigningKey::from_bytes(&[3; 32]).verifying_key();
+    let Ok(key) = VerifierKey::new("log.example", Algorithm::Ed25519, key) else {
+        return;
+    };
+    let keys = [key];
+    if let Ok(checkpoint) = judge(&request, Some(&keys), None) {
+        let signed = request.checkpoint.verify(&keys);
+        assert!(
+            signed.is_ok_and(|signed| signed.len() == 1),
+            "only what the log signed"
+        );
+        assert_eq!(checkpoint.to_text(), request.checkpoint.text());
     }
 }
 
