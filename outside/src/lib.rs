@@ -10,6 +10,7 @@
 pub mod asking;
 pub mod clock;
 pub mod erasure;
+pub mod fetch;
 pub mod guarded;
 pub mod http;
 mod link;

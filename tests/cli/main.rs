@@ -22,3 +22,4 @@ mod run;
 mod scenarios;
 mod state;
 mod witness;
+mod transparency;

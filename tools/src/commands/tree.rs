@@ -1,6 +1,6 @@
 //! `idledger tree`: the transparency log of a ledger: what strangers check its history with.
 
-use super::{opening, reading, sealing};
+use super::{opening, reading, sealing, state};
 use crate::cli::Global;
 use crate::exit::{Exit, Stop};
 use crate::output::{Out, grouped};
@@ -187,15 +187,6 @@ fn export(global: &Global, dir: &Path, out: &mut Out) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// Writes a file whole: aside, synced, renamed.
 fn put(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent).context("making a directory of the mirror")?;
-    }
-    let aside = path.with_extension("new");
-    let mut file = std::fs::File::create(&aside).context("writing a file of the mirror")?;
-    file.write_all(bytes)
-        .context("writing a file of the mirror")?;
-    file.sync_all().context("writing a file of the mirror")?;
-    std::fs::rename(&aside, path).context("writing a file of the mirror")
+    state::put(path, bytes).context("writing a file of the mirror")
 }

@@ -17,8 +17,10 @@ use ed25519_dalek::VerifyingKey;
 use ledger::evidence;
 use ledger::keyring::KeyRing;
 use ledger::segments::{ScannedRecord, segment_name};
+use ledger::transparency::{ENTRY_BYTES, entry_of};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use tlog::Hash;
 
 /// How deep a verification goes; each depth includes the ones before.
 #[derive(
@@ -132,6 +134,10 @@ pub struct Checked {
     pub place: Place,
     /// Signatures verified for it.
     pub signatures: u32,
+    /// What the log has of it.
+    pub entry: [u8; ENTRY_BYTES],
+    /// The hash of that in the tree.
+    pub leaf: Hash,
     /// Its id.
     pub event: EventId,
     /// The command it came from.
@@ -187,6 +193,7 @@ pub fn check(
             Proof::Follows(of) => follows = of,
         }
     }
+    let entry = entry_of(&stored.bytes).map_err(|error| at.malformed(&error))?;
     let place = Place {
         stream: envelope.stream,
         revision: envelope.revision,
@@ -195,6 +202,8 @@ pub fn check(
     };
     Ok(Checked {
         place,
+        entry,
+        leaf: Hash::leaf(&entry),
         signatures,
         event: envelope.event_id,
         command: envelope.command,

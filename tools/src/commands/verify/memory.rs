@@ -78,25 +78,18 @@ pub fn recall(dir: &Path, ledger: LedgerId) -> anyhow::Result<Option<Remembered>
 
 /// Remembers a head: written aside, synced, renamed.
 pub fn remember(dir: &Path, remembered: &Remembered) -> anyhow::Result<()> {
-    std::fs::create_dir_all(dir)?;
-    let path = dir.join(format!("{}.json", remembered.ledger));
-    let aside = path.with_extension("tmp");
     let mut text = serde_json::to_vec_pretty(remembered)?;
     text.push(b'\n');
-    {
-        use std::io::Write;
-        let mut file = std::fs::File::create(&aside)?;
-        file.write_all(&text)?;
-        file.sync_all()?;
-    }
-    std::fs::rename(&aside, &path)?;
-    Ok(())
+    state::put(&dir.join(format!("{}.json", remembered.ledger)), &text)
 }
 
 /// Forgets a ledger.
 pub fn forget(dir: &Path, ledger: LedgerId) -> anyhow::Result<()> {
-    match std::fs::remove_file(dir.join(format!("{ledger}.json"))) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-        _ => Ok(()),
+    for name in [format!("{ledger}.json"), format!("{ledger}.checkpoint")] {
+        match std::fs::remove_file(dir.join(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
     }
+    Ok(())
 }

@@ -2,6 +2,7 @@
 
 use super::check::Depth;
 use super::memory::Remembered;
+use super::tree::LogReport;
 use crate::output::{Out, grouped};
 use domain::ids::Digest;
 use ledger::keyring::KeyRing;
@@ -77,6 +78,15 @@ impl Finding {
         }
     }
 
+    /// As people read it.
+    pub fn human(&self, w: &mut impl Write) -> io::Result<()> {
+        writeln!(w, "position  {} ({})", self.position, self.place)?;
+        writeln!(w, "check     {}", self.check)?;
+        writeln!(w, "expected  {}", self.expected)?;
+        writeln!(w, "found     {}", self.found)?;
+        writeln!(w, "likely    {}", self.likely())
+    }
+
     /// What probably happened.
     fn likely(&self) -> &str {
         if let Some(reason) = &self.reason {
@@ -94,6 +104,7 @@ impl Finding {
             "actor's signature" | "actor's key" | "actor's evidence" => {
                 "recorded by a ledger that did not check its actor, or altered by the holder of its key"
             }
+            "checkpoint" => "the checkpoint was altered, or is not this ledger's",
             "history" => "the log was restored from an old copy, or replaced",
             _ => "records were removed, reordered or inserted",
         }
@@ -126,6 +137,8 @@ pub struct Report {
     pub head: String,
     /// The ledger's keys and where they count.
     pub keys: Vec<Key>,
+    /// The transparency log over the records; `None`: not looked at.
+    pub log: Option<LogReport>,
     /// What a crash, or a writer at work, left behind the last whole append, in bytes.
     pub torn_bytes: u64,
     /// Whether the head is compared with what is remembered, and remembered.
@@ -168,6 +181,7 @@ impl Report {
             rate: 0.0,
             head: domain::ids::Digest::ZERO.to_string(),
             keys: Vec::new(),
+            log: None,
             torn_bytes: 0,
             remembers: false,
             remembered: None,
@@ -212,7 +226,10 @@ impl Report {
     /// Records what is wrong.
     pub fn fail(&mut self, finding: Finding) {
         self.verdict = "bad";
-        self.next = Some(if finding.check == "history" {
+        let said = ["checkpoint", "tile"].contains(&finding.check.as_str());
+        self.next = Some(if said {
+            "idledger tree checkpoint  # compare with what others have of this ledger".to_owned()
+        } else if finding.check == "history" {
             "idledger verify --full --forget  # only if you know why history changed".to_owned()
         } else {
             format!(
@@ -261,6 +278,13 @@ impl Report {
                 .map_or_else(|| "now".to_owned(), |until| until.to_string());
             writeln!(w, "key       {} from {} to {until}", key.public, key.from)?;
         }
+        if let Some(log) = &self.log {
+            writeln!(w, "root      {}", log.root)?;
+            match log.published {
+                Some(size) => writeln!(w, "sealed    {} of them", grouped(size))?,
+                None => writeln!(w, "sealed    none: no checkpoint is published here")?,
+            }
+        }
         match self.remembered {
             Some(records) => {
                 writeln!(
@@ -285,11 +309,7 @@ impl Report {
         }
         writeln!(w, "verdict   {}", self.verdict)?;
         if let Some(finding) = &self.finding {
-            writeln!(w, "position  {} ({})", finding.position, finding.place)?;
-            writeln!(w, "check     {}", finding.check)?;
-            writeln!(w, "expected  {}", finding.expected)?;
-            writeln!(w, "found     {}", finding.found)?;
-            writeln!(w, "likely    {}", finding.likely())?;
+            finding.human(w)?;
         }
         if let Some(next) = &self.next {
             writeln!(w, "next      {next}")?;

@@ -1,0 +1,482 @@
+//! The tree over the records as they are, beside everything that was said about it: the published
+//! checkpoint, the tree's own files, what was remembered, and checkpoints from elsewhere.
+//!
+//! Owns the comparison. Every record's entry is taken in, in order; where a checkpoint speaks, the
+//! root must be the one it names.
+
+use super::report::Finding;
+use crate::commands::state;
+use crate::exit::{Exit, Stop};
+use domain::ids::LedgerId;
+use ledger::disk::RealDisk;
+use ledger::keyring::KeyRing;
+use ledger::transparency::{CHECKPOINT_FILE, ENTRY_BYTES, Levels, origin, verifier_keys};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tlog::bundle;
+use tlog::hash::Hash;
+use tlog::note::{NOTE_BYTES_MAX, Note, VerifierKey};
+use tlog::policy::{Accepted, Policy};
+use tlog::proof::Head;
+use tlog::tile::{self, Kind, TileId, WIDTH};
+use tlog::tree::{FullTile, Tiles, Tree};
+use tlog::{Checkpoint, VerifierKey as Key};
+
+/// Whose word a checkpoint is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The one in the ledger's directory.
+    Published,
+    /// From the last verification on this machine.
+    Remembered,
+    /// From a file that was named.
+    Given(PathBuf),
+}
+
+impl core::fmt::Display for Source {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Published => f.write_str("the published checkpoint"),
+            Self::Remembered => f.write_str("the checkpoint verified here before"),
+            Self::Given(path) => write!(f, "the checkpoint in `{}`", path.display()),
+        }
+    }
+}
+
+/// A checkpoint that the records are held against.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// Whose word it is.
+    pub source: Source,
+    /// As it was signed.
+    pub note: Note,
+    /// What it says.
+    pub checkpoint: Checkpoint,
+}
+
+impl Claim {
+    /// Reads one. A finding: it is there, and is no checkpoint.
+    fn read(path: &Path, source: Source) -> Result<Option<Self>, Box<Finding>> {
+        let bad = |why: &dyn core::fmt::Display| finding(0, &source, "a signed checkpoint", why);
+        let bytes = match std::fs::metadata(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Ok(data) if data.len() > NOTE_BYTES_MAX as u64 => return Err(bad(&"too long")),
+            _ => std::fs::read(path).map_err(|error| bad(&error))?,
+        };
+        Self::parse(&bytes, source).map(Some)
+    }
+
+    fn parse(bytes: &[u8], source: Source) -> Result<Self, Box<Finding>> {
+        let bad = |why: &dyn core::fmt::Display| finding(0, &source, "a signed checkpoint", why);
+        let text = core::str::from_utf8(bytes).map_err(|error| bad(&error))?;
+        let note = Note::parse(text).map_err(|error| bad(&error))?;
+        let checkpoint = Checkpoint::parse(note.text()).map_err(|error| bad(&error))?;
+        Ok(Self {
+            source,
+            note,
+            checkpoint,
+        })
+    }
+
+    /// The log's key that may sign this size must have, and as many witnesses as are wanted.
+    fn signed(&self, ring: &KeyRing, wanted: &Witnesses) -> Result<(), Box<Finding>> {
+        let size = self.checkpoint.head.size;
+        let keys = verifier_keys(ring);
+        let keys = keys.map_err(|error| finding(size, &self.source, "keys", &error))?;
+        let may = ring.checkpoint_keys().iter().zip(keys);
+        let log = may
+            .filter(|(key, _)| ring.signs_checkpoint(&key.public, size))
+            .map(|(_, key)| key)
+            .collect();
+        // Only what is published now must have the cosignatures that are wanted now.
+        let nobody = Witnesses::default();
+        let published = self.source == Source::Published;
+        self.by(log, if published { wanted } else { &nobody })?;
+        let of = ring.ledger().map(origin).unwrap_or_default();
+        if self.checkpoint.origin != of {
+            return Err(finding(size, &self.source, &of, &self.checkpoint.origin));
+        }
+        Ok(())
+    }
+
+    fn by(&self, log: Vec<VerifierKey>, wanted: &Witnesses) -> Result<Accepted, Box<Finding>> {
+        let policy = Policy {
+            origin: self.checkpoint.origin.clone(),
+            log,
+            witnesses: wanted.keys.clone(),
+            quorum: wanted.quorum,
+        };
+        policy.check(&self.note).map_err(|error| {
+            let expected = "signed by a key of the log for checkpoints of this size, and cosigned";
+            finding(self.checkpoint.head.size, &self.source, expected, &error)
+        })
+    }
+}
+
+/// The checkpoint of a mirror, whose signatures are good.
+pub struct Mirrored {
+    claim: Claim,
+    /// Witnesses that cosigned.
+    pub cosigned: Vec<String>,
+}
+
+impl Mirrored {
+    /// Checks a mirror's checkpoint.
+    pub fn read(
+        note: &[u8],
+        keys: &[VerifierKey],
+        wanted: &Witnesses,
+    ) -> Result<Self, Box<Finding>> {
+        let claim = Claim::parse(note, Source::Published)?;
+        let accepted = claim.by(keys.to_vec(), wanted)?;
+        let named = |key: &VerifierKey| key.name() == accepted.checkpoint.origin;
+        if !keys.iter().any(named) {
+            let found = &accepted.checkpoint.origin;
+            return Err(finding(0, &claim.source, "the log of the key", found));
+        }
+        Ok(Self {
+            claim,
+            cosigned: accepted.cosigned.into_keys().collect(),
+        })
+    }
+
+    /// Entries.
+    pub const fn size(&self) -> u64 {
+        self.claim.checkpoint.head.size
+    }
+
+    /// Root.
+    pub const fn root(&self) -> Hash {
+        self.claim.checkpoint.head.root
+    }
+}
+
+/// Witnesses that must have cosigned what is published.
+#[derive(Debug, Clone, Default)]
+pub struct Witnesses {
+    /// Their keys.
+    pub keys: Vec<VerifierKey>,
+    /// How many of them.
+    pub quorum: usize,
+}
+
+/// What the report says of the log.
+#[derive(Debug, Clone, Serialize)]
+pub struct LogReport {
+    /// The root of all records, base64.
+    pub root: String,
+    /// Size of the published checkpoint, if one is.
+    pub published: Option<u64>,
+    /// Sizes of all checkpoints that the records were held against.
+    pub compared: Vec<u64>,
+}
+
+/// Compares while the records go by.
+pub struct TreeCheck {
+    tree: Tree,
+    /// Smallest first.
+    claims: Vec<Claim>,
+    next: usize,
+    stored: Option<Arc<dyn Tiles + Send + Sync>>,
+    /// How far the stored tree is compared.
+    stored_size: u64,
+    entries: Vec<u8>,
+}
+
+impl TreeCheck {
+    /// With nothing to compare with.
+    pub fn alone() -> Self {
+        Self {
+            tree: Tree::new(),
+            claims: Vec::new(),
+            next: 0,
+            stored: None,
+            stored_size: 0,
+            entries: Vec::new(),
+        }
+    }
+
+    /// With what is published in a ledger's directory, and the checkpoints in other files.
+    pub fn of(
+        dir: &Path,
+        remembered: Option<&Path>,
+        given: &[PathBuf],
+    ) -> Result<Self, Box<Finding>> {
+        let mut check = Self::alone();
+        let tree = dir.join("tree");
+        let published = Claim::read(&tree.join(CHECKPOINT_FILE), Source::Published)?;
+        if let Some(published) = published {
+            check.stored = Some(Arc::new(Levels::reading(Arc::new(RealDisk), &tree)));
+            check.stored_size = published.checkpoint.head.size;
+            check.claims.push(published);
+        }
+        check.add(remembered, given)?;
+        Ok(check)
+    }
+
+    fn add(&mut self, remembered: Option<&Path>, given: &[PathBuf]) -> Result<(), Box<Finding>> {
+        if let Some(path) = remembered {
+            self.claims.extend(Claim::read(path, Source::Remembered)?);
+        }
+        for path in given {
+            let claim = Claim::read(path, Source::Given(path.clone()))?;
+            let missing = || finding(0, &Source::Given(path.clone()), "a file", &"none");
+            self.claims.push(claim.ok_or_else(missing)?);
+        }
+        self.claims.sort_by_key(|claim| claim.checkpoint.head.size);
+        Ok(())
+    }
+
+    /// The next record.
+    pub fn push(&mut self, entry: [u8; ENTRY_BYTES], leaf: Hash) -> Result<(), Box<Finding>> {
+        let mut full = Vec::new();
+        self.tree.push(leaf, &mut |tile: FullTile| full.push(tile));
+        if let Some(stored) = self.stored.clone()
+            && self.tree.size() <= self.stored_size
+        {
+            // An entry of 32 bytes always has room.
+            let _ = bundle::push(&mut self.entries, &entry);
+            for tile in &full {
+                let id = TileId {
+                    kind: Kind::Hashes(tile.level),
+                    index: tile.index,
+                    width: WIDTH,
+                };
+                compare(stored.as_ref(), &id, &tile::bytes(&tile.hashes))?;
+            }
+            let size = self.tree.size();
+            if size.is_multiple_of(u64::from(WIDTH)) || size == self.stored_size {
+                self.compare_bundle(size)?;
+            }
+            if size == self.stored_size {
+                for (id, hashes) in self.tree.partial() {
+                    compare(stored.as_ref(), &id, &tile::bytes(hashes))?;
+                }
+            }
+        }
+        self.compare_claims()
+    }
+
+    fn compare_bundle(&mut self, size: u64) -> Result<(), Box<Finding>> {
+        let bytes = std::mem::take(&mut self.entries);
+        let index = (size - 1) / u64::from(WIDTH);
+        let (Some(stored), Some(id)) = (&self.stored, TileId::at(Kind::Entries, index, size))
+        else {
+            return Ok(());
+        };
+        compare(stored.as_ref(), &id, &bytes)
+    }
+
+    fn compare_claims(&mut self) -> Result<(), Box<Finding>> {
+        while let Some(claim) = self.claims.get(self.next) {
+            let Head { size, root } = claim.checkpoint.head;
+            if size > self.tree.size() {
+                return Ok(());
+            }
+            let found = self.tree.root();
+            if size == self.tree.size() && found != root {
+                let mut finding = *finding(
+                    size.saturating_sub(1),
+                    &claim.source,
+                    &format!("root {root} of the first {size} events"),
+                    &format!("root {found}"),
+                );
+                finding.reason = Some(match claim.source {
+                    Source::Published => "events before this position are not those that were \
+                                          sealed, or the checkpoint is another history's"
+                        .to_owned(),
+                    _ => "history was rewritten: two signed histories, a fork. Keep both \
+                          checkpoints: they are the proof"
+                        .to_owned(),
+                });
+                return Err(Box::new(finding));
+            }
+            self.next += 1;
+        }
+        Ok(())
+    }
+
+    /// After the last record: nothing that was signed may lie beyond it, and who signed must have been
+    /// allowed to.
+    pub fn finish(&self, ring: &KeyRing, wanted: &Witnesses) -> Result<LogReport, Box<Finding>> {
+        let records = self.tree.size();
+        self.cut()?;
+        for claim in &self.claims {
+            claim.signed(ring, wanted)?;
+        }
+        let published = self.published().map(|claim| claim.checkpoint.head.size);
+        if published.is_none() && wanted.quorum > 0 {
+            let source = Source::Published;
+            return Err(finding(
+                records,
+                &source,
+                "cosigned",
+                &"nothing is published",
+            ));
+        }
+        let sizes = self.claims.iter().map(|claim| claim.checkpoint.head.size);
+        Ok(LogReport {
+            root: self.tree.root().to_string(),
+            published,
+            compared: sizes.collect(),
+        })
+    }
+
+    fn cut(&self) -> Result<(), Box<Finding>> {
+        let records = self.tree.size();
+        if let Some(claim) = self.claims.last()
+            && claim.checkpoint.head.size > records
+        {
+            let size = claim.checkpoint.head.size;
+            let mut cut = *finding(
+                records,
+                &claim.source,
+                &format!("{size} events or more"),
+                &format!("{records}"),
+            );
+            cut.reason = Some("history was cut: rolled back to an older copy?".to_owned());
+            return Err(Box::new(cut));
+        }
+        Ok(())
+    }
+
+    /// Over a mirror's entries.
+    pub fn of_mirror(
+        mirrored: &Mirrored,
+        tiles: Arc<dyn Tiles + Send + Sync>,
+        remembered: Option<&Path>,
+        given: &[PathBuf],
+    ) -> Result<Self, Box<Finding>> {
+        let mut check = Self::alone();
+        check.stored = Some(tiles);
+        check.stored_size = mirrored.size();
+        check.claims.push(mirrored.claim.clone());
+        check.add(remembered, given)?;
+        Ok(check)
+    }
+
+    /// The next entry of a mirror.
+    pub fn push_entry(&mut self, entry: &[u8]) -> Result<(), Box<Finding>> {
+        let at = self.tree.size();
+        let entry = <[u8; ENTRY_BYTES]>::try_from(entry).map_err(|_| {
+            finding(
+                at,
+                &Source::Published,
+                "entries of 32 bytes",
+                &"another length",
+            )
+        })?;
+        self.push(entry, Hash::leaf(&entry))
+    }
+
+    /// After a mirror's last entry. Its own checkpoint was checked first; others must be the log's too.
+    pub fn finish_mirror(&self, keys: &[VerifierKey]) -> Result<(), Box<Finding>> {
+        self.cut()?;
+        let others = self.claims.iter();
+        for claim in others.filter(|claim| claim.source != Source::Published) {
+            claim.by(keys.to_vec(), &Witnesses::default())?;
+        }
+        Ok(())
+    }
+
+    /// Size of the remembered checkpoint.
+    pub fn remembered(&self) -> Option<u64> {
+        let mut claims = self.claims.iter();
+        let claim = claims.find(|claim| claim.source == Source::Remembered)?;
+        Some(claim.checkpoint.head.size)
+    }
+
+    /// The longest of the published and the remembered one.
+    pub fn longest(&self) -> Option<&Claim> {
+        let ours = |claim: &&Claim| !matches!(claim.source, Source::Given(_));
+        self.claims.iter().rfind(ours)
+    }
+
+    fn published(&self) -> Option<&Claim> {
+        let mut claims = self.claims.iter();
+        claims.find(|claim| claim.source == Source::Published)
+    }
+}
+
+fn compare(stored: &dyn Tiles, id: &TileId, expected: &[u8]) -> Result<(), Box<Finding>> {
+    let found = stored.tile(id);
+    // In place of a partial tile the full one may be there.
+    if found
+        .as_ref()
+        .is_ok_and(|found| found == expected || (!id.is_full() && found.starts_with(expected)))
+    {
+        return Ok(());
+    }
+    let error = match found {
+        Ok(_) => tlog::Error::WrongTile(id.to_string()),
+        Err(error) => error,
+    };
+    Err(bad_tile(id, &error))
+}
+
+/// A tile that is missing, damaged or altered.
+#[allow(clippy::unnecessary_box_returns)] // as the pipeline's sinks take it
+pub fn bad_tile(id: &TileId, error: &tlog::Error) -> Box<Finding> {
+    let first = match id.kind {
+        Kind::Hashes(level) => id.index << (8 * u32::from(level) + 8).min(63),
+        Kind::Entries => id.index * u64::from(WIDTH),
+    };
+    Box::new(Finding {
+        position: first,
+        place: id.to_string(),
+        check: "tile".to_owned(),
+        expected: "the hashes of the entries".to_owned(),
+        found: error.to_string(),
+        reason: Some(
+            "the tree's files are damaged or altered; what was signed is not. A ledger makes DIR/tree again \
+             from its events when it is removed; take a mirror anew"
+                .to_owned(),
+        ),
+    })
+}
+
+#[allow(clippy::unnecessary_box_returns)] // as the pipeline's sinks take it
+fn finding(
+    position: u64,
+    source: &Source,
+    expected: &(impl core::fmt::Display + ?Sized),
+    found: &(impl core::fmt::Display + ?Sized),
+) -> Box<Finding> {
+    Box::new(Finding {
+        position,
+        place: source.to_string(),
+        check: "checkpoint".to_owned(),
+        expected: expected.to_string(),
+        found: found.to_string(),
+        reason: None,
+    })
+}
+
+/// Where the last good checkpoint of a ledger is remembered, as it was signed.
+pub fn memory(ledger: LedgerId) -> Result<PathBuf, Stop> {
+    let dir = state::dir("verified");
+    let dir = dir.ok_or_else(|| Stop::new(Exit::Failed, "there is no directory to remember in"))?;
+    Ok(dir.join(format!("{ledger}.checkpoint")))
+}
+
+/// Remembers a checkpoint that was found good.
+pub fn remember(path: &Path, note: &Note) -> anyhow::Result<()> {
+    state::put(path, note.to_text().as_bytes())
+}
+
+/// Keys on the command line.
+pub fn witnesses(keys: &[String], quorum: Option<usize>) -> Result<Witnesses, Stop> {
+    let parse = |text: &String| {
+        Key::parse(text).map_err(|error| Stop::new(Exit::Usage, format!("`{text}`: {error}")))
+    };
+    let keys = keys.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+    let quorum = quorum.unwrap_or(keys.len());
+    if quorum > keys.len() {
+        return Err(Stop::new(
+            Exit::Usage,
+            "more witnesses are wanted than are named",
+        ));
+    }
+    Ok(Witnesses { keys, quorum })
+}
