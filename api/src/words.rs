@@ -564,7 +564,10 @@ impl Words {
                 format!("Đăng ký chủ thể: {}", self.t(&f.role)),
                 format!("Principal enrolled: {}", self.t(&f.role)),
             ),
-            Event::PrincipalRevoked(_) => self.say("Thu hồi chủ thể", "Principal revoked"),
+            Event::PrincipalRevoked(f) => self.say(
+                format!("Thu hồi chủ thể ({})", self.t(&f.reason)),
+                format!("Principal revoked ({})", self.t(&f.reason)),
+            ),
             Event::LedgerCreated(f) => self.say(
                 format!("Khởi tạo sổ cái {}", f.ledger),
                 format!("Ledger {} created", f.ledger),
@@ -581,8 +584,12 @@ impl Words {
                 format!("Trust list of {} chip authorities loaded", f.authorities),
             ),
             Event::LedgerKeyRetired(f) => self.say(
-                format!("Ngừng dùng khóa sổ cái {}", f.key.id()),
-                format!("Ledger key {} retired", f.key.id()),
+                format!(
+                    "Ngừng dùng khóa sổ cái {} ({})",
+                    f.key.id(),
+                    self.t(&f.reason)
+                ),
+                format!("Ledger key {} retired ({})", f.key.id(), self.t(&f.reason)),
             ),
             Event::StateSealed(f) => self.say(
                 format!("Niêm phong trạng thái tại vị trí {}", f.position),

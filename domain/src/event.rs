@@ -12,11 +12,11 @@ use crate::ids::{
 };
 use crate::vocabulary::{
     Awaited, Capture, Channel, ChipEvidence, ChipProof, ClaimEnd, CloseReason, CommandKind,
-    Database, DependantEnd, DependantKind, DocumentKind, EvidenceStrength, Guard, KeyPurpose,
-    LawKind, Level, LinkOutcome, LockAction, LockGround, LockRefusal, LoginOutcome, MatchResult,
-    Message, Modality, NoticeFault, OtpPurpose, QuestionId, RefusalCode, RefusalReason,
-    RegistrationMethod, RegistryOutcome, Relation, RetentionClass, Role, ShareField, ShareMode,
-    StatedDigest, StepUpMethod, TravelDocumentKind, UnbindReason, Validity, WaitEnd,
+    Database, DependantEnd, DependantKind, DocumentKind, EvidenceStrength, Guard, KeyEnd,
+    KeyPurpose, LawKind, Level, LinkOutcome, LockAction, LockGround, LockRefusal, LoginOutcome,
+    MatchResult, Message, Modality, NoticeFault, OtpPurpose, QuestionId, RefusalCode,
+    RefusalReason, RegistrationMethod, RegistryOutcome, Relation, RetentionClass, Role, ShareField,
+    ShareMode, StatedDigest, StepUpMethod, TravelDocumentKind, UnbindReason, Validity, WaitEnd,
     WithdrawReason,
 };
 use serde::{Deserialize, Serialize};
@@ -614,6 +614,8 @@ events! {
         principal: PrincipalId,
         /// First instant at which nothing of theirs counts.
         from: Micros,
+        /// Why.
+        reason: KeyEnd,
     }
 
     // ---- The ledger ----------------------------------------------------------------------------------
@@ -637,6 +639,8 @@ events! {
     122 LedgerKeyRetired {
         /// The key.
         key: PublicKey,
+        /// Why.
+        reason: KeyEnd,
     }
     /// In a stream of its own: what everybody arrives at who folds the first events of this ledger. It speaks
     /// of the state just after the `StateSealed` before it, so that every read model has a place to stop at.

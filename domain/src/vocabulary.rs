@@ -359,6 +359,17 @@ list! {
         /// Checkpoints.
         Checkpoints,
     }
+    /// Why a key no longer counts (terms of RFC 5280, 5.3.1).
+    KeyEnd {
+        /// Another key took its place.
+        Superseded,
+        /// Somebody else has it, or may have.
+        KeyCompromise,
+        /// Nobody has it any more.
+        Lost,
+        /// Whoever used it no longer does what it was for.
+        CessationOfOperation,
+    }
     /// A security question of the current list.
     QuestionId {
         /// Name of your first school?

@@ -113,6 +113,14 @@ impl KeyRing {
         &self.checkpoint_keys
     }
 
+    /// The keys for a purpose, oldest first.
+    pub fn of(&self, purpose: KeyPurpose) -> &[RingKey] {
+        match purpose {
+            KeyPurpose::Events => &self.keys,
+            KeyPurpose::Checkpoints => &self.checkpoint_keys,
+        }
+    }
+
     /// Whether this key may sign a checkpoint of so many events.
     pub fn signs_checkpoint(&self, public: &PublicKey, size: u64) -> bool {
         let size = Position(size);

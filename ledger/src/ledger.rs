@@ -24,7 +24,7 @@ use domain::ids::{
 };
 use domain::personal::Personal;
 use domain::record::RecordRef;
-use domain::vocabulary::{LawKind, Message, RetentionClass, Role};
+use domain::vocabulary::{KeyEnd, KeyPurpose, LawKind, Message, RetentionClass, Role};
 use parking_lot::RwLock;
 use std::sync::Arc;
 
@@ -294,17 +294,49 @@ impl Ledger {
     }
 
     /// Ends a principal's right to act, from now on.
-    pub async fn revoke(&self, principal: PrincipalId) -> Result<(), LedgerError> {
+    pub async fn revoke(&self, principal: PrincipalId, reason: KeyEnd) -> Result<(), LedgerError> {
         if self.principals().get(principal).is_none() {
             return Err(LedgerError::AccountNotFound);
         }
         let event = domain::event::PrincipalRevoked {
             principal,
             from: self.now(),
+            reason,
         };
         let proven = crate::evidence::Proven::operator();
         self.record_own(Category::Principal, event.into(), None, proven)
             .await?;
+        Ok(())
+    }
+
+    /// Makes a key one of the ledger's, from the next position on; one that is already stays as it is.
+    pub async fn add_key(&self, key: PublicKey, purpose: KeyPurpose) -> Result<(), LedgerError> {
+        domain::record::verifying_key(&key)?;
+        if !self
+            .ring()
+            .of(purpose)
+            .iter()
+            .any(|known| known.public == key)
+        {
+            let event = domain::event::LedgerKeyAdded { key, purpose };
+            let proven = crate::evidence::Proven::operator();
+            self.record_own(Category::Ledger, event.into(), None, proven)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Ends a key of the ledger, from the next position on; one that has ended stays as it is. The key
+    /// that signs this must be another.
+    pub async fn retire_key(&self, key: PublicKey, reason: KeyEnd) -> Result<(), LedgerError> {
+        let ring = self.ring();
+        let mut all = ring.keys().iter().chain(ring.checkpoint_keys());
+        if all.any(|known| known.public == key && known.until.is_none()) {
+            let event = domain::event::LedgerKeyRetired { key, reason };
+            let proven = crate::evidence::Proven::operator();
+            self.record_own(Category::Ledger, event.into(), None, proven)
+                .await?;
+        }
         Ok(())
     }
 

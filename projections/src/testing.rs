@@ -317,6 +317,7 @@ fn step_of(at: u64, raw: (u8, u8, u8, u8, i64, i64, usize)) -> Step {
             PrincipalRevoked {
                 principal: officer(who),
                 from: Micros(START),
+                reason: KeyEnd::Superseded,
             }
             .into(),
         ),

@@ -466,3 +466,111 @@ fn rewrite(dir: &Path, records: &[&StoredRecord]) {
         }
     });
 }
+
+/// Each key in its turn; what an old one signs beyond its end is found.
+#[test]
+fn keys_are_rotated_and_count_only_in_their_interval() {
+    let place = sealed();
+    let first = key(&place);
+    let old_checkpoint_key = fs::read(place.ledger().join("secrets/checkpoint.key")).unwrap();
+    let old_signing_key = fs::read(place.ledger().join("secrets/signing.key")).unwrap();
+    place.good(&["keys", "rotate", "--purpose", "checkpoints", "--quiet"]);
+    let arguments = ["keys", "rotate", "--purpose", "events", "--reason", "lost"];
+    place.good(&arguments);
+    place.good(&["keys", "token", "--quiet"]);
+    place.good(&["tree", "seal", "--quiet"]);
+    let rows = place.good(&["tree", "keys", "--format", "jsonl"]).lines();
+    assert_eq!(rows.len(), 2);
+    assert_eq!(rows[0]["verifier_key"], first);
+    let second = rows[1]["verifier_key"].as_str().unwrap();
+    place.good(&["verify", "--full", "--quiet"]);
+    // Cut short before its last step, a rotation is finished by the same command.
+    let (file, next) = (
+        place.ledger().join("secrets/signing.key"),
+        place.ledger().join("secrets/signing.next"),
+    );
+    fs::rename(&file, &next).unwrap();
+    fs::write(&file, &old_signing_key).unwrap();
+    private(&file);
+    assert_eq!(
+        place.run(&["keys", "token"]).code,
+        12,
+        "the old key has ended"
+    );
+    let before = records(&place.ledger()).len();
+    place.good(&arguments);
+    assert_eq!(
+        records(&place.ledger()).len(),
+        before,
+        "it was all recorded"
+    );
+    place.good(&["keys", "token", "--quiet"]);
+    // The old checkpoint key signs nothing more.
+    let file = place.ledger().join("secrets/checkpoint.key");
+    let new_checkpoint_key = fs::read(&file).unwrap();
+    fs::write(&file, &old_checkpoint_key).unwrap();
+    assert_eq!(place.run(&["tree", "seal"]).code, 12);
+    fs::write(&file, new_checkpoint_key).unwrap();
+    place.good(&["tree", "seal", "--quiet"]);
+    place.good(&["verify", "--quiet"]);
+    // Whoever kept it can sign a note, but not one that anybody believes.
+    let note = place.good(&["tree", "checkpoint"]).stdout;
+    let text = note.split_once("\n\n").unwrap().0.to_owned() + "\n";
+    let seed = String::from_utf8(old_checkpoint_key).unwrap();
+    let mut bytes = [0; 32];
+    hex::decode_to_slice(seed.trim(), &mut bytes).unwrap();
+    let name = first.split('+').next().unwrap();
+    let old = Signer::new(name, Algorithm::Ed25519, SigningKey::from_bytes(&bytes)).unwrap();
+    assert_eq!(old.verifier().to_text(), first);
+    let forged = format!("{text}\n{}", old.sign(&text).unwrap());
+    fs::write(place.ledger().join("tree/checkpoint"), forged).unwrap();
+    let verify = ["verify", "--structure", "--no-memory", "--format", "json"];
+    bad(&place.run(&verify), "checkpoint");
+    fs::write(place.ledger().join("tree/checkpoint"), &note).unwrap();
+    place.good(&verify);
+    // A mirror's reader names both keys, or the one that counts now.
+    place.good(&["tree", "export", "--out", "mirror", "--quiet"]);
+    place.good(&["verify", "--tiles", "mirror", "--key", second, "--quiet"]);
+    place.good(&[
+        "verify", "--tiles", "mirror", "--key", &first, "--key", second,
+    ]);
+}
+
+fn private(file: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+/// What was sealed under a subject's keys may go: the log, its root and every proof stay.
+#[test]
+fn a_copy_without_sealed_parts_has_the_same_root_and_the_same_proofs() {
+    let place = sealed();
+    let key = key(&place);
+    let proof = place.good(&["prove", "event", "40"]).stdout;
+    fs::write(place.path("proof"), proof).unwrap();
+    fs::write(
+        place.path("old.note"),
+        place.good(&["tree", "checkpoint"]).stdout,
+    )
+    .unwrap();
+    let all = records(&place.ledger());
+    let redacted: Vec<StoredRecord> = all
+        .iter()
+        .map(|record| StoredRecord {
+            bytes: RecordRef::parse(&record.bytes).unwrap().redacted().into(),
+            ..record.clone()
+        })
+        .collect();
+    assert!(all.iter().zip(&redacted).any(|(a, b)| a.bytes != b.bytes));
+    rewrite(&place.ledger(), &redacted.iter().collect::<Vec<_>>());
+    place.good(&["verify", "--full", "--checkpoint", "old.note", "--quiet"]);
+    fs::remove_dir_all(place.ledger().join("tree")).unwrap();
+    // The same lock: it is the same history.
+    place.good(&["tree", "seal", "--quiet"]);
+    let again = place.good(&["prove", "event", "40"]).json();
+    let before: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(place.path("proof")).unwrap()).unwrap();
+    assert_eq!(again["path"], before["path"]);
+    assert_eq!(again["checkpoint"], before["checkpoint"]);
+    place.good(&["check-proof", "proof", "--key", &key]);
+}

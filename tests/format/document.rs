@@ -7,11 +7,11 @@ use domain::law::{Confidence, Opening};
 use domain::policy::{BiometricRule, BoundDeviceActivation, ChildrenAccounts, ContactRequired};
 use domain::vocabulary::{
     Capture, Channel, ChipEvidence, ChipFault, ClaimEnd, CloseReason, CommandKind, Database,
-    DependantEnd, DependantKind, DocumentKind, EvidenceStrength, Guard, KeyPurpose, LawKind, Level,
-    LinkOutcome, LockAction, LockGround, LockRefusal, LoginOutcome, MatchResult, Message, Modality,
-    NoticeFault, OtpPurpose, QuestionId, RefusalCode, RefusalReason, RegistrationMethod,
-    RegistryOutcome, Relation, RetentionClass, Role, ShareField, ShareMode, Status, StepUpMethod,
-    TravelDocumentKind, UnbindReason, Validity, WaitEnd, WithdrawReason,
+    DependantEnd, DependantKind, DocumentKind, EvidenceStrength, Guard, KeyEnd, KeyPurpose,
+    LawKind, Level, LinkOutcome, LockAction, LockGround, LockRefusal, LoginOutcome, MatchResult,
+    Message, Modality, NoticeFault, OtpPurpose, QuestionId, RefusalCode, RefusalReason,
+    RegistrationMethod, RegistryOutcome, Relation, RetentionClass, Role, ShareField, ShareMode,
+    Status, StepUpMethod, TravelDocumentKind, UnbindReason, Validity, WaitEnd, WithdrawReason,
 };
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -47,7 +47,7 @@ fn lists() -> Vec<(&'static str, Vec<String>)> {
     let mut lists: Vec<(&'static str, Vec<String>)> = lists! {
         Role RegistrationMethod Database RegistryOutcome OtpPurpose LoginOutcome EvidenceStrength
         Modality MatchResult Level RefusalReason WithdrawReason Channel StepUpMethod UnbindReason
-        DocumentKind LinkOutcome LockGround CloseReason ClaimEnd RetentionClass KeyPurpose
+        DocumentKind LinkOutcome LockGround CloseReason ClaimEnd RetentionClass KeyPurpose KeyEnd
         QuestionId CommandKind LawKind Guard RefusalCode Message ShareMode ShareField Validity LockAction
         LockRefusal Status Relation DependantKind DependantEnd NoticeFault WaitEnd TravelDocumentKind
         ChipFault

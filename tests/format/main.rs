@@ -12,6 +12,7 @@ mod architecture;
 mod document;
 mod fuzz;
 mod hostile;
+mod log;
 mod oracle;
 mod python;
 mod requirements;

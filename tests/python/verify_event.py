@@ -148,8 +148,8 @@ class Verifier:
         check_signature(self.keys[e["ledger_key"]], signature, envelope, "the ledger's signature")
         if e["kind"] == 121 and e["facts"][32] == 0:  # LedgerKeyAdded: key 32, purpose u8 (events)
             self.keys[key_id(e["facts"][:32])] = e["facts"][:32]
-        if e["kind"] == 122:  # LedgerKeyRetired: key 32
-            self.keys.pop(key_id(e["facts"]), None)
+        if e["kind"] == 122:  # LedgerKeyRetired: key 32, reason u8
+            self.keys.pop(key_id(e["facts"][:32]), None)
         if len(parts) != len(e["sealed"]):
             raise Wrong("not as many sealed parts as commitments")
         for number, (part, (_, _, digest)) in enumerate(zip(parts, e["sealed"])):

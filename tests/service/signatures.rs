@@ -141,7 +141,11 @@ async fn a_revoked_officer_signs_in_vain() {
     let world = World::new().await;
     let officer = super::world::public(&world.officer).id();
     let principal = world.ledger.principals().by_key(officer).unwrap().id;
-    world.ledger.revoke(principal).await.unwrap();
+    world
+        .ledger
+        .revoke(principal, domain::vocabulary::KeyEnd::Superseded)
+        .await
+        .unwrap();
     world
         .post_signed(&world.officer, "/v1/intakes", intake())
         .await

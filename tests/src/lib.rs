@@ -4,3 +4,4 @@ pub mod fuzz_bodies;
 #[path = "../peer/mod.rs"]
 pub mod peer;
 pub mod sample;
+pub mod system;

@@ -43,6 +43,14 @@ const TERMS: &[(&str, &str, &str)] = &[
     ("documents", "danh mục giấy tờ", "the document kinds"),
     ("calendar", "lịch nghỉ lễ", "the holiday calendar"),
     ("sites", "danh sách điểm tiếp nhận", "the intake sites"),
+    ("superseded", "đã được thay thế", "superseded"),
+    ("key_compromise", "lộ khóa", "key compromise"),
+    ("lost", "mất khóa", "lost"),
+    (
+        "cessation_of_operation",
+        "ngừng hoạt động",
+        "cessation of operation",
+    ),
     ("card_qr", "quét mã QR thẻ", "card QR"),
     ("manual", "nhập tay", "typed in"),
     (

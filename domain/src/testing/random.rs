@@ -379,6 +379,7 @@ fn standing(kind: usize, d: &mut Dice<'_>) -> Event {
         58 => e::PrincipalRevoked {
             principal: PrincipalId(d.id()),
             from: NOON,
+            reason: v::KeyEnd::Lost,
         }
         .into(),
         64..=78 => people(kind, d),

@@ -4,7 +4,7 @@ use crate::memory::Memory;
 use crate::open::{self, Options as LedgerOptions};
 use crate::segments::{LogReader, Options, Segments};
 use bytes::Bytes;
-use domain::vocabulary::Role;
+use domain::vocabulary::{KeyEnd, Role};
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -16,7 +16,7 @@ async fn ledger() -> TempDir {
         let who = ledger.enrol(Role::IntakeOfficer, None, None, vec![7], None);
         let who = who.await.unwrap();
         if number % 3 == 0 {
-            ledger.revoke(who).await.unwrap();
+            ledger.revoke(who, KeyEnd::Lost).await.unwrap();
         }
     }
     dir

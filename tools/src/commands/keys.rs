@@ -1,5 +1,7 @@
 //! `idledger keys`: the ledger's keys and everybody who may act besides account holders.
 
+mod rotate;
+
 use super::{opening, reading};
 use crate::cli::Global;
 use crate::exit::Exit;
@@ -7,8 +9,8 @@ use crate::output::{Out, Row};
 use crate::{times, words};
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use domain::ids::{Category, Digest, PrincipalId, PublicKey, StreamId};
-use domain::vocabulary::Role;
+use domain::ids::{Category, Digest, Position, PrincipalId, PublicKey, StreamId};
+use domain::vocabulary::{KeyEnd, Role};
 use ed25519_dalek::SigningKey;
 use ledger::keyring::KeyRing;
 use ledger::open::Options;
@@ -59,7 +61,12 @@ enum Command {
         /// The principal's id
         #[arg(value_name = "ID")]
         principal: PrincipalId,
+        /// Why: superseded, key_compromise, lost, cessation_of_operation
+        #[arg(long, value_parser = rotate::parse_reason, default_value = "cessation_of_operation")]
+        reason: KeyEnd,
     },
+    /// Put a fresh key in the place of one of the ledger's own; servers must be stopped and started anew
+    Rotate(rotate::RotateArgs),
     /// Let somebody read with a bearer token, printed once and kept nowhere
     Token {
         /// A name, sealed
@@ -89,9 +96,13 @@ pub fn run(global: &Global, args: &KeysArgs, out: &mut Out) -> anyhow::Result<Ex
             };
             enrol(global, out, &who, &trial.options(global)?)
         }
-        Command::Revoke { principal } => opening::runtime()?.block_on(async {
+        Command::Rotate(args) => rotate::run(global, args, out),
+        Command::Revoke { principal, reason } => opening::runtime()?.block_on(async {
             let ledger = opening::open(global).await?;
-            ledger.revoke(*principal).await.context("revoking")?;
+            ledger
+                .revoke(*principal, *reason)
+                .await
+                .context("revoking")?;
             let value = json!({ "principal": principal });
             out.report("revoked", &value, |w| writeln!(w, "revoked {principal}"))?;
             Ok(Exit::Ok)
@@ -135,6 +146,16 @@ fn list(global: &Global, out: &mut Out) -> anyhow::Result<Exit> {
             &ring.ledger().map(|id| id.to_string()).unwrap_or_default(),
             Some(key.public),
             &format!("positions {} to {until}", key.from.0),
+        ))?;
+    }
+    for key in ring.checkpoint_keys() {
+        let last = |until: Position| until.0.saturating_sub(1).to_string();
+        let until = key.until.map_or_else(|| "any".to_owned(), last);
+        rows.push(row(
+            "checkpoints",
+            &ring.ledger().map(|id| id.to_string()).unwrap_or_default(),
+            Some(key.public),
+            &format!("sizes {} to {until}", key.from.0),
         ))?;
     }
     let mut all: Vec<_> = principals.all().collect();
