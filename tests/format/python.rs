@@ -285,3 +285,106 @@ async fn python_verifies_a_ledger_made_by_the_program() {
         "the name is sealed"
     );
 }
+
+/// Runs the verifier of logs: what it printed, or its complaint.
+fn verify_log(mirror: &Path, key: &str, proofs: &[PathBuf]) -> Result<String, String> {
+    let mut command = Command::new(python());
+    let script = scripts().join("verify_log.py");
+    let output = run(command.arg(script).arg(mirror).arg(key).args(proofs));
+    match output.status.code() {
+        Some(0) => Ok(text(&output.stdout)),
+        Some(4) => Err(text(&output.stderr)),
+        _ => panic!("the verifier broke down: {}", text(&output.stderr)),
+    }
+}
+
+#[tokio::test]
+async fn python_verifies_a_log_and_its_proofs() {
+    use ledger::disk::{Disk, RealDisk};
+    use ledger::transparency::proofs::{Proof, prove_consistency, prove_event, prove_stream};
+    use ledger::transparency::{FileLock, Sealing, TransparencyLog, signer};
+    use std::sync::Arc;
+    use tlog::tile::{self, Kind, TileId};
+
+    let directory = tempfile::tempdir().unwrap();
+    let options = ledger::open::Options::new(directory.path());
+    let ledger = ledger::open::init(&options).await.unwrap();
+    // More than one tile, so that there is a second level.
+    for n in 0..300 {
+        let token = Some(domain::ids::Digest([n as u8; 32]));
+        let role = Role::Reader;
+        ledger
+            .enrol(role, None, token, Vec::new(), None)
+            .await
+            .unwrap();
+    }
+    let key = SigningKey::from_bytes(&options.checkpoint_key.load().unwrap().0);
+    let id = ledger.ring().ledger().unwrap();
+    let verifier = signer(id, key.clone()).unwrap().verifier().clone();
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let tree = directory.path().join("tree");
+    let log = TransparencyLog::open(Arc::clone(&disk), &tree, verifier.clone()).unwrap();
+    let log = Arc::new(log);
+    let lock = directory.path().join("lock-of-checkpoints");
+    let sealing = Sealing {
+        store: Arc::clone(ledger.store()),
+        log: Arc::clone(&log),
+        lock: Box::new(move || Ok(Arc::new(FileLock::open(Arc::clone(&disk), &lock)?))),
+        key,
+        every: std::time::Duration::ZERO,
+        cosigner: None,
+        progress: None,
+    };
+    let size = sealing.once().await.unwrap().unwrap();
+    assert!(size > 300);
+    let mirror = directory.path().join("mirror");
+    let put = |name: &str, bytes: &[u8]| {
+        let path = mirror.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    };
+    let bundles =
+        (0..size.div_ceil(256)).map(|index| TileId::at(Kind::Entries, index, size).unwrap());
+    for id in tile::of_tree(size).chain(bundles) {
+        put(&id.to_string(), &log.tile(&id).unwrap());
+    }
+    put(
+        "checkpoint",
+        log.published().unwrap().note.to_text().as_bytes(),
+    );
+    let store = ledger.store().as_ref();
+    let principals = domain::ids::StreamId::single(domain::ids::Category::Principal);
+    let mut proofs = vec![Proof::Stream(
+        prove_stream(&log, store, principals).await.unwrap(),
+    )];
+    for at in [0, 255, 256, size - 1] {
+        let proof = prove_event(&log, store, Position(at), true).await.unwrap();
+        proofs.push(Proof::Event(proof));
+        proofs.push(Proof::Consistency(prove_consistency(&log, at).unwrap()));
+    }
+    let mut files = Vec::new();
+    for (n, proof) in proofs.iter().enumerate() {
+        let file = directory.path().join(format!("proof-{n}"));
+        std::fs::write(&file, serde_json::to_string(proof).unwrap()).unwrap();
+        files.push(file);
+    }
+    let key = verifier.to_text();
+    let said = verify_log(&mirror, &key, &files).unwrap();
+    assert_eq!(said.lines().count(), 1 + files.len(), "{said}");
+    assert!(said.contains("stream of 300"), "{said}");
+    // And refuses what is altered.
+    let stream = std::fs::read_to_string(&files[0]).unwrap();
+    let mut gap: serde_json::Value = serde_json::from_str(&stream).unwrap();
+    gap["records"].as_array_mut().unwrap().remove(7);
+    std::fs::write(&files[0], gap.to_string()).unwrap();
+    assert!(verify_log(&mirror, &key, &files[..1]).is_err());
+    let event = std::fs::read_to_string(&files[3]).unwrap();
+    let event = event.replacen("\"index\":255", "\"index\":254", 1);
+    std::fs::write(&files[3], event).unwrap();
+    assert!(verify_log(&mirror, &key, &files[3..4]).is_err());
+    let tile = mirror.join("tile/0/000");
+    let mut bytes = std::fs::read(&tile).unwrap();
+    bytes[40] ^= 1;
+    std::fs::write(&tile, bytes).unwrap();
+    assert!(verify_log(&mirror, &key, &[]).is_err());
+}

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 CATEGORIES = ["account", "personal_id_claim", "phone_claim", "device_claim",
               "principal", "policy", "catalogue", "ledger", "provinces",
-              "messages", "document_kinds", "calendar", "intake_sites"]
+              "messages", "document_kinds", "calendar", "intake_sites", "state_seals"]
 EVENT_PREFIX = b"idledger-event/v1\0"
 
 

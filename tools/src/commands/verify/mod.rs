@@ -101,6 +101,357 @@ pub struct VerifyArgs {
 
 /// Runs it.
 pub fn run(global: &Global, args: &VerifyArgs, out: &mut Out) -> anyhow::Result<Exit> {
-    }
     if let Some(place) = &args.tiles {
         return mirror::run(global, args, place, out);
+    }
+    if args.projections {
+        return state::run(global, out);
+    }
+    let started = Instant::now();
+    let mut verification = Verification::new(args);
+    let exit = verification.run(global, args)?;
+    verification.report.took(started.elapsed());
+    verification.report.print(out)?;
+    if exit == Exit::Interrupted {
+        return Err(Stop::interrupted()
+            .hint("`idledger verify --resume` goes on from here")
+            .into());
+    }
+    Ok(exit)
+}
+
+/// Verifies a log in full, without memory of earlier runs, and returns the report's verdict. For
+/// commands that verify on the way.
+pub fn quietly(dir: &std::path::Path, depth: Depth, bar: ProgressBar) -> anyhow::Result<Report> {
+    let mut verification = Verification {
+        depth,
+        report: Report::empty(depth),
+        known: RwLock::default(),
+        memory: None,
+        bar: Some(bar),
+        tree: TreeCheck::alone(),
+        witnesses: Witnesses::default(),
+    };
+    let started = Instant::now();
+    let log = LogReader::open(dir)?;
+    let plan = Plan {
+        depth,
+        from: 0,
+        part: 0,
+        of: 1,
+        jobs: cores(),
+    };
+    verification.passes(&log, &plan, None)?;
+    verification.report.took(started.elapsed());
+    Ok(verification.report)
+}
+
+struct Verification {
+    depth: Depth,
+    report: Report,
+    known: RwLock<Known>,
+    memory: Option<PathBuf>,
+    bar: Option<ProgressBar>,
+    tree: TreeCheck,
+    witnesses: Witnesses,
+}
+
+impl Verification {
+    fn new(args: &VerifyArgs) -> Self {
+        let depth = match (args.structure, args.signatures) {
+            (true, _) => Depth::Structure,
+            (_, true) => Depth::Signatures,
+            _ => Depth::Full,
+        };
+        let report = Report::empty(depth);
+        Self {
+            depth,
+            report,
+            known: RwLock::default(),
+            memory: None,
+            bar: None,
+            tree: TreeCheck::alone(),
+            witnesses: Witnesses::default(),
+        }
+    }
+
+    fn run(&mut self, global: &Global, args: &VerifyArgs) -> anyhow::Result<Exit> {
+        let log = match LogReader::open(&global.dir()) {
+            Ok(log) => log,
+            Err(error) => return self.unreadable(error),
+        };
+        let length = log.refresh()?;
+        let ledger = first_ledger(&log)?;
+        if !args.no_memory {
+            let dir = memory::state_dir()?;
+            if let (true, Some(ledger)) = (args.forget, ledger) {
+                memory::forget(&dir, ledger)?;
+            }
+            self.memory = Some(dir);
+        }
+        let remembered = match (&self.memory, ledger) {
+            (Some(dir), Some(ledger)) => memory::recall(dir, ledger)?,
+            _ => None,
+        };
+        if self.memory.is_some() {
+            self.report.remembers(remembered.as_ref());
+        }
+        self.witnesses = tree::witnesses(&args.witnesses, args.quorum)?;
+        let checkpoint = match (&self.memory, ledger) {
+            (Some(_), Some(ledger)) => Some(tree::memory(ledger)?),
+            _ => None,
+        };
+        match TreeCheck::of(&global.dir(), checkpoint.as_deref(), &args.checkpoints) {
+            Ok(check) => self.tree = check,
+            Err(finding) => {
+                self.report.fail(*finding);
+                return Ok(Exit::Integrity);
+            }
+        }
+        self.bar = Some(progress::bar(global.progress, Some(length), "verifying"));
+        let plan = self.plan(args, remembered.as_ref());
+        self.report.from = plan.from;
+        let exit = self.passes(&log, &plan, remembered.as_ref())?;
+        if exit == Exit::Ok
+            && let Some(pinned) = args.ledger_key
+        {
+            self.check_pinned(pinned);
+        }
+        let good = self.report.finding.is_none();
+        let whole = args.from == 0 && args.subset.is_none();
+        if good && let Some(dir) = &self.memory {
+            self.remember(dir, remembered, whole)?;
+            if let (Some(path), Some(longest)) = (&checkpoint, self.tree.longest()) {
+                tree::remember(path, &longest.note)?;
+            }
+        }
+        Ok(if good { exit } else { Exit::Integrity })
+    }
+
+    fn plan(&self, args: &VerifyArgs, remembered: Option<&Remembered>) -> Plan {
+        let (part, of) = args.subset.unwrap_or((0, 1));
+        let resume = remembered
+            .and_then(|remembered| remembered.deep)
+            .filter(|deep| args.resume && deep.depth >= self.depth);
+        Plan {
+            depth: self.depth,
+            from: resume.map_or(args.from, |deep| deep.records),
+            part,
+            of,
+            jobs: args.jobs.unwrap_or_else(cores),
+        }
+    }
+
+    /// The first pass checks everything; more passes check the links of streams that did not fit.
+    fn passes(
+        &mut self,
+        log: &LogReader,
+        plan: &Plan,
+        remembered: Option<&Remembered>,
+    ) -> anyhow::Result<Exit> {
+        let mut walk = Walk::new();
+        let bar = self.bar.clone().unwrap_or_else(ProgressBar::hidden);
+        let deep = remembered.and_then(|remembered| remembered.deep);
+        let marks = [
+            remembered.map(|remembered| (remembered.records, remembered.head)),
+            deep.filter(|deep| plan.from == deep.records)
+                .map(|deep| (deep.records, deep.head)),
+        ];
+        let scanner = log.scan(Position(0))?;
+        let tree = &mut self.tree;
+        let sink = |position: u64, checked: &check::Checked| {
+            walk.push(position, checked)?;
+            tree.push(checked.entry, checked.leaf)?;
+            for (records, head) in marks.iter().flatten() {
+                if *records == walk.records && *head != walk.head() {
+                    return Err(Finding::rewritten(position, *head, walk.head()));
+                }
+            }
+            if position.is_multiple_of(BAR_STEP) {
+                bar.set_position(position);
+            }
+            Ok(())
+        };
+        let ended = pipeline::run(scanner, plan, &self.known, sink, 0);
+        self.report.records = walk.records;
+        self.report.signatures = walk.signatures;
+        self.report.to = walk.records;
+        self.report.head = walk.head().to_string();
+        let exit = self.settle(ended)?;
+        if exit == Exit::Ok {
+            if let Some(remembered) = remembered.filter(|known| known.records > walk.records) {
+                self.report.fail(Finding::cut(remembered, walk.records));
+            } else {
+                self.more_passes(log, walk.links.pending())?;
+            }
+            if self.report.finding.is_none() {
+                match self.tree.finish(&self.known.read().ring, &self.witnesses) {
+                    Ok(log) => self.report.log = Some(log),
+                    Err(finding) => self.report.fail(*finding),
+                }
+            }
+        }
+        bar.finish_and_clear();
+        let known = self.known.read();
+        self.report.ledger = known.ring.ledger().map(|ledger| ledger.to_string());
+        self.report.keys = Report::keys_of(&known.ring);
+        Ok(if self.report.finding.is_some() {
+            Exit::Integrity
+        } else {
+            exit
+        })
+    }
+
+    fn more_passes(&mut self, log: &LogReader, mut classes: Vec<Class>) -> anyhow::Result<()> {
+        while let Some(class) = classes.pop() {
+            self.report.passes += 1;
+            let mut links = LinkPass::new(class, STREAMS_MAX);
+            let scanner = log.scan(Position(0))?;
+            let plan = Plan {
+                depth: Depth::Structure,
+                from: 0,
+                part: 0,
+                of: 1,
+                jobs: cores(),
+            };
+            let sink = |position: u64, checked: &check::Checked| {
+                links
+                    .push(&checked.place)
+                    .map_err(|broken| Box::new(broken.at(position)))
+            };
+            let ended = pipeline::run(scanner, &plan, &RwLock::default(), sink, 0);
+            if self.settle(ended)? != Exit::Ok {
+                return Ok(());
+            }
+            classes.extend(links.pending());
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self, ended: Ended) -> anyhow::Result<Exit> {
+        match ended {
+            Ended::Whole(end) => {
+                self.report.ended(&end);
+                Ok(Exit::Ok)
+            }
+            Ended::Bad(finding) => {
+                self.report.fail(*finding);
+                Ok(Exit::Integrity)
+            }
+            Ended::Store(error) => self.unreadable(error),
+            Ended::Interrupted => {
+                self.report.verdict = "interrupted";
+                Ok(Exit::Interrupted)
+            }
+        }
+    }
+
+    fn unreadable(&mut self, error: StoreError) -> anyhow::Result<Exit> {
+        match Finding::of_store(&error) {
+            Some(finding) => {
+                self.report.fail(finding);
+                Ok(Exit::Integrity)
+            }
+            None => Err(error.into()),
+        }
+    }
+
+    fn check_pinned(&mut self, pinned: PublicKey) {
+        let first = self.known.read().ring.keys().first().map(|key| key.public);
+        if first != Some(pinned) {
+            self.report.fail(Finding {
+                position: 0,
+                place: String::new(),
+                check: "ledger key".to_owned(),
+                expected: pinned.to_string(),
+                found: first.map_or_else(|| "none".to_owned(), |key| key.to_string()),
+                reason: Some("another ledger, or a forged one".to_owned()),
+            });
+        }
+    }
+
+    /// Remembers the head. Never a shorter one: an interrupted run keeps what was known.
+    fn remember(
+        &self,
+        dir: &std::path::Path,
+        before: Option<Remembered>,
+        whole: bool,
+    ) -> anyhow::Result<()> {
+        let known = self.known.read();
+        let (Some(ledger), Some(key)) = (known.ring.ledger(), known.ring.keys().first()) else {
+            return Ok(());
+        };
+        let records = self.report.to;
+        let Ok(head) = self.report.head.parse::<Digest>() else {
+            return Ok(());
+        };
+        let reached = Resume {
+            depth: self.depth,
+            records,
+            head,
+        };
+        let earlier = before.as_ref().and_then(|before| before.deep);
+        let deep = match earlier {
+            Some(earlier) if !whole || earlier.depth > self.depth => Some(earlier),
+            Some(earlier) if earlier.depth == self.depth && earlier.records > records => {
+                Some(earlier)
+            }
+            None if !whole => None,
+            _ => Some(reached),
+        };
+        let longest = before.filter(|before| before.records > records);
+        let (records, head) =
+            longest.map_or((records, head), |longest| (longest.records, longest.head));
+        let remembered = Remembered {
+            schema: memory::SCHEMA.to_owned(),
+            ledger,
+            key: key.public.to_string(),
+            records,
+            head,
+            deep,
+        };
+        memory::remember(dir, &remembered)
+    }
+}
+
+/// The ledger's id as its first record says, or none where there is no first record.
+fn first_ledger(log: &LogReader) -> anyhow::Result<Option<LedgerId>> {
+    let mut known = Known::default();
+    let mut scanner = log.scan(Position(0))?;
+    // A first record that cannot be read is found again, and reported, by the run itself.
+    if let Ok(Some(record)) = scanner.next_record() {
+        known.learn(&record);
+    }
+    Ok(known.ring.ledger())
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+fn parse_subset(text: &str) -> Result<(u64, u64), String> {
+    let error = || "write `1/7` or `5%`".to_owned();
+    if let Some(percent) = text.strip_suffix('%') {
+        let percent: u64 = percent.parse().map_err(|_| error())?;
+        return if (1..=100).contains(&percent) {
+            Ok((0, 100 / percent))
+        } else {
+            Err(error())
+        };
+    }
+    let (part, of) = text.split_once('/').ok_or_else(error)?;
+    let (part, of): (u64, u64) = (
+        part.parse().map_err(|_| error())?,
+        of.parse().map_err(|_| error())?,
+    );
+    if (1..=of).contains(&part) {
+        Ok((part - 1, of))
+    } else {
+        Err(error())
+    }
+}
+
+/// Whether somebody asked to stop; for callers that verify on the way.
+pub fn interrupted(report: &Report) -> bool {
+    report.verdict == "interrupted" || interrupt::requested()
+}
