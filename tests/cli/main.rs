@@ -21,5 +21,5 @@ mod reports;
 mod run;
 mod scenarios;
 mod state;
-mod witness;
 mod transparency;
+mod witness;
