@@ -99,12 +99,18 @@ fn contract() -> OpenApiRouter<Api> {
         .routes(routes!(feed::feed))
         .routes(routes!(event::get))
         .merge(proofs())
-        .routes(routes!(ledger::statistics))
-        .routes(routes!(report::quality))
-        .routes(routes!(report::monthly))
+        .merge(figures())
         .routes(routes!(ledger::projections))
         .routes(routes!(ledger::lookup))
         .routes(routes!(ledger::keys))
+}
+
+/// Statistics and reports.
+fn figures() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(ledger::statistics))
+        .routes(routes!(report::quality))
+        .routes(routes!(report::monthly))
 }
 
 /// Proofs for strangers.

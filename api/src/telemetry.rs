@@ -5,6 +5,7 @@
 //! counts, limits, and writes problems out in the caller's language.
 
 mod peers;
+mod sealing;
 mod witnesses;
 
 pub use peers::{PeerFigures, PeerSource};
@@ -82,9 +83,7 @@ pub struct Metrics {
     events: Gauge,
     peers: peers::Peers,
     witnesses: witnesses::Witnesses,
-    sealed: Gauge,
-    unsealed: Gauge,
-    seal_trouble: Gauge,
+    sealing: sealing::Sealing,
     request_number: AtomicU64,
 }
 
@@ -138,32 +137,14 @@ impl Metrics {
             Gauge::clone(&nonces),
         );
         registry.register("events", "Events in the ledger", Gauge::clone(&events));
-        let (sealed, unsealed, seal_trouble) =
-            (Gauge::default(), Gauge::default(), Gauge::default());
-        registry.register(
-            "log_sealed",
-            "Events in the published checkpoint",
-            Gauge::clone(&sealed),
-        );
-        registry.register(
-            "log_unsealed",
-            "Events that no published checkpoint speaks of yet",
-            Gauge::clone(&unsealed),
-        );
-        registry.register(
-            "log_trouble",
-            "1: nothing can be sealed at present",
-            Gauge::clone(&seal_trouble),
-        );
+        let sealing = sealing::Sealing::register(&mut registry);
         let peers = peers::Peers::register(&mut registry);
         let witnesses = witnesses::Witnesses::register(&mut registry);
         Self {
             registry,
             peers,
             witnesses,
-            sealed,
-            unsealed,
-            seal_trouble,
+            sealing,
             requests,
             seconds,
             problems,
@@ -241,11 +222,7 @@ impl Metrics {
                 .set(i64::try_from(status.lag).unwrap_or(i64::MAX));
         }
         if let Some(log) = api.log() {
-            let sealed = log.published().map_or(0, |published| published.head.size);
-            let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-            self.sealed.set(gauge(sealed));
-            self.unsealed.set(gauge(length.saturating_sub(sealed)));
-            self.seal_trouble.set(i64::from(log.trouble().is_some()));
+            self.sealing.fill(log, length);
             let missing = log.missing();
             let missing = missing.map_or(0, |it| it.wanted.saturating_sub(it.found));
             self.witnesses.fill(missing);

@@ -58,10 +58,10 @@ pub async fn serve(
     witness: Arc<Witness>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let (begun, mut draining) = tokio::sync::watch::channel(false);
+    let (told, mut draining) = tokio::sync::watch::channel(false);
     let begin = async move {
         shutdown.await;
-        begun.send_replace(true);
+        told.send_replace(true);
     };
     let serving = axum::serve(listener, router(witness)).with_graceful_shutdown(begin);
     let too_late = async {

@@ -107,7 +107,7 @@ pub enum WitnessesError {
 
 /// The witnesses of one log.
 pub struct Witnesses {
-    witnesses: Vec<OneWitness>,
+    all: Vec<OneWitness>,
     settings: Settings,
     gate: Arc<Gate>,
     clock: Arc<dyn Clock>,
@@ -138,7 +138,7 @@ impl Witnesses {
             })
         });
         Ok(Self {
-            witnesses: witnesses.collect::<Result<_, _>>()?,
+            all: witnesses.collect::<Result<_, _>>()?,
             settings,
             gate,
             clock,
@@ -148,7 +148,7 @@ impl Witnesses {
 
     /// By witness: the name of its key; requests, failures, and the size it cosigned last.
     pub fn figures(&self) -> Vec<(String, (u64, u64, u64))> {
-        let figures = self.witnesses.iter();
+        let figures = self.all.iter();
         figures
             .map(|witness| (witness.key().name().to_owned(), witness.figures()))
             .collect()
@@ -159,7 +159,7 @@ impl Witnesses {
     fn sound(&self, note: &Note) -> (Note, usize) {
         let mut found = BTreeSet::new();
         let signatures = note.signatures().iter().filter(|signature| {
-            let by = self.witnesses.iter().map(OneWitness::key);
+            let by = self.all.iter().map(OneWitness::key);
             let Some(key) = by.into_iter().find(|key| signature.is_by(key)) else {
                 return true;
             };
@@ -178,7 +178,7 @@ impl Witnesses {
         let now_s = u64::try_from(self.clock.now().0 / Micros::SECOND).unwrap_or(0);
         let asked = note.clone();
         let (asked, time_max) = (&asked, self.settings.time_max);
-        let missing = self.witnesses.iter().filter(|witness| {
+        let missing = self.all.iter().filter(|witness| {
             let mut signatures = asked.signatures().iter();
             !signatures.any(|signature| signature.is_by(witness.key()))
         });

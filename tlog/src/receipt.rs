@@ -42,11 +42,11 @@ impl Receipt {
     pub fn to_text(&self) -> String {
         let mut text = format!("{HEADER}\n");
         if let Some(extra) = &self.extra {
-            text.push_str(&format!("extra {}\n", STANDARD.encode(extra)));
+            text.extend(["extra ", &STANDARD.encode(extra), "\n"]);
         }
-        text.push_str(&format!("index {}\n", self.index));
+        text.extend(["index ", &self.index.to_string(), "\n"]);
         for hash in &self.proof {
-            text.push_str(&format!("{hash}\n"));
+            text.extend([hash.to_base64().as_str(), "\n"]);
         }
         text.push('\n');
         text.push_str(&self.checkpoint.to_text());

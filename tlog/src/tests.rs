@@ -1,4 +1,9 @@
 //! The tree against RFC 6962's own words, and every decoder against what hurts it.
+#![allow(
+    clippy::similar_names,
+    clippy::too_many_lines,
+    reason = "tables and pairs"
+)]
 
 use crate::error::Error;
 use crate::hash::Hash;

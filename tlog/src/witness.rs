@@ -38,7 +38,7 @@ impl AddCheckpoint {
     pub fn to_text(&self) -> String {
         let mut text = format!("old {}\n", self.old);
         for hash in &self.proof {
-            text.push_str(&format!("{hash}\n"));
+            text.extend([hash.to_base64().as_str(), "\n"]);
         }
         text.push('\n');
         text.push_str(&self.checkpoint.to_text());

@@ -173,10 +173,10 @@ fn export(global: &Global, dir: &Path, out: &mut Out) -> anyhow::Result<Exit> {
         &dir.join(CHECKPOINT_FILE),
         checkpoint.note.to_text().as_bytes(),
     )?;
-    let keys: String = verifier_keys(&ring(global)?)?
-        .iter()
-        .map(|key| format!("{}\n", key.to_text()))
-        .collect();
+    let mut keys = String::new();
+    for key in verifier_keys(&ring(global)?)? {
+        keys.extend([key.to_text().as_str(), "\n"]);
+    }
     put(&dir.join("keys"), keys.as_bytes())?;
     let value = json!({ "size": size, "written": written, "there": there });
     out.report("tree_export", &value, |w| {

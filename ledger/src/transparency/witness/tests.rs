@@ -55,7 +55,7 @@ impl History {
             let leaf = Hash::leaf(&entry);
             hashes[0].push(leaf);
             tree.push(leaf, &mut |full| {
-                hashes[usize::from(full.level) + 1].push(full.root)
+                hashes[usize::from(full.level) + 1].push(full.root);
             });
         }
         Self {
