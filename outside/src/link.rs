@@ -1,6 +1,7 @@
 //! An HTTP service at an address: connections to it, kept and reused, and answers of a limited size.
 //!
-//! Never follows a redirection, never logs a body, and speaks plain HTTP to this machine only.
+//! Never follows a redirection, never logs a body, and speaks plain HTTP to this machine only, unless what is read is
+//! public.
 
 use crate::http::{CallError, PeerError};
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -23,11 +24,20 @@ pub(crate) struct Link {
 impl Link {
     /// `https://host[:port][/path]`; `http` for this machine only.
     pub fn new(address: &str) -> Result<Self, PeerError> {
+        Self::with(address, is_this_machine)
+    }
+
+    /// The same for what is public and checked by whoever reads it: `http` to anywhere.
+    pub fn public(address: &str) -> Result<Self, PeerError> {
+        Self::with(address, |_| true)
+    }
+
+    fn with(address: &str, may_be_plain: impl Fn(&str) -> bool) -> Result<Self, PeerError> {
         let uri: Uri = address.parse().map_err(|_| PeerError::Url)?;
         let authority = uri.authority().ok_or(PeerError::Url)?.clone();
         match uri.scheme_str() {
             Some("https") => {}
-            Some("http") if is_this_machine(authority.host()) => {}
+            Some("http") if may_be_plain(authority.host()) => {}
             Some("http") => return Err(PeerError::Plain),
             _ => return Err(PeerError::Url),
         }

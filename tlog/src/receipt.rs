@@ -14,8 +14,8 @@ use crate::error::Error;
 use crate::hash::Hash;
 use crate::note::{NOTE_BYTES_MAX, Note};
 use crate::policy::{Accepted, Policy};
-use crate::proof::{HASHES_MAX, check_inclusion};
-use crate::text::{line, size};
+use crate::proof::check_inclusion;
+use crate::text::{hashes, line, size};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -77,23 +77,12 @@ impl Receipt {
             }
             (extra, rest) = (Some(data), after);
         }
-        let (index, mut rest) = line(rest, WHAT)?;
+        let (index, rest) = line(rest, WHAT)?;
         let index = index
             .strip_prefix("index ")
             .ok_or(Error::malformed(WHAT, "no index"))?;
         let index = size(index, "index")?;
-        let mut proof = Vec::new();
-        loop {
-            let (hash, after) = line(rest, WHAT)?;
-            rest = after;
-            if hash.is_empty() {
-                break;
-            }
-            if proof.len() == HASHES_MAX {
-                return Err(Error::malformed(WHAT, "too many hashes"));
-            }
-            proof.push(Hash::from_base64(hash)?);
-        }
+        let (proof, rest) = hashes(rest, WHAT)?;
         Ok(Self {
             extra,
             index,

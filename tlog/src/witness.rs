@@ -12,8 +12,8 @@ use crate::checkpoint::Checkpoint;
 use crate::error::Error;
 use crate::hash::Hash;
 use crate::note::{NOTE_BYTES_MAX, Note, VerifierKey};
-use crate::proof::{HASHES_MAX, Head, check_consistency};
-use crate::text::{line, size};
+use crate::proof::{Head, check_consistency};
+use crate::text::{hashes, line, size};
 
 /// Asks a witness to cosign.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,23 +55,12 @@ impl AddCheckpoint {
                 limit: NOTE_BYTES_MAX as u64,
             });
         }
-        let (old, mut rest) = line(text, WHAT)?;
+        let (old, rest) = line(text, WHAT)?;
         let old = old
             .strip_prefix("old ")
             .ok_or(Error::malformed(WHAT, "no old size"))?;
         let old = size(old, "old size")?;
-        let mut proof = Vec::new();
-        loop {
-            let (hash, after) = line(rest, WHAT)?;
-            rest = after;
-            if hash.is_empty() {
-                break;
-            }
-            if proof.len() == HASHES_MAX {
-                return Err(Error::malformed(WHAT, "too many hashes"));
-            }
-            proof.push(Hash::from_base64(hash)?);
-        }
+        let (proof, rest) = hashes(rest, WHAT)?;
         Ok(Self {
             old,
             proof,

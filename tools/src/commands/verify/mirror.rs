@@ -14,7 +14,8 @@ use crate::exit::{Exit, Stop};
 use crate::output::{Out, grouped};
 use crate::{interrupt, progress};
 use domain::ids::LedgerId;
-use outside::fetch::{FetchError, Files};
+use outside::fetch::Files;
+use outside::http::CallError;
 use serde::Serialize;
 use std::io::Write;
 use std::path::PathBuf;
@@ -53,8 +54,8 @@ impl Place {
     fn get(&self, name: &str) -> anyhow::Result<Option<Vec<u8>>> {
         if let Some((runtime, files)) = &self.files {
             return match runtime.block_on(files.get(name, TILE_BYTES_MAX.max(NOTE_BYTES_MAX))) {
-                Err(FetchError::Status(404 | 410)) => Ok(None),
-                got => Ok(Some(got?)),
+                Err(CallError::Status(404 | 410)) => Ok(None),
+                got => Ok(Some(got?.to_vec())),
             };
         }
         match std::fs::read(self.dir.join(name)) {
