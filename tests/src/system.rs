@@ -3,6 +3,9 @@
 use std::process::Command;
 
 /// Installs packages of the system (Debian's).
+///
+/// # Panics
+/// If they cannot be installed: the test cannot say anything then.
 pub fn install(packages: &[&str]) {
     let apt = |arguments: &[&str]| {
         let mut apt = Command::new("apt-get");
