@@ -79,10 +79,9 @@ fn proofs_hold_with_the_key_alone_and_nothing_altered_does() {
     assert_eq!(check("text", &["--entry", &"0".repeat(64)]).code, 4);
     // An account, from its first event to its newest.
     let rows = place.good(&["log", "--format", "jsonl"]).lines();
-    let streams = rows.iter().map(|row| row["stream"].as_str().unwrap());
+    let mut streams = rows.iter().map(|row| row["stream"].as_str().unwrap());
     let account = streams
-        .filter_map(|stream| stream.strip_prefix("account-"))
-        .next()
+        .find_map(|stream| stream.strip_prefix("account-"))
         .unwrap()
         .to_owned();
     let proof = place.good(&["prove", "account", &account]).stdout;
@@ -316,39 +315,42 @@ fn a_fork_is_found_by_memory_and_by_comparing_two_checkpoints() {
     bad(&ran, "checkpoint");
 }
 
+/// Entries of the log that is forged: the 301st is another one then.
+fn entry(n: u64, forged: bool) -> [u8; 32] {
+    let mut entry = [7; 32];
+    entry[..8].copy_from_slice(&n.to_be_bytes());
+    entry[31] = u8::from(forged && n == 300);
+    entry
+}
+
+const SIZE: u64 = 70_000;
+
+/// Root and tiles of that log.
+fn tiles_of(forged: bool) -> (Hash, Vec<(TileId, Vec<u8>)>) {
+    let (mut tree, mut tiles) = (Tree::new(), Vec::new());
+    for n in 0..SIZE {
+        tree.push(Hash::leaf(&entry(n, forged)), &mut |full: FullTile| {
+            let (kind, index) = (Kind::Hashes(full.level), full.index);
+            let id = TileId {
+                kind,
+                index,
+                width: 256,
+            };
+            tiles.push((id, tile::bytes(&full.hashes)));
+        });
+    }
+    let partial = tree.partial().map(|(id, hashes)| (id, tile::bytes(hashes)));
+    tiles.extend(partial);
+    (tree.root(), tiles)
+}
+
 /// Hash tiles rewritten so that they agree with each other, up to three levels; with the entries too.
 #[test]
 fn forged_tiles_are_found_however_many_levels_agree() {
-    const SIZE: u64 = 70_000;
     let place = Place::new();
     let name = "log.example/forged";
     let signer = Signer::new(name, Algorithm::Ed25519, SigningKey::from_bytes(&[9; 32])).unwrap();
-    let entry = |n: u64, forged: bool| {
-        let mut entry = [7; 32];
-        entry[..8].copy_from_slice(&n.to_be_bytes());
-        entry[31] = u8::from(forged && n == 300);
-        entry
-    };
-    let build = |forged: bool| {
-        let (mut tree, mut tiles) = (Tree::new(), Vec::new());
-        for n in 0..SIZE {
-            tree.push(Hash::leaf(&entry(n, forged)), &mut |full: FullTile| {
-                let (kind, index) = (Kind::Hashes(full.level), full.index);
-                tiles.push((
-                    TileId {
-                        kind,
-                        index,
-                        width: 256,
-                    },
-                    tile::bytes(&full.hashes),
-                ));
-            });
-        }
-        let partial = tree.partial().map(|(id, hashes)| (id, tile::bytes(hashes)));
-        tiles.extend(partial);
-        (tree.root(), tiles)
-    };
-    let (root, tiles) = build(false);
+    let (root, tiles) = tiles_of(false);
     let put = |id: &TileId, bytes: &[u8]| {
         let path = place.path("mirror").join(id.to_string());
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -379,7 +381,7 @@ fn forged_tiles_are_found_however_many_levels_agree() {
         place.run(&[&tiles[..], &["--format", "json"]].concat())
     };
     assert_eq!(verify().code, 0);
-    let (_, forged) = build(true);
+    let (_, forged) = tiles_of(true);
     let differing: Vec<_> = tiles.iter().zip(&forged).filter(|(a, b)| a != b).collect();
     let levels: Vec<_> = differing.iter().map(|((id, _), _)| id.kind).collect();
     assert_eq!(levels, [Kind::Hashes(0), Kind::Hashes(1), Kind::Hashes(2)]);

@@ -109,11 +109,11 @@ fn go() -> PathBuf {
         .args(["build", "-o"])
         .arg(&aside)
         .arg(&script);
-    let built = build.output().unwrap();
+    let done = build.output().unwrap();
     assert!(
-        built.status.success(),
+        done.status.success(),
         "{}",
-        String::from_utf8_lossy(&built.stderr)
+        String::from_utf8_lossy(&done.stderr)
     );
     fs::rename(&aside, &place).unwrap();
     place

@@ -11,10 +11,16 @@ use domain::vocabulary::Role;
 use ed25519_dalek::SigningKey;
 use idledger_tests::sample::Draw;
 use ledger::archive::{ArchiveWriter, ArchivedRecord, Sealed};
+use ledger::disk::{Disk, RealDisk};
+use ledger::ledger::Ledger;
 use ledger::store::StoredRecord;
+use ledger::transparency::proofs::{Proof, prove_consistency, prove_event, prove_stream};
+use ledger::transparency::{FileLock, Sealing, TransparencyLog, signer};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Arc;
+use tlog::tile::{self, Kind, TileId};
 
 fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("python")
@@ -298,20 +304,14 @@ fn verify_log(mirror: &Path, key: &str, proofs: &[PathBuf]) -> Result<String, St
     }
 }
 
-#[tokio::test]
-async fn python_verifies_a_log_and_its_proofs() {
-    use ledger::disk::{Disk, RealDisk};
-    use ledger::transparency::proofs::{Proof, prove_consistency, prove_event, prove_stream};
-    use ledger::transparency::{FileLock, Sealing, TransparencyLog, signer};
-    use std::sync::Arc;
-    use tlog::tile::{self, Kind, TileId};
-
-    let directory = tempfile::tempdir().unwrap();
-    let options = ledger::open::Options::new(directory.path());
+/// A ledger of a little more than one tile, sealed.
+async fn sealed(dir: &Path) -> (Ledger, Arc<TransparencyLog>) {
+    let options = ledger::open::Options::new(dir);
     let ledger = ledger::open::init(&options).await.unwrap();
-    // More than one tile, so that there is a second level.
-    for n in 0..300 {
-        let token = Some(domain::ids::Digest([n as u8; 32]));
+    for n in 0..300_u64 {
+        let token = Some(domain::ids::Digest(
+            *blake3::hash(&n.to_le_bytes()).as_bytes(),
+        ));
         let role = Role::Reader;
         ledger
             .enrol(role, None, token, Vec::new(), None)
@@ -322,10 +322,9 @@ async fn python_verifies_a_log_and_its_proofs() {
     let id = ledger.ring().ledger().unwrap();
     let verifier = signer(id, key.clone()).unwrap().verifier().clone();
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    let tree = directory.path().join("tree");
-    let log = TransparencyLog::open(Arc::clone(&disk), &tree, verifier.clone()).unwrap();
+    let log = TransparencyLog::open(Arc::clone(&disk), &dir.join("tree"), verifier).unwrap();
     let log = Arc::new(log);
-    let lock = directory.path().join("lock-of-checkpoints");
+    let lock = dir.join("lock-of-checkpoints");
     let sealing = Sealing {
         store: Arc::clone(ledger.store()),
         log: Arc::clone(&log),
@@ -335,24 +334,33 @@ async fn python_verifies_a_log_and_its_proofs() {
         cosigner: None,
         progress: None,
     };
-    let size = sealing.once().await.unwrap().unwrap();
-    assert!(size > 300);
-    let mirror = directory.path().join("mirror");
+    assert!(sealing.once().await.unwrap().unwrap() > 300);
+    (ledger, log)
+}
+
+/// The log as a web server would serve it.
+fn mirror(log: &TransparencyLog, dir: &Path) {
+    let published = log.published().unwrap();
+    let size = published.head.size;
     let put = |name: &str, bytes: &[u8]| {
-        let path = mirror.join(name);
+        let path = dir.join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, bytes).unwrap();
     };
-    let bundles =
-        (0..size.div_ceil(256)).map(|index| TileId::at(Kind::Entries, index, size).unwrap());
-    for id in tile::of_tree(size).chain(bundles) {
+    let bundles = (0..size.div_ceil(256)).map(|index| TileId::at(Kind::Entries, index, size));
+    for id in tile::of_tree(size).chain(bundles.flatten()) {
         put(&id.to_string(), &log.tile(&id).unwrap());
     }
-    put(
-        "checkpoint",
-        log.published().unwrap().note.to_text().as_bytes(),
-    );
-    let store = ledger.store().as_ref();
+    put("checkpoint", published.note.to_text().as_bytes());
+}
+
+#[tokio::test]
+async fn python_verifies_a_log_and_its_proofs() {
+    let directory = tempfile::tempdir().unwrap();
+    let (ledger, log) = sealed(directory.path()).await;
+    let place = directory.path().join("mirror");
+    mirror(&log, &place);
+    let (store, size) = (ledger.store().as_ref(), log.published().unwrap().head.size);
     let principals = domain::ids::StreamId::single(domain::ids::Category::Principal);
     let mut proofs = vec![Proof::Stream(
         prove_stream(&log, store, principals).await.unwrap(),
@@ -368,8 +376,8 @@ async fn python_verifies_a_log_and_its_proofs() {
         std::fs::write(&file, serde_json::to_string(proof).unwrap()).unwrap();
         files.push(file);
     }
-    let key = verifier.to_text();
-    let said = verify_log(&mirror, &key, &files).unwrap();
+    let key = log.key().to_text();
+    let said = verify_log(&place, &key, &files).unwrap();
     assert_eq!(said.lines().count(), 1 + files.len(), "{said}");
     assert!(said.contains("stream of 300"), "{said}");
     // And refuses what is altered.
@@ -377,14 +385,14 @@ async fn python_verifies_a_log_and_its_proofs() {
     let mut gap: serde_json::Value = serde_json::from_str(&stream).unwrap();
     gap["records"].as_array_mut().unwrap().remove(7);
     std::fs::write(&files[0], gap.to_string()).unwrap();
-    assert!(verify_log(&mirror, &key, &files[..1]).is_err());
+    assert!(verify_log(&place, &key, &files[..1]).is_err());
     let event = std::fs::read_to_string(&files[3]).unwrap();
     let event = event.replacen("\"index\":255", "\"index\":254", 1);
     std::fs::write(&files[3], event).unwrap();
-    assert!(verify_log(&mirror, &key, &files[3..4]).is_err());
-    let tile = mirror.join("tile/0/000");
+    assert!(verify_log(&place, &key, &files[3..4]).is_err());
+    let tile = place.join("tile/0/000");
     let mut bytes = std::fs::read(&tile).unwrap();
     bytes[40] ^= 1;
     std::fs::write(&tile, bytes).unwrap();
-    assert!(verify_log(&mirror, &key, &[]).is_err());
+    assert!(verify_log(&place, &key, &[]).is_err());
 }
