@@ -2,6 +2,7 @@
 //! command into signed, durable events. No HTTP, no projections.
 
 pub mod archive;
+pub mod bundle;
 pub mod chip;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;

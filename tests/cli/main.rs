@@ -13,6 +13,7 @@ mod crash;
 mod damage;
 mod demo;
 mod errors;
+mod evidence;
 mod import;
 mod law;
 mod outside;

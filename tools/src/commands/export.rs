@@ -7,7 +7,7 @@ use crate::exit::{Exit, Stop};
 use crate::output::{Out, When, grouped};
 use crate::{interrupt, progress, words};
 use anyhow::Context;
-use clap::Args;
+use clap::{Args, Subcommand};
 use domain::ids::Position;
 use domain::record::RecordRef;
 use ledger::archive::{ArchiveWriter, ArchivedRecord, Sealed};
@@ -18,9 +18,14 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+mod evidence;
+
 /// `idledger export`
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct ExportArgs {
+    #[command(subcommand)]
+    what: Option<What>,
     /// Which events (an archive always begins at position 0 and holds every event)
     #[command(flatten)]
     filter: Filter,
@@ -35,6 +40,12 @@ pub struct ExportArgs {
     redact: bool,
 }
 
+#[derive(Subcommand)]
+enum What {
+    /// Evidence: events, their proofs, keys, law and what was stated, for `idledger verify --bundle`
+    Evidence(evidence::EvidenceArgs),
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Form {
     /// One event a line: decoded, and the record's bytes in hexadecimal
@@ -47,6 +58,9 @@ enum Form {
 
 /// Runs it.
 pub fn run(global: &Global, args: &ExportArgs, out: &mut Out) -> anyhow::Result<Exit> {
+    if let Some(What::Evidence(args)) = &args.what {
+        return evidence::run(global, args, out);
+    }
     let log = reading::open(&global.dir())?;
     let length = reading::runtime()?.block_on(log.length())?;
     let selected = !Filter {
@@ -64,26 +78,7 @@ pub fn run(global: &Global, args: &ExportArgs, out: &mut Out) -> anyhow::Result<
     }
     let bar = progress::bar(global.progress, Some(length), "exporting");
     let written = match &args.out {
-        Some(path) => {
-            let aside = aside(path);
-            let file = File::create_new(&aside)
-                .with_context(|| format!("making `{}`", aside.display()))?;
-            let mut writer = BufWriter::new(file);
-            let written = export(&log, args, &bar, &mut writer);
-            let synced = written.and_then(|written| {
-                writer
-                    .into_inner()
-                    .map_err(std::io::IntoInnerError::into_error)?
-                    .sync_all()?;
-                std::fs::rename(&aside, path)?;
-                Ok(written)
-            });
-            if synced.is_err() {
-                // Half an export is none.
-                let _ = std::fs::remove_file(&aside);
-            }
-            synced?
-        }
+        Some(path) => write_whole(path, |writer| export(&log, args, &bar, writer))?,
         None => export(&log, args, &bar, &mut out.writer())?,
     };
     bar.finish_and_clear();
@@ -91,6 +86,29 @@ pub fn run(global: &Global, args: &ExportArgs, out: &mut Out) -> anyhow::Result<
         eprintln!("{} events exported", grouped(written));
     }
     Ok(Exit::Ok)
+}
+
+/// Writes a file that is there whole, and safe on disk, or not at all.
+fn write_whole<T>(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let aside = aside(path);
+    let file = File::create_new(&aside).with_context(|| format!("making `{}`", aside.display()))?;
+    let mut writer = BufWriter::new(file);
+    let written = write(&mut writer).and_then(|written| {
+        writer
+            .into_inner()
+            .map_err(std::io::IntoInnerError::into_error)?
+            .sync_all()?;
+        std::fs::rename(&aside, path)?;
+        Ok(written)
+    });
+    if written.is_err() {
+        // Half an export is none.
+        let _ = std::fs::remove_file(&aside);
+    }
+    written
 }
 
 fn aside(path: &Path) -> PathBuf {

@@ -24,6 +24,7 @@ pub mod report;
 pub mod sealing;
 pub mod serve;
 pub mod show;
+pub mod signing;
 pub mod state;
 pub mod stats;
 pub mod stores;

@@ -16,6 +16,7 @@ use ledger::transparency::{ENTRY_BYTES, entry_of};
 use serde_json::json;
 use std::io::{Read as _, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tlog::note::{Algorithm, VerifierKey};
 use tlog::policy::{Accepted, Policy};
 use tlog::receipt::Receipt;
@@ -97,17 +98,24 @@ pub fn run(global: &Global, args: &ProveArgs, out: &mut Out) -> anyhow::Result<E
 /// What the read models prove of an account. They are brought as far as the log first.
 fn stated(global: &Global, account: AccountId) -> anyhow::Result<AccountProof> {
     let store = reading::open(&global.dir())?;
-    let proof = opening::runtime()?.block_on(async {
-        let views = views::open(global, store).await?;
-        let proof = views.state_proof(account)?;
-        views.close().await?;
-        anyhow::Ok(proof)
-    })?;
+    let proof = opening::runtime()?.block_on(state_proof(global, store, account))?;
     proof.ok_or_else(|| {
         Stop::new(Exit::Failed, "the ledger has not stated its state yet")
             .hint("`idledger projections seal`, then `idledger tree seal`")
             .into()
     })
+}
+
+/// The same; `None`: the ledger has not stated its state yet.
+pub async fn state_proof(
+    global: &Global,
+    store: Arc<LogReader>,
+    account: AccountId,
+) -> anyhow::Result<Option<AccountProof>> {
+    let views = views::open(global, store).await?;
+    let proof = views.state_proof(account)?;
+    views.close().await?;
+    Ok(proof)
 }
 
 /// `idledger check-proof`

@@ -7,7 +7,7 @@
 
 use super::report::Finding;
 use super::tree::{Mirrored, TreeCheck, Witnesses};
-use super::{VerifyArgs, memory, tree};
+use super::{VerifyArgs, audit, memory, tree};
 use crate::cli::Global;
 use crate::commands::state;
 use crate::exit::{Exit, Stop};
@@ -143,6 +143,7 @@ pub fn run(global: &Global, args: &VerifyArgs, place: &str, out: &mut Out) -> an
         Exit::Ok
     };
     out.report("verify_log", &report, |w| report.human(w))?;
+    audit::write(&args.audit, "verify_log", &report)?;
     Ok(exit)
 }
 

@@ -6,6 +6,8 @@
 //! first use and remembered, or named with `--ledger-key`. With `--projections` ([`state`]) it folds the
 //! events anew and compares with what `StateSealed` events say of it.
 
+mod audit;
+mod bundle;
 mod check;
 mod links;
 mod memory;
@@ -77,10 +79,16 @@ pub struct VerifyArgs {
     no_memory: bool,
     /// Instead of a ledger's directory: the transparency log at this place, a directory or `http://…`
     /// with `checkpoint` and `tile/`, as `https://ledger.example/log`
-    #[arg(long, value_name = "PLACE", requires = "keys", conflicts_with_all = ["depth", "subset", "from", "resume", "ledger_key"])]
+    #[arg(long, value_name = "PLACE", group = "elsewhere", requires = "keys", conflicts_with_all = ["depth", "subset", "from", "resume", "ledger_key"])]
     tiles: Option<String>,
+    /// Instead of a ledger's directory: this evidence bundle (`export evidence`), offline
+    #[arg(long, value_name = "FILE", group = "elsewhere", requires = "keys", conflicts_with_all = ["depth", "subset", "from", "jobs", "resume", "no_memory", "checkpoints", "forget", "projections"])]
+    bundle: Option<PathBuf>,
+    /// Who must have signed the bundle's manifest (a verifier key)
+    #[arg(long, value_name = "KEY", requires = "bundle")]
+    manifest_key: Option<String>,
     /// A verifier key of that log, from a source you trust (repeat for several)
-    #[arg(long = "key", value_name = "KEY", requires = "tiles")]
+    #[arg(long = "key", value_name = "KEY", requires = "elsewhere")]
     keys: Vec<String>,
     /// A signed checkpoint from elsewhere that the history must agree with (repeat for several)
     #[arg(long = "checkpoint", value_name = "FILE")]
@@ -97,21 +105,28 @@ pub struct VerifyArgs {
     /// Instead: fold everything anew, aside, and compare with what the ledger stated of its own state
     #[arg(long, conflicts_with_all = ["depth", "subset", "from", "jobs", "resume", "ledger_key", "forget"])]
     projections: bool,
+    #[command(flatten)]
+    audit: audit::AuditArgs,
 }
 
 /// Runs it.
 pub fn run(global: &Global, args: &VerifyArgs, out: &mut Out) -> anyhow::Result<Exit> {
+    args.audit.ready()?;
+    if let Some(file) = &args.bundle {
+        return bundle::run(global, args, file, out);
+    }
     if let Some(place) = &args.tiles {
         return mirror::run(global, args, place, out);
     }
     if args.projections {
-        return state::run(global, out);
+        return state::run(global, args, out);
     }
     let started = Instant::now();
     let mut verification = Verification::new(args);
     let exit = verification.run(global, args)?;
     verification.report.took(started.elapsed());
     verification.report.print(out)?;
+    audit::write(&args.audit, "verify", &verification.report)?;
     if exit == Exit::Interrupted {
         return Err(Stop::interrupted()
             .hint("`idledger verify --resume` goes on from here")

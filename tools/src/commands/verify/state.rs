@@ -4,6 +4,7 @@
 //! part from the replay, once something differs.
 
 use super::super::{opening, reading, views};
+use super::{VerifyArgs, audit};
 use crate::cli::Global;
 use crate::exit::{Exit, Stop};
 use crate::interrupt;
@@ -72,12 +73,13 @@ struct Named {
 }
 
 /// Runs it.
-pub fn run(global: &Global, out: &mut Out) -> anyhow::Result<Exit> {
+pub fn run(global: &Global, args: &VerifyArgs, out: &mut Out) -> anyhow::Result<Exit> {
     let log = reading::open(&global.dir())?;
     let report = opening::runtime()?.block_on(async { verify(global, log).await })?;
     out.report("verify-projections", &report, |writer| {
         human(writer, &report)
     })?;
+    audit::write(&args.audit, "verify-projections", &report)?;
     let good = report.projections.iter().all(|line| line.parting.is_none());
     Ok(if good { Exit::Ok } else { Exit::Integrity })
 }
