@@ -38,7 +38,7 @@ pub trait DiskFile: Send + Sync {
 
 /// A disk.
 pub trait Disk: Send + Sync + 'static {
-    /// Makes a directory and what is missing above it. It may exist.
+    /// Makes a directory and what is missing above it, durably. It may exist.
     fn create_dir(&self, path: &Path) -> io::Result<()>;
     /// Names in a directory.
     fn list(&self, path: &Path) -> io::Result<Vec<String>>;
@@ -91,7 +91,22 @@ impl DiskFile for File {
 
 impl Disk for RealDisk {
     fn create_dir(&self, path: &Path) -> io::Result<()> {
-        fs::create_dir_all(path)
+        if path.is_dir() {
+            return Ok(());
+        }
+        let above = match path.parent() {
+            Some(above) if above.as_os_str().is_empty() => Path::new("."),
+            Some(above) => above,
+            None => Path::new("/"),
+        };
+        self.create_dir(above)?;
+        match fs::create_dir(path) {
+            // Somebody else made it meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+            made => made?,
+        }
+        // A directory whose name is not durable is gone after a power cut, with everything in it.
+        self.sync_dir(above)
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {
