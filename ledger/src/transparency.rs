@@ -48,13 +48,17 @@ pub fn verifier_keys(ring: &KeyRing) -> Result<Vec<VerifierKey>, tlog::Error> {
 /// Length of an entry, in bytes.
 pub const ENTRY_BYTES: usize = 32;
 
-/// The entry of a record: sealed parts do not count, so erasing them changes no proof (INV-4).
+/// The entry of a record's bytes.
 pub fn entry_of(record: &[u8]) -> Result<[u8; ENTRY_BYTES], RecordError> {
-    let record = RecordRef::parse(record)?;
+    Ok(entry(&RecordRef::parse(record)?))
+}
+
+/// The entry of a record: sealed parts do not count, so erasing them changes no proof (INV-4).
+pub fn entry(record: &RecordRef<'_>) -> [u8; ENTRY_BYTES] {
     let mut hasher = Sha256::new();
     hasher.update(record.envelope);
     hasher.update(record.signature);
-    Ok(hasher.finalize().into())
+    hasher.finalize().into()
 }
 
 /// Why nothing is sealed.

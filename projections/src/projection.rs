@@ -8,7 +8,7 @@ use domain::event::Event;
 use domain::ids::{AccountId, Digest, Position};
 use domain::record::{RecordRef, open_event};
 use ledger::store::StoredRecord;
-use ledger::transparency::{ENTRY_BYTES, entry_of};
+use ledger::transparency::{ENTRY_BYTES, entry};
 
 /// A record taken apart once, for all projections.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,7 +82,7 @@ pub fn decode(
         )));
     }
     let link = taken.link();
-    let entry = entry_of(&record.bytes).map_err(|error| unreadable(error.to_string()))?;
+    let entry = entry(&taken);
     Ok(Decoded {
         position,
         envelope,

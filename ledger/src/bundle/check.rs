@@ -10,7 +10,7 @@ use super::{BUNDLE_BYTES_MAX, Contents, EVENTS_MAX, Files, Flaw};
 use super::{CHECKPOINT, CONTENTS, KEYS, MANIFEST, README, REDACTED, SCHEMA, STATE, SUMS};
 use super::{json, manifest, proof_name, record_name, tar};
 use crate::keyring::KeyRing;
-use crate::transparency::{entry_of, origin, verifier_keys};
+use crate::transparency::{entry, origin, verifier_keys};
 use domain::envelope::Envelope;
 use domain::event::Event;
 use domain::ids::{Category, Digest, Position, PublicKey, StreamId};
@@ -191,7 +191,7 @@ fn known(bytes: &[u8]) -> Result<Known, String> {
     let envelope = record.open_envelope().map_err(said)?;
     Ok(Known {
         event: open_event(&envelope).map_err(said)?,
-        entry: entry_of(bytes).map_err(said)?,
+        entry: entry(&record),
         link: record.link(),
         envelope,
     })

@@ -5,7 +5,7 @@
 
 use super::log::{ReadError, TransparencyLog};
 use super::state_proof::StateProof;
-use super::{ENTRY_BYTES, entry_of};
+use super::{ENTRY_BYTES, entry, entry_of};
 use crate::store::{EventStore, PAGE_RECORDS_MAX, StoreError, StoredRecord};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -261,7 +261,7 @@ impl StreamProof {
                 return Err(other("its link"));
             }
             link = record.link();
-            let entry = entry_of(&bytes).map_err(failed)?;
+            let entry = entry(&record);
             found |= in_hand == Some(entry);
             newest = Some(entry);
         }

@@ -17,7 +17,7 @@ use ed25519_dalek::VerifyingKey;
 use ledger::evidence;
 use ledger::keyring::KeyRing;
 use ledger::segments::{ScannedRecord, segment_name};
-use ledger::transparency::{ENTRY_BYTES, entry_of};
+use ledger::transparency::{ENTRY_BYTES, entry};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use tlog::Hash;
@@ -193,7 +193,7 @@ pub fn check(
             Proof::Follows(of) => follows = of,
         }
     }
-    let entry = entry_of(&stored.bytes).map_err(|error| at.malformed(&error))?;
+    let entry = entry(&record);
     let place = Place {
         stream: envelope.stream,
         revision: envelope.revision,
