@@ -4,7 +4,7 @@
 //! ([`TransparencyLog::trouble`]) and tried again; a lock that somebody else moved is taken up where
 //! it now stands.
 
-use super::lock::CheckpointLock;
+use super::lock::{CheckpointLock, Locked};
 use super::log::TransparencyLog;
 use super::sealer::{Sealer, Settings};
 use super::{SealError, origin};
@@ -143,8 +143,15 @@ impl Sealing {
             progress: progress.map(|told| Box::new(move |progress| told(progress)) as Box<_>),
         };
         let (store, levels) = (Arc::clone(&self.store), Arc::clone(self.log.levels()));
-        let sealer = Sealer::open(store, levels, (self.lock)()?, signer, settings).await?;
-        let stored = self.log.stored();
+        let (lock, stored) = ((self.lock)()?, self.log.stored());
+        // A lock that is lost, or new on this machine, begins with what was signed as far as it is known.
+        if let (None, Some(note)) = (lock.load()?, &stored)
+            && self.is_ours(note)
+        {
+            let checkpoint = Checkpoint::parse(note.text())?;
+            lock.swap(None, &Locked { checkpoint })?;
+        }
+        let sealer = Sealer::open(store, levels, lock, signer, settings).await?;
         if let Some(note) = &stored {
             self.show_again(note, sealer.size())?;
         }
@@ -160,13 +167,19 @@ impl Sealing {
 
     /// What was published before stays so while witnesses are asked for what came after it.
     fn show_again(&self, note: &Note, locked: u64) -> Result<(), SealError> {
-        let key = core::slice::from_ref(self.log.key());
-        let signed = note.verify(key).is_ok_and(|signed| !signed.is_empty());
         let size = Checkpoint::parse(note.text()).map(|checkpoint| checkpoint.head.size);
-        if signed && size.is_ok_and(|size| size <= locked) {
+        if self.is_ours(note) && size.is_ok_and(|size| size <= locked) {
             self.log.show(note.clone())?;
         }
         Ok(())
+    }
+
+    /// Whether it is a checkpoint of this log, signed with the key at hand.
+    fn is_ours(&self, note: &Note) -> bool {
+        let key = core::slice::from_ref(self.log.key());
+        let signed = note.verify(key).is_ok_and(|signed| !signed.is_empty());
+        let checkpoint = Checkpoint::parse(note.text());
+        signed && checkpoint.is_ok_and(|checkpoint| checkpoint.origin == self.log.origin())
     }
 
     fn is_content(&self, note: &Note) -> bool {

@@ -328,3 +328,52 @@ async fn a_key_that_the_ledger_does_not_name_signs_nothing() {
     assert_eq!(sealer.seal().await.err(), Some(SealError::Key { size: 3 }));
     assert_eq!(lock.load().unwrap(), None);
 }
+
+/// A lock that is lost does not let a ledger sign less than it published, or another history.
+#[tokio::test]
+async fn without_a_lock_the_published_checkpoint_still_counts() {
+    let disk: Arc<SimDisk> = Arc::new(SimDisk::new());
+    let log = |disk: &Arc<SimDisk>| {
+        let key = signer().verifier().clone();
+        Arc::new(TransparencyLog::open(disk.clone(), Path::new("/tree"), key).unwrap())
+    };
+    let sealing = |store: &Arc<Memory>, lock: &'static str| {
+        let locks = disk.clone();
+        Sealing {
+            store: store.clone(),
+            log: log(&disk),
+            lock: Box::new(move || Ok(Arc::new(FileLock::open(locks.clone(), Path::new(lock))?))),
+            key: SigningKey::from_bytes(&[5; 32]),
+            every: std::time::Duration::ZERO,
+            cosigner: None,
+            progress: None,
+        }
+    };
+    let (store, shorter) = (Arc::new(Memory::new()), Arc::new(Memory::new()));
+    append(&store, 20).await;
+    append(&shorter, 12).await;
+    assert_eq!(sealing(&store, "/lock").once().await, Ok(Some(20)));
+    let behind = SealError::Behind {
+        length: 12,
+        locked: 20,
+    };
+    assert_eq!(sealing(&shorter, "/lost").once().await, Err(behind.clone()));
+    // It has learnt it: also once what was published is gone.
+    disk.lose(Path::new("/tree/checkpoint"));
+    assert_eq!(sealing(&shorter, "/lost").once().await, Err(behind));
+    assert_eq!(sealing(&store, "/lost").once().await, Ok(Some(20)));
+    // What somebody else signed is not believed.
+    let other = Signer::new(ORIGIN, Algorithm::Ed25519, SigningKey::from_bytes(&[9; 32])).unwrap();
+    let text = Checkpoint::new(
+        ORIGIN,
+        Head {
+            size: 99,
+            root: root_of(3),
+        },
+    )
+    .unwrap()
+    .to_text();
+    let note = format!("{text}\n{}", other.sign(&text).unwrap());
+    disk.set_bytes(Path::new("/tree/checkpoint"), note.as_bytes());
+    assert_eq!(sealing(&store, "/fresh").once().await, Ok(Some(20)));
+}
