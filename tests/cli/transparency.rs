@@ -489,7 +489,7 @@ fn keys_are_rotated_and_count_only_in_their_interval() {
     // Cut short before its last step, a rotation is finished by the same command.
     let (file, next) = (
         place.ledger().join("secrets/signing.key"),
-        place.ledger().join("secrets/signing.next"),
+        place.ledger().join("secrets/signing.key.next"),
     );
     fs::rename(&file, &next).unwrap();
     fs::write(&file, &old_signing_key).unwrap();

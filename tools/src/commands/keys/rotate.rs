@@ -24,7 +24,7 @@ use ledger::secrets::{KeySource, generate_file};
 use ledger::wiring::SystemRandomness;
 use serde_json::json;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// `idledger keys rotate`
 #[derive(Args)]
@@ -50,7 +50,10 @@ pub fn run(global: &Global, args: &RotateArgs, out: &mut Out) -> anyhow::Result<
             .hint("name its file; what is in the environment cannot be replaced from here")
             .into());
     };
-    let next = path.with_extension("next");
+    // Appended, not put in the place of an extension: two keys of one stem must not share it.
+    let mut next = path.clone().into_os_string();
+    next.push(".next");
+    let next = PathBuf::from(next);
     let seed = if next.exists() {
         KeySource::File(next.clone()).load()?
     } else {
