@@ -201,8 +201,8 @@ impl EventProof {
         let head = against.checkpoint.head;
         check_inclusion(Hash::leaf(&entry), self.index, &hashes(&self.path)?, &head)?;
         let facts = vec![format!(
-            "event {} is in the log of {} events",
-            self.index, head.size
+            "event {}, entry {}, is in the log of {} events",
+            self.index, self.entry, head.size
         )];
         Ok(Proved { against, facts })
     }

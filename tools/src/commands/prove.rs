@@ -179,7 +179,8 @@ fn check_text(
     let entry = entry.ok_or(ProofError::NoEntry)?;
     let against = receipt.check(&entry, policy)?;
     let size = against.checkpoint.head.size;
-    let fact = format!("event {} is in the log of {size} events", receipt.index);
+    let (index, entry) = (receipt.index, hex::encode(entry));
+    let fact = format!("event {index}, entry {entry}, is in the log of {size} events");
     Ok((against, vec![fact]))
 }
 
