@@ -315,6 +315,49 @@ fn a_fork_is_found_by_memory_and_by_comparing_two_checkpoints() {
     bad(&ran, "checkpoint");
 }
 
+/// A memory, or somebody's note, that nobody signed accuses nobody of a fork.
+#[test]
+fn a_damaged_memory_is_told_from_a_fork() {
+    let place = sealed();
+    let key = key(&place);
+    place.good(&["tree", "export", "--out", "mirror", "--quiet"]);
+    place.good(&["verify", "--structure", "--quiet"]);
+    let memories = all_files(&place.path("state/idledger/verified"));
+    let memory = memories
+        .iter()
+        .find(|file| file.extension().is_some_and(|of| of == "checkpoint"))
+        .unwrap();
+    let note = fs::read_to_string(memory).unwrap();
+    let root = note.lines().nth(2).unwrap();
+    let other = Hash([7; 32]).to_base64();
+    let tiles = [
+        "verify", "--tiles", "mirror", "--key", &key, "--format", "json",
+    ];
+    let events = ["verify", "--structure", "--format", "json"];
+    for altered in [
+        note.replacen(root, &other, 1),
+        note.replacen('\n', "0\n", 1),
+        note[..note.len() / 2].to_owned(),
+        String::new(),
+    ] {
+        fs::write(memory, altered).unwrap();
+        for arguments in [&tiles[..], &events[..]] {
+            let ran = place.run(arguments);
+            bad(&ran, "checkpoint");
+            let reason = ran.json()["finding"]["reason"].as_str().unwrap().to_owned();
+            assert!(reason.contains("remembers"), "{reason}");
+        }
+    }
+    place.good(&["verify", "--structure", "--forget", "--quiet"]);
+    place.good(&events);
+    // A note that somebody made up.
+    fs::write(place.path("made-up"), note.replacen(root, &other, 1)).unwrap();
+    let ran = place.run(&[&events[..], &["--checkpoint", "made-up"]].concat());
+    bad(&ran, "checkpoint");
+    let found = ran.json()["finding"]["found"].as_str().unwrap().to_owned();
+    assert!(found.contains("signature"), "{found}");
+}
+
 /// Entries of the log that is forged: the 301st is another one then.
 fn entry(n: u64, forged: bool) -> [u8; 32] {
     let mut entry = [7; 32];

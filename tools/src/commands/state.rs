@@ -17,7 +17,7 @@ pub fn dir(of: &str) -> Option<PathBuf> {
         .map(|state| state.join("idledger").join(of))
 }
 
-/// Writes a file there whole or not at all: aside, synced, renamed.
+/// Writes a file there whole or not at all, durably: aside, synced, renamed, and the name synced.
 pub fn put(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent)?;
@@ -27,5 +27,8 @@ pub fn put(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()?;
     std::fs::rename(&aside, path)?;
+    if let Some(parent) = path.parent().filter(|parent| parent.is_dir()) {
+        std::fs::File::open(parent)?.sync_all()?;
+    }
     Ok(())
 }

@@ -58,7 +58,7 @@ pub struct Claim {
 impl Claim {
     /// Reads one. A finding: it is there, and is no checkpoint.
     fn read(path: &Path, source: Source) -> Result<Option<Self>, Box<Finding>> {
-        let bad = |why: &dyn core::fmt::Display| finding(0, &source, "a signed checkpoint", why);
+        let bad = |why: &dyn core::fmt::Display| unsound(0, &source, "a signed checkpoint", why);
         let bytes = match std::fs::metadata(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Ok(data) if data.len() > NOTE_BYTES_MAX as u64 => return Err(bad(&"too long")),
@@ -68,7 +68,7 @@ impl Claim {
     }
 
     fn parse(bytes: &[u8], source: Source) -> Result<Self, Box<Finding>> {
-        let bad = |why: &dyn core::fmt::Display| finding(0, &source, "a signed checkpoint", why);
+        let bad = |why: &dyn core::fmt::Display| unsound(0, &source, "a signed checkpoint", why);
         let text = core::str::from_utf8(bytes).map_err(|error| bad(&error))?;
         let note = Note::parse(text).map_err(|error| bad(&error))?;
         let checkpoint = Checkpoint::parse(note.text()).map_err(|error| bad(&error))?;
@@ -80,22 +80,29 @@ impl Claim {
     }
 
     /// The log's key that may sign this size must have, and as many witnesses as are wanted.
-    fn signed(&self, ring: &KeyRing, wanted: &Witnesses) -> Result<(), Box<Finding>> {
+    fn signed(&self, ring: &KeyRing, wanted: &Witnesses, records: u64) -> Result<(), Box<Finding>> {
         let size = self.checkpoint.head.size;
         let keys = verifier_keys(ring);
-        let keys = keys.map_err(|error| finding(size, &self.source, "keys", &error))?;
-        let may = ring.checkpoint_keys().iter().zip(keys);
-        let log = may
-            .filter(|(key, _)| ring.signs_checkpoint(&key.public, size))
+        let keys = keys.map_err(|error| unsound(size, &self.source, "keys", &error))?;
+        // Of what lies beyond the last record it is not known which key counted there.
+        let beyond = size > records;
+        let log: Vec<_> = ring
+            .checkpoint_keys()
+            .iter()
+            .zip(keys)
+            .filter(|(key, _)| beyond || ring.signs_checkpoint(&key.public, size))
             .map(|(_, key)| key)
             .collect();
+        if beyond && log.is_empty() {
+            return Ok(());
+        }
         // Only what is published now must have the cosignatures that are wanted now.
         let nobody = Witnesses::default();
         let published = self.source == Source::Published;
         self.by(log, if published { wanted } else { &nobody })?;
         let of = ring.ledger().map(origin).unwrap_or_default();
         if self.checkpoint.origin != of {
-            return Err(finding(size, &self.source, &of, &self.checkpoint.origin));
+            return Err(unsound(size, &self.source, &of, &self.checkpoint.origin));
         }
         Ok(())
     }
@@ -109,7 +116,7 @@ impl Claim {
         };
         policy.check(&self.note).map_err(|error| {
             let expected = "signed by a key of the log for checkpoints of this size, and cosigned";
-            finding(self.checkpoint.head.size, &self.source, expected, &error)
+            unsound(self.checkpoint.head.size, &self.source, expected, &error)
         })
     }
 }
@@ -178,6 +185,8 @@ pub struct TreeCheck {
     /// Smallest first.
     claims: Vec<Claim>,
     next: usize,
+    /// Claims that the records do not lead to, by number, and where they lead instead.
+    parted: Vec<(usize, Hash)>,
     stored: Option<Arc<dyn Tiles + Send + Sync>>,
     /// How far the stored tree is compared.
     stored_size: u64,
@@ -191,6 +200,7 @@ impl TreeCheck {
             tree: Tree::new(),
             claims: Vec::new(),
             next: 0,
+            parted: Vec::new(),
             stored: None,
             stored_size: 0,
             entries: Vec::new(),
@@ -255,7 +265,8 @@ impl TreeCheck {
                 }
             }
         }
-        self.compare_claims()
+        self.compare_claims();
+        Ok(())
     }
 
     fn compare_bundle(&mut self, size: u64) -> Result<(), Box<Finding>> {
@@ -268,43 +279,65 @@ impl TreeCheck {
         compare(stored.as_ref(), &id, &bytes)
     }
 
-    fn compare_claims(&mut self) -> Result<(), Box<Finding>> {
+    fn compare_claims(&mut self) {
         while let Some(claim) = self.claims.get(self.next) {
             let Head { size, root } = claim.checkpoint.head;
             if size > self.tree.size() {
-                return Ok(());
+                return;
             }
             let found = self.tree.root();
             if size == self.tree.size() && found != root {
-                let mut finding = *finding(
-                    size.saturating_sub(1),
-                    &claim.source,
-                    &format!("root {root} of the first {size} events"),
-                    &format!("root {found}"),
-                );
-                finding.reason = Some(match claim.source {
-                    Source::Published => "events before this position are not those that were \
-                                          sealed, or the checkpoint is another history's"
-                        .to_owned(),
-                    _ => "history was rewritten: two signed histories, a fork. Keep both \
-                          checkpoints: they are the proof"
-                        .to_owned(),
-                });
-                return Err(Box::new(finding));
+                self.parted.push((self.next, found));
             }
             self.next += 1;
         }
-        Ok(())
+    }
+
+    /// The first thing that is wrong with what was claimed: what nobody signed accuses nobody, so signatures
+    /// come first.
+    fn judge(
+        &self,
+        signed: impl Fn(&Claim) -> Result<(), Box<Finding>>,
+    ) -> Result<(), Box<Finding>> {
+        for claim in &self.claims {
+            signed(claim)?;
+        }
+        self.parted()?;
+        self.cut()
+    }
+
+    fn parted(&self) -> Result<(), Box<Finding>> {
+        let parted = self.parted.first();
+        let Some((claim, found)) =
+            parted.and_then(|(number, found)| Some((self.claims.get(*number)?, found)))
+        else {
+            return Ok(());
+        };
+        let Head { size, root } = claim.checkpoint.head;
+        let mut finding = finding(
+            size.saturating_sub(1),
+            &claim.source,
+            &format!("root {root} of the first {size} events"),
+            &format!("root {found}"),
+        );
+        finding.reason = Some(match claim.source {
+            Source::Published => "events before this position are not those that were sealed, or \
+                                  the checkpoint is another history's"
+                .to_owned(),
+            _ => {
+                "history was rewritten: two signed histories, a fork. Keep both checkpoints: they \
+                  are the proof"
+                    .to_owned()
+            }
+        });
+        Err(finding)
     }
 
     /// After the last record: nothing that was signed may lie beyond it, and who signed must have been
     /// allowed to.
     pub fn finish(&self, ring: &KeyRing, wanted: &Witnesses) -> Result<LogReport, Box<Finding>> {
         let records = self.tree.size();
-        self.cut()?;
-        for claim in &self.claims {
-            claim.signed(ring, wanted)?;
-        }
+        self.judge(|claim| claim.signed(ring, wanted, records))?;
         let published = self.published().map(|claim| claim.checkpoint.head.size);
         if published.is_none() && wanted.quorum > 0 {
             let source = Source::Published;
@@ -372,12 +405,11 @@ impl TreeCheck {
 
     /// After a mirror's last entry. Its own checkpoint was checked first; others must be the log's too.
     pub fn finish_mirror(&self, keys: &[VerifierKey]) -> Result<(), Box<Finding>> {
-        self.cut()?;
-        let others = self.claims.iter();
-        for claim in others.filter(|claim| claim.source != Source::Published) {
-            claim.by(keys.to_vec(), &Witnesses::default())?;
-        }
-        Ok(())
+        let nobody = Witnesses::default();
+        self.judge(|claim| match claim.source {
+            Source::Published => Ok(()),
+            _ => claim.by(keys.to_vec(), &nobody).map(drop),
+        })
     }
 
     /// Size of the remembered checkpoint.
@@ -451,6 +483,23 @@ fn finding(
         found: found.to_string(),
         reason: None,
     })
+}
+
+/// Something that was claimed is not fit to compare with.
+#[allow(clippy::unnecessary_box_returns)] // as the pipeline's sinks take it
+fn unsound(
+    position: u64,
+    source: &Source,
+    expected: &(impl core::fmt::Display + ?Sized),
+    found: &(impl core::fmt::Display + ?Sized),
+) -> Box<Finding> {
+    let mut finding = finding(position, source, expected, found);
+    if *source == Source::Remembered {
+        let reason = "what this machine remembers of the log is damaged; that says nothing of the \
+                      log. `--forget` starts anew";
+        finding.reason = Some(reason.to_owned());
+    }
+    finding
 }
 
 /// Where the last good checkpoint of a ledger is remembered, as it was signed.
