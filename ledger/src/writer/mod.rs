@@ -11,13 +11,16 @@
 //! A command that was refused is an event too (spec 0.10). Where no account can be told, it stands
 //! in the claim stream of the personal number that was used.
 
+mod actors;
 pub mod assemble;
+mod carry_out;
 pub mod claims;
 mod error;
 mod heard;
 mod loaded;
 mod locks;
 mod observe;
+mod outcome;
 mod shared;
 mod submission;
 mod submit;
