@@ -76,31 +76,27 @@ impl TransparencyLog {
     /// Over the tree in a directory. `key`: what the ledger's checkpoints are now signed with; its
     /// name is the log's origin.
     pub fn open(disk: Arc<dyn Disk>, dir: &Path, key: VerifierKey) -> Result<Self, SealError> {
-        let levels = Arc::new(Levels::open(Arc::clone(&disk), dir)?);
-        Ok(Self {
+        let levels = Levels::open(Arc::clone(&disk), dir)?;
+        Ok(Self::over(disk, dir, levels, key))
+    }
+
+    fn over(disk: Arc<dyn Disk>, dir: &Path, levels: Levels, key: VerifierKey) -> Self {
+        Self {
             disk,
             dir: dir.to_owned(),
-            levels,
+            levels: Arc::new(levels),
             key,
             published: watch::Sender::new(None),
             trouble: Mutex::default(),
             missing: Mutex::default(),
-        })
+        }
     }
 
     /// What is published in a directory, for reading only: a ledger's `tree`. Nothing is believed yet;
     /// `None`: no checkpoint was published there.
     pub fn read(disk: Arc<dyn Disk>, dir: &Path, key: VerifierKey) -> Option<Self> {
-        let levels = Arc::new(Levels::reading(Arc::clone(&disk), dir));
-        let log = Self {
-            disk,
-            dir: dir.to_owned(),
-            levels,
-            key,
-            published: watch::Sender::new(None),
-            trouble: Mutex::default(),
-            missing: Mutex::default(),
-        };
+        let levels = Levels::reading(Arc::clone(&disk), dir);
+        let log = Self::over(disk, dir, levels, key);
         let note = log.stored()?;
         log.show(note).ok()?;
         Some(log)

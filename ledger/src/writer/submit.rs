@@ -1,4 +1,5 @@
-//! Carrying out one command.
+//! One command, from its submission to what its attempts come to: which account it is about, what is observed,
+//! and the rules' answer. What is done with that answer stands in `carry_out`.
 
 use super::loaded::Loaded;
 use super::observe::{Observed, claims_of};

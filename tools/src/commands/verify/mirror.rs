@@ -5,9 +5,10 @@
 //! hashes of the entries, so that no proof made from them can lie; and that the log continues what was
 //! verified here before.
 
+use super::claims::{Mirrored, Witnesses};
 use super::report::Finding;
-use super::tree::{Mirrored, TreeCheck, Witnesses};
-use super::{VerifyArgs, audit, memory, tree};
+use super::tree::TreeCheck;
+use super::{VerifyArgs, audit, claims, memory, tree};
 use crate::cli::Global;
 use crate::commands::state;
 use crate::exit::{Exit, Stop};
@@ -110,7 +111,7 @@ pub fn run(global: &Global, args: &VerifyArgs, place: &str, out: &mut Out) -> an
             .hint("name it with `--key`, from a source you trust")
             .into());
     };
-    let witnesses = tree::witnesses(&args.witnesses, args.quorum)?;
+    let witnesses = claims::witnesses(&args.witnesses, args.quorum)?;
     let mut report = MirrorReport {
         log: origin.clone(),
         size: 0,

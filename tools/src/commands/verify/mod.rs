@@ -9,6 +9,7 @@
 mod audit;
 mod bundle;
 mod check;
+mod claims;
 mod links;
 mod memory;
 mod mirror;
@@ -27,6 +28,7 @@ use crate::output::Out;
 use crate::{interrupt, progress};
 pub use check::Depth;
 use check::Known;
+use claims::Witnesses;
 use clap::Args;
 use domain::ids::{Digest, LedgerId, Position, PublicKey};
 use indicatif::ProgressBar;
@@ -39,7 +41,7 @@ use pipeline::{Ended, Plan};
 use report::{Finding, Report};
 use std::path::PathBuf;
 use std::time::Instant;
-use tree::{TreeCheck, Witnesses};
+use tree::TreeCheck;
 use walk::Walk;
 
 /// The bar moves every so many records.
@@ -211,7 +213,7 @@ impl Verification {
         if self.memory.is_some() {
             self.report.remembers(remembered.as_ref());
         }
-        self.witnesses = tree::witnesses(&args.witnesses, args.quorum)?;
+        self.witnesses = claims::witnesses(&args.witnesses, args.quorum)?;
         let checkpoint = match (&self.memory, ledger) {
             (Some(_), Some(ledger)) => Some(tree::memory(ledger)?),
             _ => None,
