@@ -10,6 +10,8 @@ const VERIFY: [&str; 5] = ["verify", "--projections", "--no-memory", "--format",
 #[test]
 fn what_is_stated_is_arrived_at_without_the_read_models_and_without_sealed_parts() {
     let place = Place::with_people(5);
+    // Nothing was compared: that is not good.
+    assert_eq!(place.good(&VERIFY).json()["verdict"], "nothing stated");
     let stated = place
         .good(&["projections", "seal", "--format", "json"])
         .json();

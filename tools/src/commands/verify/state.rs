@@ -29,6 +29,7 @@ const POLL: Duration = Duration::from_millis(100);
 /// What was found.
 #[derive(Serialize)]
 struct Report {
+    /// `good`, `bad`, or `nothing stated`: no statement of these versions was there to compare with.
     verdict: &'static str,
     events: u64,
     projections: Vec<Line>,
@@ -124,7 +125,12 @@ async fn verify(global: &Global, log: Arc<ledger::segments::LogReader>) -> anyho
         serving.close().await?;
     }
     Ok(Report {
-        verdict: if bad { "bad" } else { "good" },
+        // What compared nothing found nothing, good or bad.
+        verdict: match (bad, verdicts.iter().any(|verdict| verdict.same > 0)) {
+            (true, _) => "bad",
+            (false, true) => "good",
+            (false, false) => "nothing stated",
+        },
         events: replay.events,
         projections: lines,
     })
@@ -261,5 +267,12 @@ fn human(w: &mut impl Write, report: &Report) -> io::Result<()> {
             }
         }
     }
-    writeln!(w, "verdict   {}", report.verdict)
+    writeln!(w, "verdict   {}", report.verdict)?;
+    if report.verdict == "nothing stated" {
+        writeln!(
+            w,
+            "next      idledger projections seal  # a running server states by itself"
+        )?;
+    }
+    Ok(())
 }
