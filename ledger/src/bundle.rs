@@ -120,8 +120,10 @@ pub struct Flaw {
 }
 
 impl Flaw {
-    // Mostly a text that is made where it is called.
-    #[allow(clippy::needless_pass_by_value)]
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "mostly a text that is made where it is called"
+    )]
     fn new(file: impl Into<String>, reason: impl ToString) -> Self {
         Self {
             file: file.into(),

@@ -152,7 +152,7 @@ impl Ran {
 /// A server at work. Killed when dropped.
 pub struct Server {
     child: Child,
-    pub address: String,
+    address: String,
     log: String,
     rest: Option<std::thread::JoinHandle<String>>,
 }

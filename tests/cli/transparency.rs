@@ -116,7 +116,7 @@ fn a_mirror_and_a_server_are_verified_without_any_event() {
     assert!(size > 300, "{size}");
     // The server says the same, and continues it after it recorded more.
     let server = place.serve(&[], &[]);
-    let at = format!("http://{}/log", server.address);
+    let at = format!("http://{}/log", server.address());
     let live = verify(&at);
     assert_eq!(live.code, 0, "{}{}", live.stdout, live.stderr);
     assert_eq!(live.json()["remembered"].as_u64(), Some(size));
@@ -313,6 +313,77 @@ fn a_fork_is_found_by_memory_and_by_comparing_two_checkpoints() {
         "verify", "--tiles", "mirror-3", "--key", &key, "--format", "json",
     ]);
     bad(&ran, "checkpoint");
+}
+
+/// Every proof over HTTP, checked by a stranger; and what nobody should ask.
+#[test]
+fn a_server_proves_what_it_serves_and_answers_nonsense_plainly() {
+    let place = sealed();
+    place.good(&["projections", "seal", "--quiet"]);
+    let key = key(&place);
+    let rows = place.good(&["log", "--format", "jsonl"]).lines();
+    let mut streams = rows.iter().map(|row| row["stream"].as_str().unwrap());
+    let account = streams.find_map(|stream| stream.strip_prefix("account-"));
+    let account = account.unwrap().to_owned();
+    let server = place.serve(&["--open-reads"], &[]);
+    let header = |name: &str, value: &str| [(name.to_owned(), value.to_owned())];
+    let wait = header("Prefer", "wait=10");
+    let check = |body: &str, more: &[&str]| {
+        fs::write(place.path("proof"), body).unwrap();
+        let check = ["check-proof", "proof", "--key", &key, "--format", "json"];
+        place.good(&[&check[..], more].concat()).json()
+    };
+    for path in [
+        "/v1/events/7/proof".to_owned(),
+        format!("/v1/events/{}/proof", rows.len() - 1),
+        format!("/v1/accounts/{account}/proof"),
+        format!("/v1/accounts/{account}/proof/state"),
+        "/v1/log/consistency?old=7".to_owned(),
+        "/v1/log/consistency?old=0".to_owned(),
+    ] {
+        let (status, body) = server.ask("GET", &path, "", &wait);
+        assert_eq!(status, 200, "{path}: {body}");
+        let proved = check(&body, &[]);
+        assert!(!proved["facts"].as_array().unwrap().is_empty(), "{path}");
+    }
+    let text = header("Accept", "text/plain");
+    let (status, receipt) = server.ask("GET", "/v1/events/7/proof", "", &text);
+    assert_eq!(status, 200);
+    let (_, event) = server.ask("GET", "/v1/events/7/proof", "", &[]);
+    let event: serde_json::Value = serde_json::from_str(&event).unwrap();
+    check(&receipt, &["--entry", event["entry"].as_str().unwrap()]);
+    for (path, wanted) in [
+        ("/v1/events/99999999/proof", 404),
+        ("/v1/events/18446744073709551615/proof", 404),
+        ("/v1/events/-1/proof", 400),
+        ("/v1/events/07/proof", 400),
+        ("/v1/log/consistency", 400),
+        ("/v1/log/consistency?old=-1", 400),
+        ("/v1/log/consistency?old=99999999", 400),
+        ("/v1/log/consistency?old=18446744073709551615", 400),
+        ("/v1/log/consistency?old=1&new=2", 400),
+        ("/v1/accounts/00000000000000000000000000000000/proof", 404),
+        ("/v1/accounts/7/proof", 400),
+        ("/log/tile/0/001", 404),
+        ("/log/tile/0/000.p/0", 404),
+        ("/log/tile/0/000.p/256", 404),
+        ("/log/tile/0/0", 404),
+        ("/log/tile/0/x000/000", 404),
+        ("/log/tile/00/000", 404),
+        ("/log/tile/8/000", 404),
+        ("/log/tile/63/000", 404),
+        ("/log/tile/64/000", 404),
+        ("/log/tile/0/x999/x999/x999/x999/x999/x999/x999/999", 404),
+        ("/log/tile/entries/../../ledger.json", 404),
+        ("/log/tile/..%2f..%2fledger.json", 404),
+        ("/log/tile/%00", 404),
+        ("/log/tile/", 404),
+        ("/log/", 404),
+        ("/log/checkpoint.new", 404),
+    ] {
+        let (status, body) = server.ask("GET", path, "", &[]);
+        assert_eq!(status, wanted, "{path}: {body}");
+    }
 }
 
 /// A memory, or somebody's note, that nobody signed accuses nobody of a fork.
