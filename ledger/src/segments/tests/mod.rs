@@ -5,6 +5,7 @@ mod crashes;
 mod directory;
 mod model;
 
+use super::frame::{MARK_BYTES, SEGMENT_HEADER_BYTES, frame_bytes};
 use super::*;
 use crate::conformance::{read_everything, record, stream};
 use crate::disk::Disk;
@@ -43,6 +44,42 @@ fn fresh() -> (SimDisk, Segments) {
     let (store, report) = open(&disk).unwrap();
     assert_eq!(report.length, 0);
     (disk, store)
+}
+
+/// Bytes that a small segment has for the frames of one append.
+const ROOM: usize = SMALL.segment_bytes as usize - SEGMENT_HEADER_BYTES - MARK_BYTES;
+
+/// Bytes of the frames of an append.
+fn frames_of(records: &[NewRecord]) -> usize {
+    records.iter().map(|new| frame_bytes(new.bytes.len())).sum()
+}
+
+fn too_large() -> AppendError {
+    AppendError::Failed(StoreError::Limit { what: "append" })
+}
+
+#[test]
+fn an_append_that_fills_a_segment_is_taken_and_a_larger_one_changes_nothing() {
+    let (disk, store) = fresh();
+    let five = |last: usize| -> Vec<_> {
+        (0..5)
+            .map(|id| record(id, if id == 4 { last } else { 1600 }))
+            .collect()
+    };
+    let longest = (0..1900)
+        .rev()
+        .find(|&last| frames_of(&five(last)) <= ROOM)
+        .unwrap();
+    let (exact, over) = (five(longest), five(longest + 1));
+    assert!(frames_of(&over) > ROOM);
+    let refused = block_on(store.append(stream(1), Expected::NoStream, over));
+    assert_eq!(refused, Err(too_large()));
+    assert_eq!(block_on(store.stream_head(stream(1))), Ok(None));
+    let taken = block_on(store.append(stream(1), Expected::NoStream, exact)).unwrap();
+    assert_eq!(taken.last, Position(4));
+    drop(store);
+    let (store, _) = open(&disk).unwrap();
+    assert_eq!(block_on(read_everything(&store, 10)).len(), 5);
 }
 
 fn segment_path(first: u64) -> PathBuf {
