@@ -138,6 +138,7 @@ pub fn app(api: &Api) -> Router {
         .route("/metrics", get(operations::metrics))
         .route("/log/checkpoint", get(log::checkpoint))
         .route("/log/keys", get(log::keys))
+        .route("/log/timestamps/{name}", get(log::timestamps))
         .route("/log/tile/{*path}", get(log::tile));
     if api.mailbox().is_some() {
         routes = routes

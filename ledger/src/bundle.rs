@@ -16,6 +16,9 @@
 //! keys              the keys of the log's checkpoints
 //! redactions.json   what was left out: each sealed part's class and commitment
 //! state.json        what the ledger stated of the account, if it did
+//! timestamp/checkpoint    the first checkpoint with all of what it is about that an authority stamped, if
+//! timestamp/answer.tsr    one was; what the authority answered (RFC 3161)
+//! timestamp/consistency   that the one above continues it: hashes, base64, one a line
 //! ```
 
 mod belonging;
@@ -23,6 +26,7 @@ mod check;
 mod make;
 mod manifest;
 mod readme;
+mod stamp;
 mod tar;
 #[cfg(test)]
 mod tests;
@@ -50,6 +54,9 @@ const CONTENTS: &str = "contents.json";
 const KEYS: &str = "keys";
 const REDACTED: &str = "redactions.json";
 const STATE: &str = "state.json";
+const STAMPED: &str = "timestamp/checkpoint";
+const STAMP: &str = "timestamp/answer.tsr";
+const CONTINUED: &str = "timestamp/consistency";
 
 /// Files by name.
 pub(crate) type Files = BTreeMap<String, Vec<u8>>;

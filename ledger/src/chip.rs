@@ -11,9 +11,6 @@
 //! when dropped, printed nowhere and stored nowhere; what is kept are hashes and the verdict. Never
 //! panics on any input.
 
-mod algorithms;
-mod certificate;
-mod der;
 mod loading;
 mod mrz;
 mod sod;
@@ -22,16 +19,17 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use certificate::{TRUST_LIST_BYTES_MAX, TRUST_LIST_MAX, TrustList, TrustListError};
+pub use crate::pki::{TRUST_LIST_BYTES_MAX, TRUST_LIST_MAX, TrustList, TrustListError};
 
 pub use loading::{LoadError, Loaded, load, use_loaded};
 
-use certificate::{Certificate, Issuer};
+use crate::pki::certificate::{Issuer, OutOfTime};
+use crate::pki::signed::SignedFault;
 use domain::ids::{Digest, Micros};
 use domain::personal::GroupHash;
 use domain::vocabulary::{ChipFault, ChipProof};
 use sha2::{Digest as _, Sha256};
-use sod::{SignerId, Sod};
+use sod::Sod;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// Largest security object, in bytes. Real ones have 1 to 6 KB.
@@ -145,19 +143,16 @@ impl ChipVerifier for PassiveAuthentication {
 impl PassiveAuthentication {
     /// The signature, who made it, and who vouches for them.
     fn signed(&self, sod: &Sod<'_>, at: Micros, proof: &mut ChipProof) {
-        if sod.digest.of(sod.content) != sod.message_digest {
+        if !sod.signed.digest_is_right() {
             proof.faults.push(ChipFault::ContentDigest);
         }
-        let Some(signer) = signer(sod) else {
+        let Some(signer) = sod.signed.signer() else {
             proof.faults.push(ChipFault::Certificate);
             return;
         };
         proof.certificate = Some(signer.digest());
         proof.serial = signer.serial();
-        let good = signer
-            .key()
-            .and_then(|key| key.verify(sod.scheme, &sod.attributes, sod.signature));
-        match good {
+        match sod.signed.is_signed_by(&signer) {
             Some(true) => {}
             Some(false) => proof.faults.push(ChipFault::Signature),
             None => proof.faults.push(ChipFault::SignatureAlgorithm),
@@ -165,7 +160,9 @@ impl PassiveAuthentication {
         if !signer.may_sign_documents() {
             proof.faults.push(ChipFault::CertificateUsage);
         }
-        proof.faults.extend(signer.out_of_time(at));
+        proof
+            .faults
+            .extend(signer.out_of_time(at).map(ChipFault::from));
         let Some(trusted) = &self.trusted else {
             proof.faults.push(ChipFault::TrustListMissing);
             return;
@@ -183,17 +180,23 @@ impl PassiveAuthentication {
     }
 }
 
-/// The signer's certificate, of those that came along.
-fn signer(sod: &Sod<'_>) -> Option<Certificate> {
-    let readable = sod.certificates.iter().filter_map(|certificate| {
-        let bytes = der::bytes(*certificate).ok()?;
-        Certificate::read(&bytes).ok()
-    });
-    let mut signers = readable.filter(|certificate| match &sod.signer {
-        SignerId::Issued { issuer, serial } => certificate.is(issuer, serial),
-        SignerId::Key(id) => certificate.key_id().as_ref() == Some(id),
-    });
-    signers.next()
+impl From<OutOfTime> for ChipFault {
+    fn from(fault: OutOfTime) -> Self {
+        match fault {
+            OutOfTime::NotYetValid => Self::CertificateNotYetValid,
+            OutOfTime::Expired => Self::CertificateExpired,
+        }
+    }
+}
+
+impl From<SignedFault> for ChipFault {
+    fn from(fault: SignedFault) -> Self {
+        match fault {
+            SignedFault::Malformed => Self::SodMalformed,
+            SignedFault::HashAlgorithm => Self::HashAlgorithm,
+            SignedFault::SignatureAlgorithm => Self::SignatureAlgorithm,
+        }
+    }
 }
 
 /// Each data group against its signed hash; each fault is said once.

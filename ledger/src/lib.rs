@@ -22,6 +22,7 @@ pub mod memory;
 pub mod messenger;
 pub mod open;
 pub mod past;
+pub mod pki;
 pub mod principals;
 pub mod registry;
 pub mod remote;
@@ -31,6 +32,7 @@ pub mod state_seal;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod timestamp;
 pub mod transparency;
 pub mod vault;
 pub mod wiring;

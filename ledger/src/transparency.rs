@@ -14,6 +14,7 @@ mod log;
 pub mod proofs;
 mod sealer;
 mod sealing;
+mod stamps;
 pub mod state_proof;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ pub use lock::{CheckpointLock, FileLock, Locked};
 pub use log::{CHECKPOINT_FILE, Published, ReadError, TransparencyLog};
 pub use sealer::{Progress, Sealer, Settings};
 pub use sealing::{Cosigned, Cosigner, Missing, OpenLock, Sealing, signer};
+pub use stamps::{STAMPS_DIR, Stamp, Stamps, stamp_names};
 
 use crate::keyring::KeyRing;
 use crate::store::StoreError;

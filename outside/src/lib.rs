@@ -20,4 +20,5 @@ pub mod retry;
 pub mod rounds;
 pub mod settings;
 pub mod state_sealing;
+pub mod timestamps;
 pub mod witnesses;

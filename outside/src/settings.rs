@@ -1,4 +1,5 @@
-//! The settings file of what reaches outside: mail server, SMS gateway, registries, witnesses.
+//! The settings file of what reaches outside: mail server, SMS gateway, registries, witnesses, a
+//! time-stamping authority.
 //!
 //! ```toml
 //! key_file = "outside.key"        # signs requests: an Ed25519 seed, 64 hexadecimal digits
@@ -44,6 +45,11 @@
 //! [[witnesses.witness]]
 //! url = "https://witness.example.org"
 //! key = "…"                       # verifier key, as its operator publishes it: name+id+key
+//!
+//! [timestamps]                    # of its checkpoints, by an authority (RFC 3161)
+//! url = "http://tsa.example.org"
+//! authorities_file = "tsa.pem"    # who may vouch for it: PEM certificates
+//! every_s = 3600                  # how often at most
 //! ```
 //!
 //! Owns the names in the file. Secrets stand in files of their own and are read once.
@@ -53,10 +59,12 @@ use crate::http::{Peer, PeerError, PeerSettings};
 use crate::notices::mail::{Mail, MailError, MailSettings};
 use crate::notices::sms::Gateway;
 use crate::registry::{HttpCards, HttpRegistry, Settings as Patience};
+use crate::timestamps;
 use crate::witnesses::{self, WhenMissing, WitnessSettings};
 use domain::ids::PublicKey;
 use domain::vocabulary::DocumentKind;
 use ed25519_dalek::SigningKey;
+use ledger::pki::TrustList;
 use ledger::wiring::Ids;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -68,6 +76,10 @@ use zeroize::Zeroizing;
 
 /// Longest time for one request to a peer, unless the file says otherwise, in milliseconds.
 const TIME_MAX_MS: u64 = 3000;
+/// How often a checkpoint is stamped at most, unless the file says otherwise, in seconds.
+const STAMP_EVERY_S: u64 = 3600;
+/// Longest time for one time-stamp, unless the file says otherwise, in milliseconds.
+const STAMP_TIME_MAX_MS: u64 = 20_000;
 /// How long a checkpoint waits for witnesses, unless the file says otherwise, in seconds.
 const PATIENCE_S: u64 = 10;
 
@@ -116,6 +128,16 @@ struct File {
     #[serde(default)]
     documents: BTreeMap<String, PeerPart>,
     witnesses: Option<WitnessesPart>,
+    timestamps: Option<TimestampsPart>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TimestampsPart {
+    url: String,
+    authorities_file: PathBuf,
+    every_s: Option<u64>,
+    time_max_ms: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -198,6 +220,8 @@ pub struct Outside {
     pub documents: Vec<(DocumentKind, HttpRegistry)>,
     /// Witnesses of the transparency log.
     pub witnesses: Option<witnesses::Settings>,
+    /// Who stamps its checkpoints.
+    pub timestamps: Option<timestamps::Authority>,
     /// Every peer by its name in the file, for figures.
     pub peers: Vec<(String, Guarded)>,
 }
@@ -208,10 +232,8 @@ pub fn read(path: &Path, ids: &Arc<Ids>) -> Result<Outside, SettingsError> {
     let file: File =
         toml::from_str(&text).map_err(|error| SettingsError::Parse(error.message().to_owned()))?;
     let beside = path.parent().unwrap_or(Path::new("."));
-    let key = match &file.key_file {
-        Some(key) => Some(read_key(&beside.join(key))?),
-        None => None,
-    };
+    let key = file.key_file.as_ref();
+    let key = key.map(|key| read_key(&beside.join(key))).transpose()?;
     let peer = |what: &str, part: PeerPart| {
         let key = key.clone().ok_or_else(|| {
             SettingsError::Parse("`key_file` is missing: requests are signed".to_owned())
@@ -272,7 +294,33 @@ pub fn read(path: &Path, ids: &Arc<Ids>) -> Result<Outside, SettingsError> {
     }
     outside.peers = peers;
     outside.witnesses = file.witnesses.map(witnesses_of).transpose()?;
+    let timestamps = file.timestamps.map(|part| authority(part, beside, ids));
+    outside.timestamps = timestamps.transpose()?;
     Ok(outside)
+}
+
+fn authority(
+    part: TimestampsPart,
+    beside: &Path,
+    ids: &Arc<Ids>,
+) -> Result<timestamps::Authority, SettingsError> {
+    let list = read_text(
+        "the list of time-stamping authorities",
+        &beside.join(part.authorities_file),
+    )?;
+    let trust = TrustList::read(list.as_bytes())
+        .map_err(|error| SettingsError::Parse(format!("time-stamping authorities: {error}")))?;
+    let every = part.every_s.unwrap_or(STAMP_EVERY_S).max(1);
+    let settings = timestamps::Settings {
+        url: part.url,
+        trust,
+        every: Duration::from_secs(every),
+        time_max: Duration::from_millis(part.time_max_ms.unwrap_or(STAMP_TIME_MAX_MS)),
+    };
+    timestamps::Authority::new(settings, Arc::clone(ids)).map_err(|source| SettingsError::Peer {
+        what: "timestamps".to_owned(),
+        source,
+    })
 }
 
 fn witnesses_of(part: WitnessesPart) -> Result<witnesses::Settings, SettingsError> {

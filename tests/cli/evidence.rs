@@ -1,8 +1,11 @@
 //! `export evidence`, `verify --bundle`, `verify --report`: what a stranger is given, and what they make of it.
 
 use crate::run::{Place, Ran};
+use crate::timestamps::Service;
 use domain::envelope::Commitment;
 use ledger::bundle::{About, Contents, Trust, open};
+use ledger::pki::TrustList;
+use ledger::testing::authority::{Authority, Recipe};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -41,6 +44,12 @@ fn stated() -> Stated {
         account,
         key,
     }
+}
+
+/// An account's evidence.
+fn exported(place: &Place, account: &str) -> Vec<u8> {
+    place.good(&["export", "evidence", "--account", account, "--out", "a.tar"]);
+    fs::read(place.path("a.tar")).unwrap()
 }
 
 fn key(place: &Place) -> String {
@@ -238,20 +247,14 @@ fn public_tools(stranger: &Place, files: &Files, key: &str) {
 
 #[test]
 fn no_byte_of_a_bundle_can_be_altered_and_no_file_left_out_swapped_or_put_in() {
+    let service = Service::start();
     let Stated {
         place,
         account,
         key,
     } = stated();
-    place.good(&[
-        "export",
-        "evidence",
-        "--account",
-        &account,
-        "--out",
-        "a.tar",
-    ]);
-    let bundle = fs::read(place.path("a.tar")).unwrap();
+    place.good(&["tree", "timestamp", "--outside", &service.settings(&place)]);
+    let bundle = exported(&place, &account);
     let log = VerifierKey::parse(&key).unwrap();
     let trust = Trust {
         policy: Policy {
@@ -262,8 +265,11 @@ fn no_byte_of_a_bundle_can_be_altered_and_no_file_left_out_swapped_or_put_in() {
         },
         ledger_key: None,
         manifest_key: None,
+        authorities: TrustList::read(service.authority.list().as_bytes()).ok(),
     };
-    assert!(open(&bundle, &trust).is_ok());
+    let opened = open(&bundle, &trust).unwrap();
+    let stamped = |fact: &String| fact.contains("existed on") && fact.ends_with("CN=Test root");
+    assert!(opened.facts.iter().any(stamped), "{:?}", opened.facts);
     for step in 0..600 {
         let at = step * (bundle.len() - 1) / 599;
         let mut flipped = bundle.clone();
@@ -562,5 +568,90 @@ fn an_auditor_s_report_is_signed_whatever_it_says() {
         ran.stdout.is_empty(),
         "said before the work: {}",
         ran.stdout
+    );
+}
+
+#[test]
+fn a_stamp_in_a_bundle_is_an_authority_s_word_on_this_history_and_no_other() {
+    let service = Service::start();
+    let Stated {
+        place,
+        account,
+        key,
+    } = stated();
+    place.good(&["tree", "timestamp", "--outside", &service.settings(&place)]);
+    let stamped = fs::read(place.ledger().join("tree/checkpoint")).unwrap();
+    // The ledger goes on: the stamp is of an earlier checkpoint than the bundle's.
+    place.good(&["keys", "rotate", "--purpose", "events", "--quiet"]);
+    place.good(&["tree", "seal", "--quiet"]);
+    let bundle = exported(&place, &account);
+    let files = unpack(&bundle);
+    assert_eq!(files["timestamp/checkpoint"], stamped);
+    assert_ne!(files["checkpoint"], stamped);
+
+    let stranger = Place::new();
+    let put = |name: &str, list: &str| fs::write(stranger.path(name), list).unwrap();
+    put("tsa.pem", &service.authority.list());
+    put("other.pem", &Authority::new(Recipe::default()).list());
+    let good = check(&stranger, &bundle, &key, &["--timestamp-ca", "tsa.pem"]);
+    assert_eq!(good.code, 0, "{}", good.stdout);
+    assert!(good.json()["proved"].to_string().contains("CN=Test root"));
+    let other = check(&stranger, &bundle, &key, &["--timestamp-ca", "other.pem"]);
+    refused(&other, "timestamp/answer.tsr");
+    let nobody = check(&stranger, &bundle, &key, &[]);
+    assert_eq!(nobody.code, 0, "{}", nobody.stdout);
+    assert!(
+        nobody.json()["proved"]
+            .to_string()
+            .contains("nobody was named")
+    );
+
+    forged_stamps(&stranger, &service.authority, &key, &files);
+}
+
+/// Made anew by somebody who holds no key of the log and none that the authority signed this with.
+fn forged_stamps(stranger: &Place, authority: &Authority, key: &str, files: &Files) {
+    let origin = VerifierKey::parse(key).unwrap().name().to_owned();
+    let forged = |change: &dyn Fn(&mut Files), file: &str| {
+        let mut files = files.clone();
+        change(&mut files);
+        let ran = check(
+            stranger,
+            &forge(files, &origin),
+            key,
+            &["--timestamp-ca", "tsa.pem"],
+        );
+        refused(&ran, file);
+    };
+    let set = |name: &'static str, bytes: Vec<u8>| {
+        move |files: &mut Files| drop(files.insert(name.to_owned(), bytes.clone()))
+    };
+    let answer = |data: &[u8]| {
+        let hash = ledger::timestamp::imprint(data);
+        authority.answer(&ledger::timestamp::query(&hash, [2; 8]).unwrap())
+    };
+    forged(
+        &set("timestamp/answer.tsr", answer(b"other")),
+        "timestamp/answer.tsr",
+    );
+    forged(
+        &set("timestamp/consistency", Vec::new()),
+        "timestamp/consistency",
+    );
+    let newest = files["checkpoint"].clone();
+    forged(
+        &set("timestamp/checkpoint", newest),
+        "timestamp/consistency",
+    );
+    forged(
+        &|files| drop(files.remove("timestamp/answer.tsr")),
+        "timestamp/answer.tsr",
+    );
+    let mut unsigned = files["timestamp/checkpoint"].clone();
+    let last = unsigned.len() - 3;
+    unsigned[last] ^= 1;
+    forged(
+        &set("timestamp/checkpoint", unsigned),
+        "timestamp/checkpoint",
     );
 }

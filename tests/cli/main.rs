@@ -22,5 +22,6 @@ mod reports;
 mod run;
 mod scenarios;
 mod state;
+mod timestamps;
 mod transparency;
 mod witness;

@@ -4,12 +4,19 @@ use crate::vectors;
 use domain::event::Event;
 use domain::ids::Position;
 use domain::record::RecordRef;
-use idledger_tests::fuzz_bodies::{BODIES, Body};
+use ed25519_dalek::SigningKey;
+use idledger_tests::fuzz_bodies::{BODIES, Body, log};
 use idledger_tests::sample::Draw;
 use ledger::archive::{ArchiveWriter, ArchivedRecord, Sealed};
+use ledger::bundle::{About, Want, make};
+use ledger::disk::{Disk, RealDisk};
 use ledger::segments::{SEGMENT_BYTES_MIN, Segments, segment_name};
 use ledger::store::{EventStore, Expected, Labels, NewRecord, StoredRecord};
+use ledger::testing::authority::{Authority, Recipe};
+use ledger::transparency::proofs::{ConsistencyProof, EventProof, Proof};
+use ledger::transparency::{self, FileLock, Sealing, TransparencyLog};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Changed inputs of one body: enough to be felt, few enough for every run.
 const CHANGES: u64 = 3_000;
@@ -71,7 +78,7 @@ async fn segment() -> Vec<u8> {
     std::fs::read(directory.path().join("log").join(segment_name(0))).unwrap()
 }
 
-fn good_inputs(name: &str, segment: &[u8]) -> Vec<Vec<u8>> {
+fn good_inputs(name: &str, segment: &[u8], evidence: &[u8]) -> Vec<Vec<u8>> {
     match name {
         "record" => vectors::stream(7)
             .into_iter()
@@ -92,8 +99,108 @@ fn good_inputs(name: &str, segment: &[u8]) -> Vec<Vec<u8>> {
         ],
         "http_signature" => vec![signed_request()],
         "witness_request" => vec![witness_request()],
+        "note" => {
+            let (note, key) = (&log::SAMPLE.note, &log::SAMPLE.policy.log[0]);
+            let texts = [note.to_text(), note.text().to_owned(), key.to_text()];
+            texts.map(String::into_bytes).into()
+        }
+        "tile" => tiles(),
+        "proof" => proofs(),
+        "map_proof" => {
+            let said = log::SAMPLE.said.iter();
+            let said = said.map(|proof| serde_json::to_vec(proof).unwrap());
+            said.chain([vec![5; 80]]).collect()
+        }
+        "evidence" => vec![evidence.to_vec()],
+        "timestamp" => vec![timestamp()],
         other => panic!("no good input for {other}"),
     }
+}
+
+/// Names of tiles, and contents with their width in front.
+fn tiles() -> Vec<Vec<u8>> {
+    let mut bundle = vec![0, 2];
+    for entry in [log::entry(1), log::entry(2)] {
+        tlog::bundle::push(&mut bundle, &entry).unwrap();
+    }
+    let hashes = [&[0, 3][..], &[7; 96]].concat();
+    let names = ["tile/0/x001/x234/067.p/5", "tile/entries/000"];
+    names
+        .map(|name| name.as_bytes().to_vec())
+        .into_iter()
+        .chain([bundle, hashes])
+        .collect()
+}
+
+/// The sample's proof in both forms, and each is good.
+fn proofs() -> Vec<Vec<u8>> {
+    let sample = &*log::SAMPLE;
+    let entry = log::entry(u8::try_from(sample.receipt.index).unwrap());
+    assert!(sample.receipt.check(&entry, &sample.policy).is_ok());
+    let event = Proof::Event(EventProof::new(&sample.receipt, entry));
+    assert!(event.check(&sample.policy, Some(entry)).is_ok());
+    let consistency = Proof::Consistency(ConsistencyProof {
+        old_size: 7,
+        old_root: sample
+            .policy
+            .check(&sample.note)
+            .unwrap()
+            .checkpoint
+            .head
+            .root
+            .to_base64(),
+        path: Vec::new(),
+        checkpoint: sample.note.to_text(),
+    });
+    assert!(consistency.check(&sample.policy, None).is_ok());
+    let json = [event, consistency].map(|proof| serde_json::to_vec(&proof).unwrap());
+    json.into_iter()
+        .chain([sample.receipt.to_text().into_bytes()])
+        .collect()
+}
+
+/// A new ledger's own events as evidence, under the sample's key.
+async fn evidence() -> Vec<u8> {
+    let place = tempfile::tempdir().unwrap();
+    let mut options = ledger::open::Options::new(place.path());
+    let key = place.path().join("key");
+    std::fs::write(&key, hex::encode(log::SECRET)).unwrap();
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    options.checkpoint_key = ledger::secrets::KeySource::File(key);
+    let ledger = ledger::open::init(&options).await.unwrap();
+    let key = SigningKey::from_bytes(&log::SECRET);
+    let signer = transparency::signer(ledger.ring().ledger().unwrap(), key.clone()).unwrap();
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let tree = place.path().join("tree");
+    let shown = TransparencyLog::open(Arc::clone(&disk), &tree, signer.verifier().clone());
+    let shown = Arc::new(shown.unwrap());
+    let lock = place.path().join("checkpoint-lock");
+    let sealing = Sealing {
+        store: Arc::clone(ledger.store()),
+        log: Arc::clone(&shown),
+        lock: Box::new(move || Ok(Arc::new(FileLock::open(Arc::clone(&disk), &lock)?))),
+        key,
+        every: std::time::Duration::ZERO,
+        cosigner: None,
+        progress: None,
+    };
+    sealing.once().await.unwrap();
+    let want = Want {
+        about: About::Range { from: 0, to: 1 },
+        state: None,
+        signer: None,
+    };
+    make(&shown, ledger.store().as_ref(), want).await.unwrap()
+}
+
+/// What an authority answers to the sample's checkpoint.
+fn timestamp() -> Vec<u8> {
+    let authority = Authority::new(Recipe::default());
+    let data = log::SAMPLE.note.to_text();
+    let query = ledger::timestamp::query(&ledger::timestamp::imprint(data.as_bytes()), [1; 8]);
+    let answer = authority.answer(&query.unwrap());
+    assert!(authority.is_taken(data.as_bytes(), &answer));
+    answer
 }
 
 /// A first checkpoint of one entry, as its log sends it.
@@ -182,9 +289,9 @@ fn run(name: &str, body: Body, good: &[Vec<u8>]) {
 
 #[tokio::test]
 async fn every_decoder_holds_under_changed_input() {
-    let segment = segment().await;
+    let (segment, evidence) = (segment().await, evidence().await);
     for (name, body) in BODIES {
-        run(name, body, &good_inputs(name, &segment));
+        run(name, body, &good_inputs(name, &segment, &evidence));
     }
 }
 

@@ -2,6 +2,10 @@
 //! `cargo fuzz` targets under `tests/fuzz` run them without end; `tests/format/fuzz.rs` runs the same
 //! bodies bounded, on stable, with every test run. A body panics when its property does not hold.
 
+pub mod log;
+
+pub use log::{evidence, map_proof, note, proof, tile, timestamp};
+
 use api::signature::{Target, present};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use domain::identity::{CardQr, PersonParts};
@@ -17,7 +21,7 @@ use tlog::witness::{AddCheckpoint, judge};
 pub type Body = fn(&[u8]);
 
 /// Every body with its name, which is its fuzz target's.
-pub const BODIES: [(&str, Body); 7] = [
+pub const BODIES: [(&str, Body); 13] = [
     ("record", record),
     ("facts", facts),
     ("archive", archive),
@@ -25,6 +29,12 @@ pub const BODIES: [(&str, Body); 7] = [
     ("card_qr", card_qr),
     ("http_signature", http_signature),
     ("witness_request", witness_request),
+    ("note", note),
+    ("tile", tile),
+    ("proof", proof),
+    ("map_proof", map_proof),
+    ("evidence", evidence),
+    ("timestamp", timestamp),
 ];
 
 /// A record, its envelope and its facts: refused, or written in exactly one way.

@@ -16,13 +16,14 @@ use ledger::transparency::proofs::{
     Proof, ProveError, prove_consistency, prove_event, prove_stream,
 };
 use ledger::transparency::state_proof::prove_state;
-use ledger::transparency::{ReadError, TransparencyLog};
+use ledger::transparency::{ReadError, TransparencyLog, stamp_names};
 use serde::Deserialize;
 use std::sync::Arc;
 use tlog::tile::{Kind, TileId};
 use utoipa::IntoParams;
 
 const TEXT: &str = "text/plain; charset=utf-8";
+const REPLY: &str = "application/timestamp-reply";
 const BYTES: &str = "application/octet-stream";
 /// What is under a tile's name never changes.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
@@ -77,6 +78,30 @@ pub async fn keys(State(api): State<Api>) -> Result<Response<Body>, Problem> {
     let keys = keys.map_err(|error| Problem::new(Code::Internal).because(error))?;
     let text: String = keys.iter().map(|key| key.to_text() + "\n").collect();
     Ok(answer(text, TEXT, NOW))
+}
+
+/// `GET /log/timestamps/…`: `index` is the sizes of the checkpoints that an authority stamped, one a line;
+/// each stands there as it was stamped (`.checkpoint`), beside the answer of the authority (`.tsr`, RFC 3161).
+pub async fn timestamps(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+) -> Result<Response<Body>, Problem> {
+    let stamps = log(&api)?.stamps();
+    if name == "index" {
+        let sizes = stamps.sizes().map_err(ReadError::from)?;
+        let text: String = sizes.iter().map(|size| size.to_string() + "\n").collect();
+        return Ok(answer(text, TEXT, NOW));
+    }
+    let not_found = || Problem::new(Code::NotFound);
+    let size = name.split_once('.').and_then(|(size, _)| size.parse().ok());
+    let size = size.ok_or_else(not_found)?;
+    let [checkpoint, answered] = stamp_names(size);
+    let stamp = stamps.get(size).map_err(ReadError::from)?;
+    match stamp.ok_or_else(not_found)? {
+        stamp if name == checkpoint => Ok(answer(stamp.checkpoint, TEXT, FOR_EVER)),
+        stamp if name == answered => Ok(answer(stamp.answer, REPLY, FOR_EVER)),
+        _ => Err(not_found()),
+    }
 }
 
 /// `GET /log/tile/…`

@@ -7,9 +7,11 @@
 
 use super::belonging::{law, principals, redactions, selected, state, stated};
 use super::{BUNDLE_BYTES_MAX, Contents, EVENTS_MAX, Files, Flaw};
-use super::{CHECKPOINT, CONTENTS, KEYS, MANIFEST, README, REDACTED, SCHEMA, STATE, SUMS};
-use super::{json, manifest, proof_name, record_name, tar};
+use super::{CHECKPOINT, CONTENTS, CONTINUED, KEYS, MANIFEST, README, REDACTED, SCHEMA, STAMP};
+use super::{STAMPED, STATE, SUMS};
+use super::{json, manifest, proof_name, record_name, stamp, tar};
 use crate::keyring::KeyRing;
+use crate::pki::TrustList;
 use crate::transparency::{entry, origin, verifier_keys};
 use domain::envelope::Envelope;
 use domain::event::Event;
@@ -23,7 +25,7 @@ use tlog::proof::{Head, check_inclusion};
 use tlog::receipt::Receipt;
 
 /// Files that are not of an event.
-const OTHER_FILES: usize = 8;
+const OTHER_FILES: usize = 11;
 
 /// Whom the reader believes.
 pub struct Trust {
@@ -33,6 +35,8 @@ pub struct Trust {
     pub ledger_key: Option<PublicKey>,
     /// Who must have signed the manifest; `None`: it is not asked.
     pub manifest_key: Option<VerifierKey>,
+    /// Who is believed about time; `None`: nobody, and a time-stamp proves nothing.
+    pub authorities: Option<TrustList>,
 }
 
 /// A bundle whose proofs hold.
@@ -79,6 +83,13 @@ pub fn open(bytes: &[u8], trust: &Trust) -> Result<Opened, Flaw> {
     stated(&contents, &events)?;
     redactions(&files, &events)?;
     state(&files, &contents, &events, &trust.policy, &note, &mut facts)?;
+    stamp::check(
+        &files,
+        &contents,
+        against.checkpoint.head,
+        trust,
+        &mut facts,
+    )?;
     Ok(Opened {
         contents,
         records,
@@ -153,7 +164,8 @@ fn events(
 ) -> Result<(Events, BTreeMap<u64, Vec<u8>>), Flaw> {
     let positions: BTreeSet<u64> = lists(contents).concat().into_iter().collect();
     let mut expected: BTreeSet<String> = [
-        MANIFEST, README, SUMS, CHECKPOINT, CONTENTS, KEYS, REDACTED, STATE,
+        MANIFEST, README, SUMS, CHECKPOINT, CONTENTS, KEYS, REDACTED, STATE, STAMPED, STAMP,
+        CONTINUED,
     ]
     .map(str::to_owned)
     .into();

@@ -2,7 +2,7 @@
 
 use super::{About, BUNDLE_BYTES_MAX, Contents, EVENTS_MAX, Files, Redaction, Redactions};
 use super::{CHECKPOINT, CONTENTS, KEYS, README, REDACTED, REDACTIONS, SCHEMA, STATE};
-use super::{json, manifest, proof_name, readme, record_name, tar};
+use super::{json, manifest, proof_name, readme, record_name, stamp, tar};
 use crate::keyring::KeyRing;
 use crate::state_seal::STREAM;
 use crate::store::{EventStore, PAGE_RECORDS_MAX, StoredRecord};
@@ -101,6 +101,7 @@ pub async fn make(
         let proof = Proof::State(Box::new(proof));
         files.insert(STATE.to_owned(), json(&proof));
     }
+    stamp::put(log, &contents, &mut files)?;
     let checkpoint = published.note.to_text();
     files.insert(CHECKPOINT.to_owned(), checkpoint.into_bytes());
     let keys = verifier_keys(&gathered.ring()?)?;

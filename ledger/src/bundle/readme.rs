@@ -26,6 +26,7 @@ signature and every proof holds without them. Nothing in here can be opened to r
 With idledger, offline. Take the keys from a source you trust, not from here:
 
     idledger verify --bundle FILE --key LOG-KEY [--witness KEY ...] [--manifest-key KEY]
+        [--timestamp-ca CA.pem]
 
 Without idledger:
 
@@ -38,6 +39,10 @@ Without idledger:
         n=$(od -An -tu4 -N4 N.record); tail -c +5 N.record | head -c $((n + 64)) | sha256sum
 
     (a length of 4 bytes, the envelope, 64 bytes of Ed25519 signature over the envelope)
+  * timestamp/, if it is there: an authority's word (RFC 3161) that the log had all of this then;
+    timestamp/checkpoint is an earlier checkpoint, which the one above continues:
+
+        openssl ts -verify -data timestamp/checkpoint -in timestamp/answer.tsr -CAfile CA.pem
   * keys: the log's keys, for comparison with those you trust
 
 contents.json says which event is here for what. The layout of events stands in FORMAT.md of the

@@ -7,7 +7,7 @@
 //!      twelve digits, and its check digit … · 39–44 last day, YYMMDD, of this century; all `<`: none
 //! ```
 
-use super::der::{application, only, value, whole};
+use crate::pki::der::{application, only, value, whole};
 use domain::calendar::local_day;
 use domain::ids::LocalDay;
 use zeroize::Zeroizing;

@@ -2,6 +2,7 @@
 
 use super::testing::{BEGIN, Curve, END, Recipe, dg1, dg1_until, tlv};
 use super::*;
+use crate::pki::der;
 use domain::ids::Micros;
 use proptest::prelude::*;
 
@@ -293,7 +294,7 @@ fn a_trust_list_is_read_whole_or_not() {
     };
     let sod = signer.sod();
     let parts = sod::read(&sod).unwrap();
-    let certificate = der::bytes(parts.certificates[0]).unwrap();
+    let certificate = der::bytes(parts.signed.certificates[0]).unwrap();
     let refused = Err(TrustListError::NotAnAuthority { number: 1 });
     assert_eq!(read(&certificate), refused);
 }
@@ -358,6 +359,7 @@ fn same(one: &[u8], other: &[u8]) -> bool {
         return false;
     };
     let all = |sod: &Sod<'_>| {
+        let sod = &sod.signed;
         let certificates: Vec<_> = sod
             .certificates
             .iter()
@@ -367,7 +369,7 @@ fn same(one: &[u8], other: &[u8]) -> bool {
         (
             content,
             signature,
-            sod.attributes.clone(),
+            sod.covered.clone(),
             certificates,
             sod.scheme,
             sod.digest,

@@ -6,10 +6,11 @@
     reason = "it is test code"
 )]
 
-use std::fs::{self, File};
+use super::{good, install};
+use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 /// Whom the server runs as where the test is run by root, which PostgreSQL refuses.
 const UNPRIVILEGED: &str = "postgres";
@@ -24,7 +25,7 @@ impl Postgres {
     /// Makes a server and starts it. Installs the package if it is not there.
     pub fn start() -> Self {
         let programs = programs().unwrap_or_else(|| {
-            install();
+            install("postgresql", || programs().is_some());
             programs().expect("Debian's package `postgresql` brings `pg_ctl`")
         });
         let open = fs::Permissions::from_mode(0o711);
@@ -158,56 +159,7 @@ fn programs() -> Option<PathBuf> {
     versions.pop()
 }
 
-/// Installs the package; one test at a time.
-fn install() {
-    let lock = File::create(std::env::temp_dir().join("idledger-install.lock")).unwrap();
-    lock.lock().unwrap();
-    if programs().is_some() {
-        return;
-    }
-    for step in [
-        &["update", "-q"][..],
-        &[
-            "install",
-            "-q",
-            "-y",
-            "--no-install-recommends",
-            "postgresql",
-        ][..],
-    ] {
-        let mut apt = Command::new("apt-get");
-        good(apt.env("DEBIAN_FRONTEND", "noninteractive").args(step));
-    }
-}
-
 fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt as _;
     fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0)
-}
-
-/// Runs a command that must succeed. Its output goes to files, since a server inherits it.
-fn good(command: &mut Command) -> Output {
-    let (mut out, mut err) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
-    command.stdout(out.try_clone().unwrap());
-    command.stderr(err.try_clone().unwrap());
-    let status = command.status().unwrap();
-    let read = |file: &mut File| {
-        use std::io::{Read as _, Seek as _};
-        let mut bytes = Vec::new();
-        file.rewind().unwrap();
-        file.read_to_end(&mut bytes).unwrap();
-        bytes
-    };
-    let (stdout, stderr) = (read(&mut out), read(&mut err));
-    assert!(
-        status.success(),
-        "{command:?}: {status}\n{}{}",
-        String::from_utf8_lossy(&stdout),
-        String::from_utf8_lossy(&stderr)
-    );
-    Output {
-        status,
-        stdout,
-        stderr,
-    }
 }

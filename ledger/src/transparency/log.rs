@@ -5,6 +5,7 @@
 
 use super::levels::Levels;
 use super::sealing::Missing;
+use super::stamps::Stamps;
 use super::{ENTRY_BYTES, SealError};
 use crate::disk::{Disk, io_error};
 use parking_lot::Mutex;
@@ -115,6 +116,11 @@ impl TransparencyLog {
     /// The tree's files.
     pub const fn levels(&self) -> &Arc<Levels> {
         &self.levels
+    }
+
+    /// The time-stamps of its checkpoints.
+    pub fn stamps(&self) -> Stamps {
+        Stamps::of(Arc::clone(&self.disk), &self.dir)
     }
 
     /// The checkpoint published last.

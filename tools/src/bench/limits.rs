@@ -34,6 +34,16 @@ pub fn verifying(threads: usize, time: Duration) -> f64 {
     })
 }
 
+/// How often a second one thread takes SHA-256 of inputs of these lengths, each once.
+pub fn hashing(lengths: &[usize], time: Duration) -> f64 {
+    let inputs: Vec<Vec<u8>> = lengths.iter().map(|length| vec![0x5a; *length]).collect();
+    on_threads(1, time, |_| {
+        for input in &inputs {
+            std::hint::black_box(tlog::map::Key::of(std::hint::black_box(input)));
+        }
+    })
+}
+
 /// How often a second so many threads together do something.
 fn on_threads(threads: usize, time: Duration, act: impl Fn(u64) + Sync) -> f64 {
     let started = Instant::now();

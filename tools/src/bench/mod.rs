@@ -9,6 +9,7 @@ pub mod http;
 pub mod limits;
 pub mod run;
 pub mod sizes;
+pub mod tree;
 pub mod volatile;
 
 use serde::Serialize;

@@ -22,6 +22,7 @@ use outside::notices::codes::{Codes, Ways};
 use outside::notices::{Carrier, Sender, Settings};
 use outside::retry::Standing;
 use outside::state_sealing::{Pace, StateSealer};
+use outside::timestamps::Authority;
 use outside::witnesses::Witnesses;
 use projections::{Options as ViewOptions, Views};
 use std::path::{Path, PathBuf};
@@ -62,7 +63,7 @@ pub struct ServeArgs {
         value_parser = clap::value_parser!(i64).range(0..=4_102_444_800)
     )]
     simulate_clock: Option<i64>,
-    /// Settings of mail server, SMS gateway, registries and witnesses (TOML)
+    /// Settings of mail server, SMS gateway, registries, witnesses and a time-stamping authority (TOML)
     #[arg(
         long,
         env = "LEDGER_OUTSIDE",
@@ -143,6 +144,8 @@ pub struct Reach {
     pub peers: Vec<(String, Guarded)>,
     /// Who cosigns checkpoints.
     pub witnesses: Option<outside::witnesses::Settings>,
+    /// Who stamps checkpoints.
+    pub timestamps: Option<outside::timestamps::Authority>,
 }
 
 /// Serves an open ledger until somebody asks to stop.
@@ -180,6 +183,7 @@ pub async fn serve(
     if let Some(clock) = simulated.clock {
         server.simulate_clock(clock);
     }
+    let authority = reach.timestamps.map(Arc::new);
     if global.seals() {
         match sealing::of(global, server.ledger())? {
             Some(mut sealing) => {
@@ -189,13 +193,17 @@ pub async fn serve(
                     server.watch_witnesses(Box::new(move || witness_figures(&witnesses)));
                 }
                 server.show_log(Arc::clone(&sealing.log));
+                if let Some(authority) = &authority {
+                    let (authority, log) = (Arc::clone(authority), Arc::clone(&sealing.log));
+                    by_itself.spawn(authority.run(log, stopped(&stop)));
+                }
                 by_itself.spawn(sealing.run(stop.subscribe()));
             }
             None => eprintln!("warning: there is no checkpoint key here; nothing is sealed"),
         }
     }
     let peers = reach.peers;
-    server.watch_peers(Box::new(move || figures(&peers)));
+    server.watch_peers(Box::new(move || figures(&peers, authority.as_deref())));
     let address = server.address().context("asking for the address")?;
     if !global.quiet {
         eprintln!("listening on http://{address} (Ctrl-C ends)");
@@ -254,6 +262,7 @@ fn reach_outside(options: &mut ledger::open::Options, path: &Path) -> anyhow::Re
         carriers,
         peers: outside.peers,
         witnesses: outside.witnesses,
+        timestamps: outside.timestamps,
     })
 }
 
@@ -271,7 +280,7 @@ fn witness_figures(witnesses: &Witnesses) -> Vec<WitnessFigures> {
 }
 
 /// What peers did since the start, as the figures of a server say it.
-fn figures(peers: &[(String, Guarded)]) -> Vec<PeerFigures> {
+fn figures(peers: &[(String, Guarded)], authority: Option<&Authority>) -> Vec<PeerFigures> {
     let figures = peers.iter().map(|(name, peer)| {
         let figures = peer.figures();
         PeerFigures {
@@ -286,7 +295,17 @@ fn figures(peers: &[(String, Guarded)]) -> Vec<PeerFigures> {
             opened: figures.opened,
         }
     });
-    figures.collect()
+    let authority = authority.map(|authority| {
+        let (asked, failed) = authority.figures();
+        PeerFigures {
+            peer: "timestamps".to_owned(),
+            breaker: 0,
+            asked,
+            failed,
+            opened: 0,
+        }
+    });
+    figures.chain(authority).collect()
 }
 
 /// Resolves when `stop` says so, or is gone.

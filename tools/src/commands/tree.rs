@@ -4,13 +4,16 @@ use super::{opening, reading, sealing, state};
 use crate::cli::Global;
 use crate::exit::{Exit, Stop};
 use crate::output::{Out, grouped};
+use crate::times::{Zone, show};
 use crate::{interrupt, progress};
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use domain::ids::{Category, Position, StreamId};
 use ledger::disk::RealDisk;
 use ledger::keyring::KeyRing;
-use ledger::transparency::{CHECKPOINT_FILE, Cosigner, Published, TransparencyLog, verifier_keys};
+use ledger::transparency::{
+    CHECKPOINT_FILE, Cosigner, Published, STAMPS_DIR, TransparencyLog, stamp_names, verifier_keys,
+};
 use serde_json::json;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -37,6 +40,18 @@ enum Task {
         )]
         outside: Option<PathBuf>,
     },
+    /// Have the published checkpoint stamped by an authority for time (RFC 3161); a server that is told of one
+    /// does so by itself
+    Timestamp {
+        /// Settings that name the authority under `[timestamps]` (TOML, as for `serve`)
+        #[arg(
+            long,
+            env = "LEDGER_OUTSIDE",
+            hide_env_values = true,
+            value_name = "FILE"
+        )]
+        outside: PathBuf,
+    },
     /// The checkpoint published last, as signed
     Checkpoint,
     /// The keys that checkpoints are checked with, for any tool that reads signed notes
@@ -53,6 +68,7 @@ enum Task {
 pub fn run(global: &Global, args: &TreeArgs, out: &mut Out) -> anyhow::Result<Exit> {
     match &args.task {
         Task::Seal { outside } => seal(global, outside.as_deref(), out),
+        Task::Timestamp { outside } => timestamp(global, outside, out),
         Task::Checkpoint => {
             let log = published(global)?;
             let note = current(&log)?.note.to_text();
@@ -94,6 +110,44 @@ fn seal(global: &Global, outside: Option<&Path>, out: &mut Out) -> anyhow::Resul
         })?;
         Ok(Exit::Ok)
     })
+}
+
+fn timestamp(global: &Global, outside: &Path, out: &mut Out) -> anyhow::Result<Exit> {
+    let ids = opening::options(global)?.ids;
+    let authority = outside::settings::read(outside, &ids)?.timestamps;
+    let authority = authority.ok_or_else(|| {
+        Stop::new(Exit::Usage, "the settings name no time-stamping authority")
+            .hint("write `[timestamps]` with `url` and `authorities_file` into them")
+    })?;
+    let log = published(global)?;
+    let (stamp, stamped) = opening::runtime()?.block_on(authority.stamp(&log))?;
+    let [checkpoint, answer] = stamp_names(stamp.size);
+    let dir = sealing::tree_dir(global).join(STAMPS_DIR);
+    let (time, files) = (show(stamped.time, Zone::Utc), [checkpoint, answer]);
+    let files = files.map(|name| dir.join(name).display().to_string());
+    let value = json!({
+        "size": stamp.size,
+        "time": time,
+        "accuracy_us": stamped.accuracy,
+        "authority": stamped.authority,
+        "policy": stamped.policy,
+        "serial": stamped.serial,
+        "files": files,
+    });
+    out.report("tree_timestamp", &value, |w| {
+        writeln!(w, "size       {}", grouped(stamp.size))?;
+        writeln!(w, "time       {time}")?;
+        writeln!(w, "authority  {}", stamped.authority)?;
+        writeln!(
+            w,
+            "policy     {}, serial number {}",
+            stamped.policy, stamped.serial
+        )?;
+        files
+            .iter()
+            .try_for_each(|file| writeln!(w, "file       {file}"))
+    })?;
+    Ok(Exit::Ok)
 }
 
 /// The ledger's keys as its own events have them.
@@ -178,6 +232,7 @@ fn export(global: &Global, dir: &Path, out: &mut Out) -> anyhow::Result<Exit> {
         keys.extend([key.to_text().as_str(), "\n"]);
     }
     put(&dir.join("keys"), keys.as_bytes())?;
+    stamps(&log, &dir.join(STAMPS_DIR))?;
     let value = json!({ "size": size, "written": written, "there": there });
     out.report("tree_export", &value, |w| {
         writeln!(w, "entries        {}", grouped(size))?;
@@ -185,6 +240,31 @@ fn export(global: &Global, dir: &Path, out: &mut Out) -> anyhow::Result<Exit> {
         writeln!(w, "there already  {}", grouped(there))
     })?;
     Ok(Exit::Ok)
+}
+
+/// The time-stamps, each beside the checkpoint that it is of.
+fn stamps(log: &TransparencyLog, dir: &Path) -> anyhow::Result<()> {
+    let stamps = log.stamps();
+    let sizes = stamps.sizes()?;
+    let mut index = String::new();
+    for size in sizes {
+        if let Some(stamp) = stamps.get(size)? {
+            for (name, bytes) in stamp_names(size)
+                .iter()
+                .zip([&stamp.checkpoint, &stamp.answer])
+            {
+                let path = dir.join(name);
+                if !path.exists() {
+                    put(&path, bytes)?;
+                }
+            }
+            index.extend([size.to_string().as_str(), "\n"]);
+        }
+    }
+    if !index.is_empty() {
+        put(&dir.join("index"), index.as_bytes())?;
+    }
+    Ok(())
 }
 
 fn put(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {

@@ -4,7 +4,7 @@
 //! as in a ledger: the key that counts at its position, facts, and the actor's own signature.
 
 use super::check::{Depth, Keys, Known, check};
-use super::{VerifyArgs, audit};
+use super::{VerifyArgs, audit, stamps};
 use crate::cli::Global;
 use crate::commands::prove;
 use crate::exit::{Exit, Stop};
@@ -83,6 +83,7 @@ pub fn run(_: &Global, args: &VerifyArgs, file: &Path, out: &mut Out) -> anyhow:
         policy,
         ledger_key: args.ledger_key,
         manifest_key,
+        authorities: args.timestamp_ca.as_deref().map(stamps::list).transpose()?,
     };
     let checked = match open(&read(file)?, &trust) {
         Ok(opened) => report.take(opened)?,

@@ -5,7 +5,7 @@
 use super::report::Finding;
 use crate::exit::{Exit, Stop};
 use ledger::keyring::KeyRing;
-use ledger::transparency::{origin, verifier_keys};
+use ledger::transparency::{Stamp, origin, verifier_keys};
 use std::path::{Path, PathBuf};
 use tlog::Checkpoint;
 use tlog::hash::Hash;
@@ -19,6 +19,8 @@ pub enum Source {
     Published,
     /// From the last verification on this machine.
     Remembered,
+    /// One that an authority stamped.
+    Stamped(u64),
     /// From a file that was named.
     Given(PathBuf),
 }
@@ -28,6 +30,7 @@ impl core::fmt::Display for Source {
         match self {
             Self::Published => f.write_str("the published checkpoint"),
             Self::Remembered => f.write_str("the checkpoint verified here before"),
+            Self::Stamped(size) => write!(f, "the time-stamped checkpoint of {size}"),
             Self::Given(path) => write!(f, "the checkpoint in `{}`", path.display()),
         }
     }
@@ -54,6 +57,17 @@ impl Claim {
             _ => std::fs::read(path).map_err(|error| bad(&error))?,
         };
         Self::parse(&bytes, source).map(Some)
+    }
+
+    /// The checkpoint that was stamped.
+    pub fn stamped(stamp: &Stamp) -> Result<Self, Box<Finding>> {
+        let source = Source::Stamped(stamp.size);
+        let claim = Self::parse(&stamp.checkpoint, source)?;
+        let size = claim.checkpoint.head.size;
+        if size == stamp.size {
+            return Ok(claim);
+        }
+        Err(unsound(0, &claim.source, "one of this size", &size))
     }
 
     fn parse(bytes: &[u8], source: Source) -> Result<Self, Box<Finding>> {

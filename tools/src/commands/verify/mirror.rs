@@ -7,6 +7,7 @@
 
 use super::claims::{Mirrored, Witnesses};
 use super::report::Finding;
+use super::stamps::{self, Authorities, StampReport};
 use super::tree::TreeCheck;
 use super::{VerifyArgs, audit, claims, memory, tree};
 use crate::cli::Global;
@@ -93,6 +94,7 @@ struct MirrorReport {
     root: String,
     cosigned: Vec<String>,
     remembered: Option<u64>,
+    stamped: Vec<StampReport>,
     verdict: &'static str,
     finding: Option<Finding>,
 }
@@ -118,6 +120,7 @@ pub fn run(global: &Global, args: &VerifyArgs, place: &str, out: &mut Out) -> an
         root: String::new(),
         cosigned: Vec::new(),
         remembered: None,
+        stamped: Vec::new(),
         verdict: "good",
         finding: None,
     };
@@ -155,6 +158,9 @@ impl MirrorReport {
         writeln!(w, "root      {}", self.root)?;
         for witness in &self.cosigned {
             writeln!(w, "cosigned  {witness}")?;
+        }
+        for stamped in &self.stamped {
+            stamped.human(w)?;
         }
         match self.remembered {
             Some(size) => writeln!(
@@ -219,6 +225,12 @@ fn look(
         Err(finding) => return Ok(Err(finding)),
     };
     report.remembered = check.remembered();
+    let authorities = Authorities::read(args)?;
+    if authorities.is_some()
+        && let Err(finding) = check.add_stamps(stamps::of_mirror(|name| place.get(name))?)
+    {
+        return Ok(Err(finding));
+    }
     let bar = progress::bar(global.progress, Some(size), "verifying");
     for index in 0..size.div_ceil(u64::from(WIDTH)) {
         if interrupt::requested() {
@@ -247,6 +259,10 @@ fn look(
     bar.finish_and_clear();
     if let Err(finding) = check.finish_mirror(keys) {
         return Ok(Err(finding));
+    }
+    match authorities.judge(&check) {
+        Ok(stamped) => report.stamped = stamped,
+        Err(finding) => return Ok(Err(finding)),
     }
     if let (Some(path), Some(longest)) = (memory, check.longest()) {
         tree::remember(path, &longest.note)?;

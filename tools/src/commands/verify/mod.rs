@@ -15,6 +15,7 @@ mod memory;
 mod mirror;
 mod pipeline;
 mod report;
+mod stamps;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,7 @@ use memory::{Remembered, Resume};
 use parking_lot::RwLock;
 use pipeline::{Ended, Plan};
 use report::{Finding, Report};
+use stamps::Authorities;
 use std::path::PathBuf;
 use std::time::Instant;
 use tree::TreeCheck;
@@ -95,6 +97,17 @@ pub struct VerifyArgs {
     /// A signed checkpoint from elsewhere that the history must agree with (repeat for several)
     #[arg(long = "checkpoint", value_name = "FILE")]
     checkpoints: Vec<PathBuf>,
+    /// Authorities whose time-stamps are believed (PEM certificates); all stamps of the log are checked then
+    #[arg(long, value_name = "FILE")]
+    timestamp_ca: Option<PathBuf>,
+    /// A time-stamp from elsewhere (RFC 3161 response) of a checkpoint that is compared (repeat for several)
+    #[arg(
+        long = "timestamp",
+        value_name = "FILE",
+        requires = "timestamp_ca",
+        conflicts_with = "bundle"
+    )]
+    timestamps: Vec<PathBuf>,
     /// The key of a witness that must have cosigned the published checkpoint (repeat for several)
     #[arg(long = "witness", value_name = "KEY")]
     witnesses: Vec<String>,
@@ -137,8 +150,8 @@ pub fn run(global: &Global, args: &VerifyArgs, out: &mut Out) -> anyhow::Result<
     Ok(exit)
 }
 
-/// Verifies a log in full, without memory of earlier runs, and returns the report's verdict. For
-/// commands that verify on the way.
+/// Verifies a log, with its tree and the checkpoint that is published beside it, without memory of earlier
+/// runs. For commands that verify on the way.
 pub fn quietly(dir: &std::path::Path, depth: Depth, bar: ProgressBar) -> anyhow::Result<Report> {
     let mut verification = Verification {
         depth,
@@ -148,8 +161,16 @@ pub fn quietly(dir: &std::path::Path, depth: Depth, bar: ProgressBar) -> anyhow:
         bar: Some(bar),
         tree: TreeCheck::alone(),
         witnesses: Witnesses::default(),
+        authorities: Authorities::default(),
     };
     let started = Instant::now();
+    match TreeCheck::of(dir, None, &[]) {
+        Ok(check) => verification.tree = check,
+        Err(finding) => {
+            verification.report.fail(*finding);
+            return Ok(verification.report);
+        }
+    }
     let log = LogReader::open(dir)?;
     let plan = Plan {
         depth,
@@ -171,6 +192,7 @@ struct Verification {
     bar: Option<ProgressBar>,
     tree: TreeCheck,
     witnesses: Witnesses,
+    authorities: Authorities,
 }
 
 impl Verification {
@@ -189,6 +211,7 @@ impl Verification {
             bar: None,
             tree: TreeCheck::alone(),
             witnesses: Witnesses::default(),
+            authorities: Authorities::default(),
         }
     }
 
@@ -214,6 +237,7 @@ impl Verification {
             self.report.remembers(remembered.as_ref());
         }
         self.witnesses = claims::witnesses(&args.witnesses, args.quorum)?;
+        self.authorities = Authorities::read(args)?;
         let checkpoint = match (&self.memory, ledger) {
             (Some(_), Some(ledger)) => Some(tree::memory(ledger)?),
             _ => None,
@@ -302,7 +326,12 @@ impl Verification {
                 self.more_passes(log, walk.links.pending())?;
             }
             if self.report.finding.is_none() {
-                match self.tree.finish(&self.known.read().ring, &self.witnesses) {
+                let log = self.tree.finish(&self.known.read().ring, &self.witnesses);
+                let stamped = log.and_then(|mut log| {
+                    log.stamped = self.authorities.judge(&self.tree)?;
+                    Ok(log)
+                });
+                match stamped {
                     Ok(log) => self.report.log = Some(log),
                     Err(finding) => self.report.fail(*finding),
                 }

@@ -105,6 +105,9 @@ impl Finding {
                 "recorded by a ledger that did not check its actor, or altered by the holder of its key"
             }
             "checkpoint" => "the checkpoint was altered, or is not this ledger's",
+            "timestamp" => {
+                "it was altered or is of something else, or its authority is not in the auditor's list"
+            }
             "history" => "the log was restored from an old copy, or replaced",
             _ => "records were removed, reordered or inserted",
         }
@@ -226,7 +229,7 @@ impl Report {
     /// Records what is wrong.
     pub fn fail(&mut self, finding: Finding) {
         self.verdict = "bad";
-        let said = ["checkpoint", "tile"].contains(&finding.check.as_str());
+        let said = ["checkpoint", "tile", "timestamp"].contains(&finding.check.as_str());
         self.next = Some(if said {
             "idledger tree checkpoint  # compare with what others have of this ledger".to_owned()
         } else if finding.check == "history" {
@@ -279,11 +282,7 @@ impl Report {
             writeln!(w, "key       {} from {} to {until}", key.public, key.from)?;
         }
         if let Some(log) = &self.log {
-            writeln!(w, "root      {}", log.root)?;
-            match log.published {
-                Some(size) => writeln!(w, "sealed    {} of them", grouped(size))?,
-                None => writeln!(w, "sealed    none: no checkpoint is published here")?,
-            }
+            log.human(w)?;
         }
         match self.remembered {
             Some(records) => {

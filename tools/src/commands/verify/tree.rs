@@ -6,13 +6,16 @@
 
 use super::claims::{Claim, Mirrored, Source, Witnesses, finding};
 use super::report::Finding;
+use super::stamps::StampReport;
 use crate::commands::state;
 use crate::exit::{Exit, Stop};
+use crate::output::grouped;
 use domain::ids::LedgerId;
 use ledger::disk::RealDisk;
 use ledger::keyring::KeyRing;
-use ledger::transparency::{CHECKPOINT_FILE, ENTRY_BYTES, Levels};
+use ledger::transparency::{CHECKPOINT_FILE, ENTRY_BYTES, Levels, Stamp, Stamps};
 use serde::Serialize;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tlog::bundle;
@@ -31,6 +34,20 @@ pub struct LogReport {
     pub published: Option<u64>,
     /// Sizes of all checkpoints that the records were held against.
     pub compared: Vec<u64>,
+    /// What authorities said of some of them, where the auditor named whom to believe.
+    pub stamped: Vec<StampReport>,
+}
+
+impl LogReport {
+    /// As people read it.
+    pub fn human(&self, w: &mut impl Write) -> io::Result<()> {
+        writeln!(w, "root      {}", self.root)?;
+        match self.published {
+            Some(size) => writeln!(w, "sealed    {} of them", grouped(size))?,
+            None => writeln!(w, "sealed    none: no checkpoint is published here")?,
+        }
+        self.stamped.iter().try_for_each(|stamped| stamped.human(w))
+    }
 }
 
 /// Compares while the records go by.
@@ -45,6 +62,7 @@ pub struct TreeCheck {
     /// How far the stored tree is compared.
     stored_size: u64,
     entries: Vec<u8>,
+    stamps: Vec<Stamp>,
 }
 
 impl TreeCheck {
@@ -58,6 +76,7 @@ impl TreeCheck {
             stored: None,
             stored_size: 0,
             entries: Vec::new(),
+            stamps: Vec::new(),
         }
     }
 
@@ -75,8 +94,31 @@ impl TreeCheck {
             check.stored_size = published.checkpoint.head.size;
             check.claims.push(published);
         }
+        let stamps = Stamps::of(Arc::new(RealDisk), &tree);
+        check.add_stamps(stamped(&stamps)?)?;
         check.add(remembered, given)?;
         Ok(check)
+    }
+
+    /// Stamped checkpoints are checkpoints too.
+    pub fn add_stamps(&mut self, stamps: Vec<Stamp>) -> Result<(), Box<Finding>> {
+        for stamp in &stamps {
+            self.claims.push(Claim::stamped(stamp)?);
+        }
+        self.claims.sort_by_key(|claim| claim.checkpoint.head.size);
+        self.stamps = stamps;
+        Ok(())
+    }
+
+    /// Those that were added.
+    pub fn stamps(&self) -> &[Stamp] {
+        &self.stamps
+    }
+
+    /// All checkpoints that are compared, as they were signed, and their sizes.
+    pub fn checkpoints(&self) -> impl Iterator<Item = (String, u64)> {
+        let claims = self.claims.iter();
+        claims.map(|claim| (claim.note.to_text(), claim.checkpoint.head.size))
     }
 
     fn add(&mut self, remembered: Option<&Path>, given: &[PathBuf]) -> Result<(), Box<Finding>> {
@@ -207,6 +249,7 @@ impl TreeCheck {
             root: self.tree.root().to_string(),
             published,
             compared: sizes.collect(),
+            stamped: Vec::new(),
         })
     }
 
@@ -275,13 +318,31 @@ impl TreeCheck {
 
     /// The longest of the published and the remembered one.
     pub fn longest(&self) -> Option<&Claim> {
-        let ours = |claim: &&Claim| !matches!(claim.source, Source::Given(_));
+        let ours = |claim: &&Claim| matches!(claim.source, Source::Published | Source::Remembered);
         self.claims.iter().rfind(ours)
     }
 
     fn published(&self) -> Option<&Claim> {
         let mut claims = self.claims.iter();
         claims.find(|claim| claim.source == Source::Published)
+    }
+}
+
+/// The stamps beside a tree.
+fn stamped(stamps: &Stamps) -> Result<Vec<Stamp>, Box<Finding>> {
+    let read = || {
+        let sizes = stamps.sizes()?.into_iter();
+        let stamps = sizes.map(|size| stamps.get(size));
+        stamps.collect::<Result<Vec<_>, _>>()
+    };
+    match read() {
+        Ok(stamps) => Ok(stamps.into_iter().flatten().collect()),
+        Err(error) => Err(finding(
+            0,
+            &Source::Stamped(0),
+            "files that can be read",
+            &error,
+        )),
     }
 }
 

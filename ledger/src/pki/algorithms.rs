@@ -1,4 +1,4 @@
-//! Hashes, keys and signatures that a security object may use, and nothing weaker.
+//! Hashes, keys and signatures that signed objects may use, and nothing weaker.
 //!
 //! ECDSA on P-256 and P-384 (named, or with explicit parameters that are exactly the named curve's, as
 //! ICAO 9303 part 12 asks for), RSA PKCS #1 v1.5 and PSS from 2048 to 4096 bits; SHA-256, SHA-384,
@@ -33,7 +33,7 @@ const RSA_BITS: core::ops::RangeInclusive<usize> = 2048..=4096;
 
 /// A hash algorithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Hash {
+pub(crate) enum Hash {
     Sha256,
     Sha384,
     Sha512,
@@ -77,7 +77,7 @@ impl Hash {
 
 /// How something was signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scheme {
+pub(crate) enum Scheme {
     Ecdsa(Hash),
     Pkcs1(Hash),
     Pss { hash: Hash, salt: u8 },
@@ -137,7 +137,7 @@ impl Scheme {
 
 /// A public key.
 #[derive(Debug, Clone)]
-pub(super) enum Key {
+pub(crate) enum Key {
     P256(p256::ecdsa::VerifyingKey),
     P384(p384::ecdsa::VerifyingKey),
     /// `pss_only`: its certificate says so.

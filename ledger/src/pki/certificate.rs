@@ -1,8 +1,9 @@
-//! Certificates: the document signer's inside the security object, and the country's (CSCA) in the trust
-//! list that an operator loaded.
+//! Certificates: those that came along with what was signed, and the authorities in the trust list that an
+//! operator loaded.
 //!
-//! The chain is two long: a document signer is issued by a CSCA that is *in the list*; a certificate
-//! that came along proves nothing by itself. Time is a parameter.
+//! A certificate that came along proves nothing by itself: a chain must end at an authority that is *in the
+//! list*. A document signer is issued by one directly; others may have a few between them (RFC 5280 section 6,
+//! without policies and name constraints, which are refused where they are critical). Time is a parameter.
 
 use super::algorithms::{Key, Scheme};
 use super::der::{Malformed, bits, bytes, inside, whole};
@@ -11,11 +12,10 @@ use base64::prelude::BASE64_STANDARD;
 use der::asn1::{AnyRef, ObjectIdentifier};
 use der::{Decode, Encode, Tag};
 use domain::ids::{Digest, Micros};
-use domain::vocabulary::ChipFault;
 use sha2::{Digest as _, Sha256};
 use x509_cert::certificate::Certificate as Parsed;
 use x509_cert::ext::pkix::{
-    AuthorityKeyIdentifier, BasicConstraints, KeyUsage, SubjectKeyIdentifier,
+    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier,
 };
 
 /// Largest certificate, in bytes.
@@ -40,14 +40,31 @@ const UNDERSTOOD: [ObjectIdentifier; 7] = [
     ObjectIdentifier::new_unwrap("2.5.29.35"),
 ];
 
+/// Extended key usage, and the one that may stamp time (RFC 3161 section 2.3).
+const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
+const TIME_STAMPING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.8");
+
+/// Most certificates between a signer and an authority of the list.
+const BETWEEN_MAX: usize = 4;
+
+/// Outside its validity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OutOfTime {
+    /// It begins later.
+    NotYetValid,
+    /// It has ended.
+    Expired,
+}
+
 /// A certificate that can be read. Nothing about it is proved.
-pub(super) struct Certificate {
+pub(crate) struct Certificate {
     parsed: Parsed,
     signed: Vec<u8>,
     scheme: Option<Scheme>,
     signature: Vec<u8>,
     key: Option<Key>,
     digest: Digest,
+    der: Vec<u8>,
     issuer: Vec<u8>,
     subject: Vec<u8>,
 }
@@ -74,6 +91,7 @@ impl Certificate {
             signature: bits(*signature)?.to_vec(),
             key: Key::read(AnyRef::from_der(&info)?)?,
             digest: Digest(Sha256::digest(der).into()),
+            der: der.to_vec(),
             issuer: tbs.issuer().to_der()?,
             subject: tbs.subject().to_der()?,
             parsed,
@@ -83,6 +101,11 @@ impl Certificate {
     /// SHA-256 of the whole.
     pub const fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// The whole, as it came.
+    pub fn der(&self) -> &[u8] {
+        &self.der
     }
 
     /// Its key. `None`: of a kind that is not taken.
@@ -125,7 +148,28 @@ impl Certificate {
             constraints,
             Ok(None | Some((_, BasicConstraints { ca: false, .. })))
         );
-        signs && !issues && self.is_understood()
+        signs && !issues && self.is_understood(None)
+    }
+
+    /// May stamp time: that and nothing else, said in a critical extension (RFC 3161 section 2.3).
+    pub fn may_stamp_time(&self) -> bool {
+        let tbs = self.parsed.tbs_certificate();
+        let stamps = matches!(
+            tbs.get_extension::<ExtendedKeyUsage>(),
+            Ok(Some((true, ExtendedKeyUsage(purposes)))) if purposes == [TIME_STAMPING]
+        );
+        let signs = match tbs.get_extension::<KeyUsage>() {
+            Ok(usage) => {
+                usage.is_none_or(|(_, usage)| usage.digital_signature() || usage.non_repudiation())
+            }
+            Err(_) => false,
+        };
+        let constraints = tbs.get_extension::<BasicConstraints>();
+        let issues = !matches!(
+            constraints,
+            Ok(None | Some((_, BasicConstraints { ca: false, .. })))
+        );
+        stamps && signs && !issues && self.is_understood(Some(EXTENDED_KEY_USAGE))
     }
 
     /// May issue certificates.
@@ -138,26 +182,33 @@ impl Certificate {
             constraints,
             Ok(Some((_, BasicConstraints { ca: true, .. })))
         );
-        signs && issues && self.is_understood()
+        signs && issues && self.is_understood(None)
     }
 
-    fn is_understood(&self) -> bool {
+    /// How many authorities may follow below it; `None`: as many as there are.
+    fn path_length(&self) -> Option<usize> {
+        let tbs = self.parsed.tbs_certificate();
+        let (_, constraints) = tbs.get_extension::<BasicConstraints>().ok()??;
+        constraints.path_len_constraint.map(usize::from)
+    }
+
+    fn is_understood(&self, also: Option<ObjectIdentifier>) -> bool {
         let extensions = self.parsed.tbs_certificate().extensions();
         let mut critical = extensions.into_iter().flatten().filter(|one| one.critical);
-        critical.all(|one| UNDERSTOOD.contains(&one.extn_id))
+        critical.all(|one| UNDERSTOOD.contains(&one.extn_id) || Some(one.extn_id) == also)
     }
 
     /// What is wrong with its validity at an instant, both ends included.
-    pub fn out_of_time(&self, at: Micros) -> Option<ChipFault> {
+    pub fn out_of_time(&self, at: Micros) -> Option<OutOfTime> {
         let validity = self.parsed.tbs_certificate().validity();
         let seconds = |time: x509_cert::time::Time| {
             i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX)
         };
         let now = at.0.div_euclid(Micros::SECOND);
         if now < seconds(validity.not_before) {
-            Some(ChipFault::CertificateNotYetValid)
+            Some(OutOfTime::NotYetValid)
         } else if now > seconds(validity.not_after) {
-            Some(ChipFault::CertificateExpired)
+            Some(OutOfTime::Expired)
         } else {
             None
         }
@@ -219,7 +270,7 @@ pub struct TrustList {
 }
 
 /// Who vouches for a document signer.
-pub(super) enum Issuer<'t> {
+pub(crate) enum Issuer<'t> {
     /// This authority.
     Known(&'t Certificate),
     /// None that is in the list.
@@ -280,8 +331,35 @@ impl TrustList {
         keys.filter(Option::is_none).count()
     }
 
+    /// The authority of the list that a chain from a certificate ends at, over `others` that came along: every
+    /// one of them may issue, is valid at the instant, and is signed by the next.
+    pub(crate) fn anchor_of(
+        &self,
+        certificate: &Certificate,
+        others: &[Certificate],
+        at: Micros,
+    ) -> Option<&Certificate> {
+        let mut below = certificate;
+        for between in 0..=BETWEEN_MAX {
+            let may = |issuer: &Certificate| {
+                issuer.out_of_time(at).is_none()
+                    && issuer.path_length().is_none_or(|most| between <= most)
+            };
+            if let Issuer::Known(anchor) = self.issuer_of(below) {
+                return may(anchor).then_some(anchor);
+            }
+            below = others.iter().find(|other| {
+                other.may_issue()
+                    && may(other)
+                    && below.names_issuer(other)
+                    && below.is_signed_by(other)
+            })?;
+        }
+        None
+    }
+
     /// Who issued a certificate, by its signature.
-    pub(super) fn issuer_of(&self, certificate: &Certificate) -> Issuer<'_> {
+    pub(crate) fn issuer_of(&self, certificate: &Certificate) -> Issuer<'_> {
         let mut named = self
             .authorities
             .iter()

@@ -1,6 +1,6 @@
 //! DER taken apart element by element: strict, bounded, and with the bytes as they came.
 //!
-//! The structures of a security object are few and flat, and what was signed must be looked at as it
+//! The structures that are read here are few and flat, and what was signed must be looked at as it
 //! was signed; so nothing is decoded into owned structures here, and nothing is encoded again but a
 //! header. Never recurses.
 
@@ -9,7 +9,7 @@ use der::{Decode, Encode, Reader, SliceReader, Tag, TagNumber, Tagged};
 
 /// Not what it should be. What exactly does not matter to anybody: it is not a good object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Malformed;
+pub(crate) struct Malformed;
 
 impl From<der::Error> for Malformed {
     fn from(_: der::Error) -> Self {
@@ -18,7 +18,7 @@ impl From<der::Error> for Malformed {
 }
 
 /// `[number]`, constructed.
-pub(super) const fn context(number: u32) -> Tag {
+pub(crate) const fn context(number: u32) -> Tag {
     Tag::ContextSpecific {
         constructed: true,
         number: TagNumber(number),
@@ -26,7 +26,7 @@ pub(super) const fn context(number: u32) -> Tag {
 }
 
 /// `[APPLICATION number]`.
-pub(super) const fn application(number: u32, constructed: bool) -> Tag {
+pub(crate) const fn application(number: u32, constructed: bool) -> Tag {
     Tag::Application {
         constructed,
         number: TagNumber(number),
@@ -34,12 +34,12 @@ pub(super) const fn application(number: u32, constructed: bool) -> Tag {
 }
 
 /// The one element that `bytes` are, all of them.
-pub(super) fn whole(bytes: &[u8]) -> Result<AnyRef<'_>, Malformed> {
+pub(crate) fn whole(bytes: &[u8]) -> Result<AnyRef<'_>, Malformed> {
     Ok(AnyRef::from_der(bytes)?)
 }
 
 /// The elements inside a constructed value: at least `least`, at most `most`.
-pub(super) fn inside(
+pub(crate) fn inside(
     of: AnyRef<'_>,
     tag: Tag,
     least: usize,
@@ -60,13 +60,13 @@ pub(super) fn inside(
 }
 
 /// The one element inside an explicit tag.
-pub(super) fn only(of: AnyRef<'_>, tag: Tag) -> Result<AnyRef<'_>, Malformed> {
+pub(crate) fn only(of: AnyRef<'_>, tag: Tag) -> Result<AnyRef<'_>, Malformed> {
     let elements = inside(of, tag, 1, 1)?;
     elements.into_iter().next().ok_or(Malformed)
 }
 
 /// The contents of an element with this tag.
-pub(super) fn value(of: AnyRef<'_>, tag: Tag) -> Result<&[u8], Malformed> {
+pub(crate) fn value(of: AnyRef<'_>, tag: Tag) -> Result<&[u8], Malformed> {
     if of.tag() == tag {
         Ok(of.value())
     } else {
@@ -75,17 +75,17 @@ pub(super) fn value(of: AnyRef<'_>, tag: Tag) -> Result<&[u8], Malformed> {
 }
 
 /// An object identifier.
-pub(super) fn oid(of: AnyRef<'_>) -> Result<ObjectIdentifier, Malformed> {
+pub(crate) fn oid(of: AnyRef<'_>) -> Result<ObjectIdentifier, Malformed> {
     Ok(of.decode_as()?)
 }
 
 /// A number from 0 to 255.
-pub(super) fn small(of: AnyRef<'_>) -> Result<u8, Malformed> {
+pub(crate) fn small(of: AnyRef<'_>) -> Result<u8, Malformed> {
     Ok(of.decode_as()?)
 }
 
 /// A non-negative integer without leading zeros.
-pub(super) fn unsigned(of: AnyRef<'_>) -> Result<&[u8], Malformed> {
+pub(crate) fn unsigned(of: AnyRef<'_>) -> Result<&[u8], Malformed> {
     let bytes = value(of, Tag::Integer)?;
     match bytes {
         [] => Err(Malformed),
@@ -96,8 +96,13 @@ pub(super) fn unsigned(of: AnyRef<'_>) -> Result<&[u8], Malformed> {
     }
 }
 
+/// A non-negative integer that fits.
+pub(crate) fn number(of: AnyRef<'_>) -> Result<u64, Malformed> {
+    Ok(of.decode_as()?)
+}
+
 /// A bit string of whole bytes.
-pub(super) fn bits(of: AnyRef<'_>) -> Result<&[u8], Malformed> {
+pub(crate) fn bits(of: AnyRef<'_>) -> Result<&[u8], Malformed> {
     match value(of, Tag::BitString)? {
         [0, bytes @ ..] => Ok(bytes),
         _ => Err(Malformed),
@@ -105,11 +110,11 @@ pub(super) fn bits(of: AnyRef<'_>) -> Result<&[u8], Malformed> {
 }
 
 /// An element's bytes, header and all, as they came: DER has one encoding only.
-pub(super) fn bytes(of: AnyRef<'_>) -> Result<Vec<u8>, Malformed> {
+pub(crate) fn bytes(of: AnyRef<'_>) -> Result<Vec<u8>, Malformed> {
     Ok(of.to_der()?)
 }
 
 /// The same contents under another tag.
-pub(super) fn retagged(of: AnyRef<'_>, tag: Tag) -> Result<Vec<u8>, Malformed> {
+pub(crate) fn retagged(of: AnyRef<'_>, tag: Tag) -> Result<Vec<u8>, Malformed> {
     Ok(AnyRef::new(tag, of.value())?.to_der()?)
 }
