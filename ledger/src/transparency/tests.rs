@@ -377,3 +377,55 @@ async fn without_a_lock_the_published_checkpoint_still_counts() {
     disk.set_bytes(Path::new("/tree/checkpoint"), note.as_bytes());
     assert_eq!(sealing(&store, "/fresh").once().await, Ok(Some(20)));
 }
+
+/// Whatever fails while a stamp is kept: what was acknowledged is there, what is there is whole, and another
+/// try ends it.
+#[test]
+fn a_stamp_is_kept_whole_or_not_at_all() {
+    let stamp = |cosigned: &str| Stamp {
+        size: 300,
+        checkpoint: format!("checkpoint{cosigned}").into_bytes(),
+        answer: format!("answer to checkpoint{cosigned}").into_bytes(),
+    };
+    let of = |disk: &SimDisk| Stamps::of(Arc::new(disk.clone()), Path::new("/tree"));
+    let disk = SimDisk::new();
+    assert_eq!(of(&disk).sizes(), Ok(Vec::new()));
+    of(&disk).put(&stamp("")).unwrap();
+    let steps = disk.steps().len();
+    assert!(
+        steps >= 8,
+        "two files: made, written, synced, renamed: {steps}"
+    );
+    // What was said first counts.
+    of(&disk).put(&stamp(" twice")).unwrap();
+    assert_eq!(of(&disk).get(300), Ok(Some(stamp(""))));
+    assert_eq!(of(&disk).covering(299), Ok(Some(stamp(""))));
+    assert_eq!(of(&disk).covering(300), Ok(None));
+    for step in 0..steps {
+        for fault in [
+            Fault::NotDone,
+            Fault::Done,
+            Fault::Partly(5),
+            Fault::Full,
+            Fault::Dies,
+        ] {
+            for keep in [Keep::All, Keep::Synced, Keep::Some(step as u64)] {
+                let disk = SimDisk::new();
+                disk.fail_at(step, fault);
+                let kept = of(&disk).put(&stamp("")).is_ok();
+                let disk = disk.restart(keep);
+                disk.make_space();
+                let context = format!("step {step}, {fault:?}, {keep:?}");
+                let there = of(&disk).get(300).unwrap();
+                assert!(!kept || there.is_some(), "{context}");
+                assert_eq!(
+                    of(&disk).sizes().unwrap().len(),
+                    usize::from(there.is_some())
+                );
+                of(&disk).put(&stamp(" again")).unwrap();
+                let wanted = if there.is_some() { "" } else { " again" };
+                assert_eq!(of(&disk).get(300), Ok(Some(stamp(wanted))), "{context}");
+            }
+        }
+    }
+}
