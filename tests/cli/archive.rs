@@ -141,3 +141,52 @@ fn exports_hold_every_event_and_a_damaged_archive_is_found() {
         assert_eq!(ran.code, 4, "{name}: {}", ran.stderr);
     }
 }
+
+#[test]
+fn an_archive_is_verified_as_it_lies_there() {
+    let place = Place::with_people(8);
+    place.good(&["tree", "seal", "--quiet"]);
+    let directory = place.good(&["verify", "--format", "json"]).json();
+    for (name, redact) in [("whole", None), ("redacted", Some("--redact"))] {
+        let export = ["export", "--as", "archive", "--out", name];
+        place.good(&[&export[..], redact.as_slice()].concat());
+        let verify = ["verify", "--archive", name, "--format", "json"];
+        let found = place.good(&verify).json();
+        for what in ["head", "records", "signatures", "ledger", "remembered"] {
+            assert!(!found[what].is_null(), "{what}");
+            let same = what == "remembered" || found[what] == directory[what];
+            assert!(same, "{name} {what}: {found} {directory}");
+        }
+        assert_eq!(found["log"]["root"], directory["log"]["root"]);
+        // What was remembered of the directory is compared: it is one ledger.
+        assert_eq!(found["log"]["compared"], directory["log"]["compared"]);
+    }
+    let whole = fs::read(place.path("whole")).unwrap();
+    let refused = |bytes: &[u8], position: Option<u64>| {
+        fs::write(place.path("spoilt"), bytes).unwrap();
+        let ran = place.run(&["verify", "--archive", "spoilt", "--format", "json"]);
+        assert_eq!(ran.code, 4, "{}{}", ran.stdout, ran.stderr);
+        let finding = &ran.json()["finding"];
+        assert_eq!(finding["place"], "the archive", "{finding}");
+        if let Some(position) = position {
+            assert_eq!(finding["position"], position, "{finding}");
+        }
+    };
+    refused(b"not an archive at all", Some(0));
+    refused(&whole[..whole.len() - 1], directory["records"].as_u64());
+    for step in 1..40 {
+        let at = 24 + step * (whole.len() - 25) / 40;
+        let mut flipped = whole.clone();
+        flipped[at] ^= 1 << (step % 8);
+        refused(&flipped, None);
+        refused(&whole[..at], None);
+    }
+    // A part of it is whole in itself, and shorter than what was seen.
+    place.good(&["export", "--as", "archive", "--to", "9", "--out", "early"]);
+    let early = place.run(&["verify", "--archive", "early", "--format", "json"]);
+    assert_eq!(early.code, 4, "{}", early.stderr);
+    assert_eq!(early.json()["finding"]["check"], "history");
+    place.good(&["verify", "--archive", "early", "--no-memory"]);
+    let none = place.run(&["verify", "--archive", "nowhere"]);
+    assert_eq!(none.code, 1, "{}", none.stderr);
+}

@@ -1,6 +1,6 @@
 //! `idledger verify`: the whole log against nothing but public keys.
 //!
-//! Reads the log itself, never a projection, an index or a server, and never writes to it; so it
+//! Reads the log itself or an archive of it, never a projection, an index or a server, and never writes to it; so it
 //! runs beside a server and on a copy. Memory is bounded whatever the length ([`links`]). Keys come
 //! from the ledger's own events, each good for its range of positions; the first one is trusted on
 //! first use and remembered, or named with `--ledger-key`. With `--projections` ([`state`]) it folds the
@@ -15,6 +15,7 @@ mod memory;
 mod mirror;
 mod pipeline;
 mod report;
+mod source;
 mod stamps;
 mod state;
 #[cfg(test)]
@@ -31,15 +32,15 @@ pub use check::Depth;
 use check::Known;
 use claims::Witnesses;
 use clap::Args;
-use domain::ids::{Digest, LedgerId, Position, PublicKey};
+use domain::ids::{Digest, LedgerId, PublicKey};
 use indicatif::ProgressBar;
-use ledger::segments::LogReader;
 use ledger::store::StoreError;
 use links::{Class, LinkPass, STREAMS_MAX};
 use memory::{Remembered, Resume};
 use parking_lot::RwLock;
 use pipeline::{Ended, Plan};
 use report::{Finding, Report};
+use source::Origin;
 use stamps::Authorities;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -85,6 +86,9 @@ pub struct VerifyArgs {
     /// with `checkpoint` and `tile/`, as `https://ledger.example/log`
     #[arg(long, value_name = "PLACE", group = "elsewhere", requires = "keys", conflicts_with_all = ["depth", "subset", "from", "resume", "ledger_key"])]
     tiles: Option<String>,
+    /// Instead of a ledger's directory: this archive of it (`export --as archive`)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["elsewhere", "witnesses", "projections"])]
+    archive: Option<PathBuf>,
     /// Instead of a ledger's directory: this evidence bundle (`export evidence`), offline
     #[arg(long, value_name = "FILE", group = "elsewhere", requires = "keys", conflicts_with_all = ["depth", "subset", "from", "jobs", "resume", "no_memory", "checkpoints", "forget", "projections"])]
     bundle: Option<PathBuf>,
@@ -139,6 +143,9 @@ pub fn run(global: &Global, args: &VerifyArgs, out: &mut Out) -> anyhow::Result<
     let started = Instant::now();
     let mut verification = Verification::new(args);
     let exit = verification.run(global, args)?;
+    if args.archive.is_some() {
+        verification.report.of_archive();
+    }
     verification.report.took(started.elapsed());
     verification.report.print(out)?;
     audit::write(&args.audit, "verify", &verification.report)?;
@@ -171,7 +178,7 @@ pub fn quietly(dir: &std::path::Path, depth: Depth, bar: ProgressBar) -> anyhow:
             return Ok(verification.report);
         }
     }
-    let log = LogReader::open(dir)?;
+    let log = Origin::open(dir, None)?;
     let plan = Plan {
         depth,
         from: 0,
@@ -216,12 +223,12 @@ impl Verification {
     }
 
     fn run(&mut self, global: &Global, args: &VerifyArgs) -> anyhow::Result<Exit> {
-        let log = match LogReader::open(&global.dir()) {
-            Ok(log) => log,
+        let opened = Origin::open(&global.dir(), args.archive.as_deref());
+        let first = opened.and_then(|log| Ok((log.length()?, first_ledger(&log)?, log)));
+        let (length, ledger, log) = match first {
+            Ok(first) => first,
             Err(error) => return self.unreadable(error),
         };
-        let length = log.refresh()?;
-        let ledger = first_ledger(&log)?;
         if !args.no_memory {
             let dir = memory::state_dir()?;
             if let (true, Some(ledger)) = (args.forget, ledger) {
@@ -242,14 +249,19 @@ impl Verification {
             (Some(_), Some(ledger)) => Some(tree::memory(ledger)?),
             _ => None,
         };
-        match TreeCheck::of(&global.dir(), checkpoint.as_deref(), &args.checkpoints) {
+        let remembered_at = checkpoint.as_deref();
+        let check = match args.archive {
+            Some(_) => TreeCheck::of_archive(remembered_at, &args.checkpoints),
+            None => TreeCheck::of(&global.dir(), remembered_at, &args.checkpoints),
+        };
+        match check {
             Ok(check) => self.tree = check,
             Err(finding) => {
                 self.report.fail(*finding);
                 return Ok(Exit::Integrity);
             }
         }
-        self.bar = Some(progress::bar(global.progress, Some(length), "verifying"));
+        self.bar = Some(progress::bar(global.progress, length, "verifying"));
         let plan = self.plan(args, remembered.as_ref());
         self.report.from = plan.from;
         let exit = self.passes(&log, &plan, remembered.as_ref())?;
@@ -286,7 +298,7 @@ impl Verification {
     /// The first pass checks everything; more passes check the links of streams that did not fit.
     fn passes(
         &mut self,
-        log: &LogReader,
+        log: &Origin,
         plan: &Plan,
         remembered: Option<&Remembered>,
     ) -> anyhow::Result<Exit> {
@@ -298,7 +310,7 @@ impl Verification {
             deep.filter(|deep| plan.from == deep.records)
                 .map(|deep| (deep.records, deep.head)),
         ];
-        let scanner = log.scan(Position(0))?;
+        let records = log.scan()?;
         let tree = &mut self.tree;
         let sink = |position: u64, checked: &check::Checked| {
             walk.push(position, checked)?;
@@ -313,7 +325,7 @@ impl Verification {
             }
             Ok(())
         };
-        let ended = pipeline::run(scanner, plan, &self.known, sink, 0);
+        let ended = pipeline::run(records, plan, &self.known, sink, 0);
         self.report.records = walk.records;
         self.report.signatures = walk.signatures;
         self.report.to = walk.records;
@@ -348,11 +360,11 @@ impl Verification {
         })
     }
 
-    fn more_passes(&mut self, log: &LogReader, mut classes: Vec<Class>) -> anyhow::Result<()> {
+    fn more_passes(&mut self, log: &Origin, mut classes: Vec<Class>) -> anyhow::Result<()> {
         while let Some(class) = classes.pop() {
             self.report.passes += 1;
             let mut links = LinkPass::new(class, STREAMS_MAX);
-            let scanner = log.scan(Position(0))?;
+            let records = log.scan()?;
             let plan = Plan {
                 depth: Depth::Structure,
                 from: 0,
@@ -365,7 +377,7 @@ impl Verification {
                     .push(&checked.place)
                     .map_err(|broken| Box::new(broken.at(position)))
             };
-            let ended = pipeline::run(scanner, &plan, &RwLock::default(), sink, 0);
+            let ended = pipeline::run(records, &plan, &RwLock::default(), sink, 0);
             if self.settle(ended)? != Exit::Ok {
                 return Ok(());
             }
@@ -461,11 +473,11 @@ impl Verification {
 }
 
 /// The ledger's id as its first record says, or none where there is no first record.
-fn first_ledger(log: &LogReader) -> anyhow::Result<Option<LedgerId>> {
+fn first_ledger(log: &Origin) -> Result<Option<LedgerId>, StoreError> {
     let mut known = Known::default();
-    let mut scanner = log.scan(Position(0))?;
+    let mut records = log.scan()?;
     // A first record that cannot be read is found again, and reported, by the run itself.
-    if let Ok(Some(record)) = scanner.next_record() {
+    if let Ok(Some(record)) = records.next_record() {
         known.learn(&record);
     }
     Ok(known.ring.ledger())

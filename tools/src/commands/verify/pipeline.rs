@@ -5,8 +5,9 @@
 
 use super::check::{Checked, Depth, Keys, Known, check};
 use super::report::Finding;
+use super::source::Records;
 use crate::interrupt;
-use ledger::segments::{ScanEnd, ScannedRecord, Scanner};
+use ledger::segments::{ScanEnd, ScannedRecord};
 use ledger::store::StoreError;
 use parking_lot::RwLock;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -57,7 +58,7 @@ type Results = Vec<Result<Checked, Box<Finding>>>;
 
 /// Runs over the log; `sink` sees every record that passed, in order, and may find more.
 pub fn run(
-    scanner: Scanner,
+    records: Records,
     plan: &Plan,
     known: &RwLock<Known>,
     mut sink: impl FnMut(u64, &Checked) -> Result<(), Box<Finding>>,
@@ -74,7 +75,7 @@ pub fn run(
             inputs.push(send_batch);
             outputs.push(results);
         }
-        let reader = scope.spawn(move || read(scanner, known, &inputs));
+        let reader = scope.spawn(move || read(records, known, &inputs));
         let mut position = first;
         let mut bad = None;
         // Each worker's turn, until a worker whose turn it is has ended: then so has the log.
@@ -108,7 +109,7 @@ pub fn run(
 
 /// Reads, learns keys, hands out. `None`: nobody takes any more.
 fn read(
-    mut scanner: Scanner,
+    mut records: Records,
     known: &RwLock<Known>,
     inputs: &[SyncSender<Batch>],
 ) -> Result<Option<ScanEnd>, StoreError> {
@@ -116,7 +117,7 @@ fn read(
         let mut batch = Vec::with_capacity(BATCH_RECORDS);
         let mut failed = None;
         while batch.len() < BATCH_RECORDS {
-            match scanner.next_record() {
+            match records.next_record() {
                 Ok(Some(record)) => {
                     if Known::concerns(&record) {
                         known.write().learn(&record);
@@ -141,7 +142,7 @@ fn read(
             return Ok(None);
         }
     }
-    Ok(scanner.end().cloned())
+    Ok(records.end())
 }
 
 fn worker(

@@ -6,7 +6,7 @@ use super::tree::LogReport;
 use crate::output::{Out, grouped};
 use domain::ids::Digest;
 use ledger::keyring::KeyRing;
-use ledger::segments::{ScanEnd, TornTail};
+use ledger::segments::{ScanEnd, TornTail, segment_name};
 use ledger::store::StoreError;
 use serde::Serialize;
 use std::io::{self, Write};
@@ -241,6 +241,19 @@ impl Report {
             )
         });
         self.finding = Some(finding);
+    }
+
+    /// Names the archive where a log's files would be named.
+    pub fn of_archive(&mut self) {
+        let Some(finding) = &mut self.finding else {
+            return;
+        };
+        if finding.place.starts_with(&segment_name(0)) {
+            "the archive".clone_into(&mut finding.place);
+        }
+        if finding.place == "the archive" {
+            self.next = Some("take the archive anew and compare the two".to_owned());
+        }
     }
 
     /// Prints it.

@@ -121,6 +121,13 @@ impl TreeCheck {
         claims.map(|claim| (claim.note.to_text(), claim.checkpoint.head.size))
     }
 
+    /// With what is remembered and the checkpoints in other files: an archive has no tree of its own.
+    pub fn of_archive(remembered: Option<&Path>, given: &[PathBuf]) -> Result<Self, Box<Finding>> {
+        let mut check = Self::alone();
+        check.add(remembered, given)?;
+        Ok(check)
+    }
+
     fn add(&mut self, remembered: Option<&Path>, given: &[PathBuf]) -> Result<(), Box<Finding>> {
         if let Some(path) = remembered {
             self.claims.extend(Claim::read(path, Source::Remembered)?);
