@@ -17,7 +17,7 @@ const READ_BYTES: usize = 1 << 20;
 /// Where.
 pub enum Origin {
     /// A ledger's directory.
-    Log(LogReader),
+    Log(Box<LogReader>),
     /// One file.
     Archive(PathBuf),
 }
@@ -40,7 +40,7 @@ impl Origin {
     pub fn open(dir: &Path, archive: Option<&Path>) -> Result<Self, StoreError> {
         match archive {
             Some(file) => Ok(Self::Archive(file.to_owned())),
-            None => LogReader::open(dir).map(Self::Log),
+            None => Ok(Self::Log(Box::new(LogReader::open(dir)?))),
         }
     }
 
