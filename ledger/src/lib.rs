@@ -23,6 +23,7 @@ pub mod messenger;
 pub mod open;
 pub mod past;
 pub mod pki;
+mod postgres;
 pub mod principals;
 pub mod registry;
 pub mod remote;

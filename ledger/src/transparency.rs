@@ -8,23 +8,29 @@
 //! The entry of event *n* is `SHA-256(envelope ‖ signature)`: constant in size, free of personal
 //! data. Whoever has the event has its entry, by `sha256sum`.
 
+mod following;
+mod growing;
 mod levels;
 mod lock;
 mod log;
 pub mod proofs;
 mod sealer;
 mod sealing;
+mod shared_lock;
 mod stamps;
 pub mod state_proof;
 #[cfg(test)]
 mod tests;
 pub mod witness;
 
+pub use following::Following;
+pub use growing::{Progress, Told};
 pub use levels::Levels;
-pub use lock::{CheckpointLock, FileLock, Locked};
+pub use lock::{CheckpointLock, FileLock, Life, Locked, Seen, TurnPace, Turns};
 pub use log::{CHECKPOINT_FILE, Published, ReadError, TransparencyLog};
-pub use sealer::{Progress, Sealer, Settings};
+pub use sealer::{Sealer, Settings};
 pub use sealing::{Cosigned, Cosigner, Missing, OpenLock, Sealing, signer};
+pub use shared_lock::{LockDatabase, SharedLock};
 pub use stamps::{STAMPS_DIR, Stamp, Stamps, stamp_names};
 
 use crate::keyring::KeyRing;
@@ -102,10 +108,31 @@ pub enum SealError {
         /// The size.
         size: u64,
     },
+    /// Another node has the turn, and is alive.
+    #[error("another server seals this ledger")]
+    Taken,
     /// Somebody else sealed meanwhile.
     #[error("another sealer has moved the lock")]
     LockMoved,
-    /// The lock's file is not a checkpoint of this log.
+    /// The address or the settings of the shared lock are wrong.
+    #[error("the shared checkpoint lock cannot be used: {reason}")]
+    Address {
+        /// Why. Never repeats the address, which may hold a password.
+        reason: &'static str,
+    },
+    /// The shared lock cannot be reached or used; a later call may succeed.
+    #[error("the shared checkpoint lock failed at {operation}: {message}")]
+    Remote {
+        /// What was being done.
+        operation: &'static str,
+        /// The database's message, without its details.
+        message: String,
+    },
+    /// The shared lock stands in the database of the shared vault: restoring one would take the other
+    /// back.
+    #[error("the shared checkpoint lock stands in the database of the shared vault")]
+    VaultDatabase,
+    /// The lock is not one of this log.
     #[error("the lock is damaged: {why}")]
     Lock {
         /// Why.

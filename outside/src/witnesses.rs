@@ -219,7 +219,7 @@ impl Witnesses {
     }
 
     fn give_up(&self, missing: Missing) {
-        let refuses = self.settings.when_missing == WhenMissing::Refuse;
+        let refuses = missing.refuses;
         let mut standing = self.standing.lock();
         if standing.said.is_none_or(|said| said.elapsed() >= SAY_AGAIN) {
             let (found, wanted, size) = (missing.found, missing.wanted, missing.size);
@@ -237,6 +237,9 @@ impl Witnesses {
         drop(standing);
         if refuses {
             self.gate.shut();
+        } else {
+            // Whoever sealed before may have had it shut.
+            self.gate.open();
         }
     }
 
@@ -263,6 +266,7 @@ impl Witnesses {
                 found,
                 wanted,
                 published: self.settings.when_missing == WhenMissing::Publish,
+                refuses: self.settings.when_missing == WhenMissing::Refuse,
             };
             self.give_up(missing);
             let missing = Some(missing);

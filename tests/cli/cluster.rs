@@ -2,6 +2,7 @@
 //! is the protocol peer; the database of the shared vault is a real PostgreSQL.
 
 mod nodes;
+mod sealers;
 
 use crate::run::{Place, Ran};
 use idledger_tests::peer::Peer;

@@ -333,6 +333,7 @@ async fn sealed(dir: &Path) -> (Ledger, Arc<TransparencyLog>) {
         every: std::time::Duration::ZERO,
         cosigner: None,
         progress: None,
+        gate: None,
     };
     assert!(sealing.once().await.unwrap().unwrap() > 300);
     (ledger, log)

@@ -222,6 +222,7 @@ fn sealing(world: &World, cosigner: Option<Arc<Witnesses>>) -> Sealing {
         every: Duration::from_millis(1),
         cosigner: cosigner.map(|cosigner| cosigner as Arc<dyn Cosigner>),
         progress: None,
+        gate: None,
     }
 }
 

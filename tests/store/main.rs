@@ -12,4 +12,5 @@ mod clients;
 mod engine;
 mod faults;
 mod hazards;
+mod sealers;
 mod secured;

@@ -64,16 +64,35 @@ pub struct Global {
         value_name = "FILE"
     )]
     pub checkpoint_key_file: Option<PathBuf>,
-    /// Directory of the checkpoint lock, which no backup restores with the data (default: in the
-    /// user's state directory)
+    /// The checkpoint lock, which no backup restores with the data: a directory (default: in the user's
+    /// state directory), or for servers that share an event server a database, never the vault's:
+    /// `postgres://USER@HOST/DATABASE` (password: `--checkpoint-lock-password-file`)
     #[arg(
         long,
         global = true,
         env = "LEDGER_CHECKPOINT_LOCK",
         hide_env_values = true,
-        value_name = "DIR"
+        value_name = "DIR|URL"
     )]
     pub checkpoint_lock: Option<PathBuf>,
+    /// File with the password of the checkpoint lock's user
+    #[arg(
+        long,
+        global = true,
+        env = "LEDGER_CHECKPOINT_LOCK_PASSWORD_FILE",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub checkpoint_lock_password_file: Option<PathBuf>,
+    /// PEM file of who signed the certificates of the checkpoint lock's hosts
+    #[arg(
+        long,
+        global = true,
+        env = "LEDGER_CHECKPOINT_LOCK_CA_FILE",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub checkpoint_lock_ca_file: Option<PathBuf>,
     /// Where the events are: `segments:DIR` or an event server, `esdb://HOST:PORT` (default: DIR)
     #[arg(
         long,

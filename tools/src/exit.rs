@@ -211,8 +211,25 @@ fn of_sealing(error: &SealError) -> (Exit, Option<String>) {
         SealError::Lock { .. } => (
             Exit::Integrity,
             "look at the directory that `--checkpoint-lock` names: it holds the last checkpoint of one \
-             ledger, as text",
+             ledger, as text; in a database, at the ledger's row of `idledger_checkpoint_lock`",
         ),
+        SealError::Address { .. } => (
+            Exit::Usage,
+            "write `--checkpoint-lock postgres://USER@HOST/DATABASE`; the authority is a PEM file",
+        ),
+        SealError::VaultDatabase => (
+            Exit::Usage,
+            "name another database with `--checkpoint-lock`, best on another server: restoring a backup of \
+             the vault must not take the lock back",
+        ),
+        SealError::Remote { .. } => (
+            Exit::Failed,
+            "look whether the database runs, takes writes and lets this user in \
+             (`--checkpoint-lock-password-file`, `--checkpoint-lock-ca-file`); nothing was signed that is \
+             not locked",
+        ),
+        SealError::Taken => (Exit::Locked, "it does so by itself: there is nothing to do"),
+        SealError::LockMoved => (Exit::Failed, "run it again"),
         SealError::Cosignatures { .. } => (
             Exit::Failed,
             "look whether the witnesses that `--outside` names answer; the checkpoint is signed and is \

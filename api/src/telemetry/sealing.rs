@@ -10,6 +10,7 @@ pub(super) struct Sealing {
     sealed: Gauge,
     unsealed: Gauge,
     trouble: Gauge,
+    standby: Gauge,
 }
 
 impl Sealing {
@@ -30,6 +31,11 @@ impl Sealing {
             "1: nothing can be sealed at present",
             Gauge::clone(&sealing.trouble),
         );
+        registry.register(
+            "log_standby",
+            "1: another server seals, and this one shows what it publishes",
+            Gauge::clone(&sealing.standby),
+        );
         sealing
     }
 
@@ -40,5 +46,6 @@ impl Sealing {
         self.sealed.set(gauge(sealed));
         self.unsealed.set(gauge(length.saturating_sub(sealed)));
         self.trouble.set(i64::from(log.trouble().is_some()));
+        self.standby.set(i64::from(log.is_standby()));
     }
 }

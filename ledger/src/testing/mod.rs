@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "it is test code")]
 
 pub mod authority;
+#[cfg(test)]
+pub mod cutter;
 pub mod postgres;
 
 use std::fs::File;

@@ -8,6 +8,7 @@ use super::sealing::Missing;
 use super::stamps::Stamps;
 use super::{ENTRY_BYTES, SealError};
 use crate::disk::{Disk, io_error};
+use core::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -71,6 +72,7 @@ pub struct TransparencyLog {
     published: watch::Sender<Option<Arc<Published>>>,
     trouble: Mutex<Option<SealError>>,
     missing: Mutex<Option<Missing>>,
+    standby: AtomicBool,
 }
 
 impl TransparencyLog {
@@ -90,6 +92,7 @@ impl TransparencyLog {
             published: watch::Sender::new(None),
             trouble: Mutex::default(),
             missing: Mutex::default(),
+            standby: AtomicBool::new(false),
         }
     }
 
@@ -151,6 +154,15 @@ impl TransparencyLog {
     /// Cosignatures that the newest checkpoint still lacks; `None`: it has all that are wanted.
     pub fn missing(&self) -> Option<Missing> {
         *self.missing.lock()
+    }
+
+    /// Whether another node seals, and this one shows what it publishes.
+    pub fn is_standby(&self) -> bool {
+        self.standby.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn set_standby(&self, standby: bool) {
+        self.standby.store(standby, Ordering::SeqCst);
     }
 
     pub(super) fn set_missing(&self, missing: Option<Missing>) {

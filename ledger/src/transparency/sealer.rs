@@ -4,57 +4,36 @@
 //! checkpoint → the lock moved → signed → published. Whatever crashes in between is taken up at the
 //! lock, and signing the same checkpoint again gives the same bytes.
 
+use super::SealError;
+use super::growing::{Growing, Told};
 use super::levels::Levels;
 use super::lock::{CheckpointLock, Locked};
-use super::{ENTRY_BYTES, SealError, entry_of};
-use crate::keyring::KeyRing;
-use crate::store::{EventStore, PAGE_RECORDS_MAX, StoredRecord};
-use domain::ids::{Category, Position, PublicKey, Revision, StreamId};
-use domain::record::{RecordRef, open_event};
+use crate::store::EventStore;
+use domain::ids::PublicKey;
 use std::sync::Arc;
 use tlog::checkpoint::Checkpoint;
-use tlog::hash::Hash;
 use tlog::note::{Note, Signer};
-use tlog::proof::{Head, check_consistency};
-use tlog::tree::{FullTile, Stored, Tree};
-
-/// How far sealing is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
-    /// Events in the tree.
-    pub done: u64,
-    /// Events to take in.
-    pub total: u64,
-}
+use tlog::proof::Head;
 
 /// What a sealer is told.
 pub struct Settings {
     /// The log's origin, the first line of its checkpoints.
     pub origin: String,
     /// Told how far it is, while it catches up.
-    pub progress: Option<Box<dyn Fn(Progress) + Send + Sync>>,
+    pub progress: Option<Told>,
+    /// What the files are known to lead to, where that is less than what is locked: another node
+    /// went on from there.
+    pub near: Option<Head>,
 }
 
 /// Grows the tree and signs checkpoints. One at a time: the lock sees to it.
 pub struct Sealer {
     store: Arc<dyn EventStore>,
-    levels: Arc<Levels>,
     lock: Arc<dyn CheckpointLock>,
     signer: Signer,
-    settings: Settings,
-    /// As the events in the tree have it.
-    ring: KeyRing,
-    tree: Tree,
-    /// Hashes and entries that are in the tree and not yet written.
-    unwritten: Unwritten,
+    origin: String,
+    growing: Growing,
     locked: Option<Locked>,
-}
-
-#[derive(Default)]
-struct Unwritten {
-    entries: Vec<[u8; ENTRY_BYTES]>,
-    /// By level: the first one's number, and the hashes.
-    hashes: Vec<(u64, Vec<Hash>)>,
 }
 
 impl Sealer {
@@ -66,25 +45,23 @@ impl Sealer {
         signer: Signer,
         settings: Settings,
     ) -> Result<Self, SealError> {
-        let locked = lock.load()?;
+        let locked = lock.load().await?;
         if let Some(locked) = &locked
             && locked.checkpoint.origin != settings.origin
         {
             let why = "it belongs to another log".to_owned();
             return Err(SealError::Lock { why });
         }
+        let growing = Growing::new(Arc::clone(&store), levels, settings.progress);
         let mut sealer = Self {
             store,
-            levels,
             lock,
             signer,
-            settings,
-            ring: KeyRing::default(),
-            tree: Tree::new(),
-            unwritten: Unwritten::default(),
+            origin: settings.origin,
+            growing,
             locked,
         };
-        sealer.resume().await?;
+        sealer.resume(settings.near).await?;
         Ok(sealer)
     }
 
@@ -93,109 +70,23 @@ impl Sealer {
     }
 
     /// The tree at the lock: from its files if they lead to its root, otherwise from the events.
-    async fn resume(&mut self) -> Result<(), SealError> {
+    async fn resume(&mut self, near: Option<Head>) -> Result<(), SealError> {
         let Some(head) = self.head() else {
             return Ok(());
         };
-        let length = self.store.length().await?;
-        if length < head.size {
-            return Err(SealError::Behind {
-                length,
-                locked: head.size,
-            });
+        self.growing.wait_for(head.size).await?;
+        if self.growing.take_up(head).await? {
+            return Ok(());
         }
-        if let Ok(tree) = Tree::restore(head.size, &*self.levels)
-            && tree.root() == head.root
-        {
-            self.tree = tree;
-            return self.learn_keys(head.size).await;
+        let near = near.filter(|near| near.size < head.size);
+        let found = match near {
+            Some(near) => self.growing.take_up(near).await?,
+            None => false,
+        };
+        if !found {
+            tracing::warn!(size = head.size, "the tree is made again from the events");
         }
-        tracing::warn!(size = head.size, "the tree is made again from the events");
-        self.grow(head.size).await?;
-        if self.tree.root() != head.root {
-            return Err(SealError::Fork { size: head.size });
-        }
-        Ok(())
-    }
-
-    /// What the first `size` events say of the ledger's keys.
-    async fn learn_keys(&mut self, size: u64) -> Result<(), SealError> {
-        let stream = StreamId::single(Category::Ledger);
-        let mut from = Revision(0);
-        loop {
-            let page = self
-                .store
-                .read_stream(stream, from, PAGE_RECORDS_MAX)
-                .await?;
-            let Some(last) = page.last() else {
-                return Ok(());
-            };
-            from = Revision(last.revision.0 + 1);
-            for record in page.iter().take_while(|record| record.position.0 < size) {
-                learn(&mut self.ring, record)?;
-            }
-            if last.position.0 >= size {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Takes in events up to a size and writes what that adds. Not yet durable.
-    async fn grow(&mut self, to: u64) -> Result<(), SealError> {
-        while self.tree.size() < to {
-            let from = self.tree.size();
-            let limit = usize::try_from(to - from).unwrap_or(usize::MAX);
-            let page = self
-                .store
-                .read_all(Position(from), limit.min(PAGE_RECORDS_MAX))
-                .await?;
-            if page.is_empty() {
-                return Err(SealError::Behind {
-                    length: from,
-                    locked: to,
-                });
-            }
-            for record in &page {
-                let entry = entry_of(&record.bytes).map_err(|error| SealError::Record {
-                    position: record.position.0,
-                    reason: error.to_string(),
-                })?;
-                if record.stream.category == Category::Ledger {
-                    learn(&mut self.ring, record)?;
-                }
-                self.push(entry);
-            }
-            self.write()?;
-            if let Some(told) = &self.settings.progress {
-                told(Progress {
-                    done: self.tree.size(),
-                    total: to,
-                });
-            }
-        }
-        Ok(())
-    }
-
-    fn push(&mut self, entry: [u8; ENTRY_BYTES]) {
-        let Unwritten { entries, hashes } = &mut self.unwritten;
-        let at = self.tree.size();
-        let leaf = Hash::leaf(&entry);
-        entries.push(entry);
-        row(hashes, 0, at).push(leaf);
-        self.tree.push(leaf, &mut |full: FullTile| {
-            row(hashes, full.level + 1, full.index).push(full.root);
-        });
-    }
-
-    fn write(&mut self) -> Result<(), SealError> {
-        let Unwritten { entries, hashes } = &self.unwritten;
-        let first = self.tree.size() - entries.len() as u64;
-        self.levels.write_entries(first, entries)?;
-        for (level, (first, hashes)) in (0u8..).zip(hashes) {
-            self.levels.write_hashes(level, *first, hashes)?;
-        }
-        self.unwritten = Unwritten::default();
-        Ok(())
+        self.growing.reach(head).await
     }
 
     /// Takes in everything that is safe and signs a checkpoint of it; `None`: there is nothing new.
@@ -213,19 +104,15 @@ impl Sealer {
                 locked: old.size,
             });
         }
-        self.grow(length).await?;
-        self.levels.sync()?;
-        let head = Head {
-            size: length,
-            root: self.tree.root(),
-        };
-        self.check_stored(old, head)?;
+        self.growing.grow(length).await?;
+        self.growing.settle(old)?;
+        let head = self.growing.head();
         if !self.may_sign(head.size) {
             return Err(SealError::Key { size: head.size });
         }
-        let checkpoint = Checkpoint::new(&self.settings.origin, head)?;
+        let checkpoint = Checkpoint::new(&self.origin, head)?;
         let new = Locked { checkpoint };
-        self.lock.swap(self.locked.as_ref(), &new)?;
+        self.lock.swap(self.locked.as_ref(), &new).await?;
         let note = self.sign(&new)?;
         self.locked = Some(new);
         Ok(Some(note))
@@ -240,6 +127,11 @@ impl Sealer {
             .filter(|locked| self.may_sign(locked.checkpoint.head.size))
             .map(|locked| self.sign(locked))
             .transpose()
+    }
+
+    /// Whether a key of the ledger signed a checkpoint of what is locked that counts at its size.
+    pub(super) fn is_signed(&self, note: &Note) -> bool {
+        self.growing.is_signed(note, &self.origin, self.size())
     }
 
     /// The text that is locked.
@@ -257,7 +149,7 @@ impl Sealer {
     /// Whether the ledger's own events let this key sign a checkpoint of this size.
     fn may_sign(&self, size: u64) -> bool {
         let key = PublicKey(self.signer.verifier().key().to_bytes());
-        self.ring.signs_checkpoint(&key, size)
+        self.growing.ring().signs_checkpoint(&key, size)
     }
 
     fn sign(&self, locked: &Locked) -> Result<Note, SealError> {
@@ -265,45 +157,4 @@ impl Sealer {
         let line = self.signer.sign(&text)?;
         Ok(Note::parse(&format!("{text}\n{line}"))?)
     }
-
-    /// What was written is read back: one wrong bit that gets signed is a log lost for ever.
-    fn check_stored(&self, old: Option<Head>, new: Head) -> Result<(), SealError> {
-        let damaged = |what| SealError::Damaged { what };
-        let stored = Stored::new(new.size, &*self.levels)?;
-        if stored.root()? != new.root {
-            return Err(damaged("they do not lead to the new root"));
-        }
-        if let Some(old) = old {
-            let proof = stored.consistency(old.size)?;
-            check_consistency(&old, &new, &proof)
-                .map_err(|_| damaged("they do not continue the last checkpoint"))?;
-        }
-        Ok(())
-    }
-}
-
-/// Takes in a record of the ledger's own stream.
-fn learn(ring: &mut KeyRing, record: &StoredRecord) -> Result<(), SealError> {
-    let learnt = RecordRef::parse(&record.bytes)
-        .and_then(|taken| taken.open_envelope())
-        .and_then(|envelope| open_event(&envelope))
-        .and_then(|event| ring.learn(record.position, &event));
-    learnt.map_err(|error| SealError::Record {
-        position: record.position.0,
-        reason: error.to_string(),
-    })
-}
-
-/// The hashes of a level that wait to be written; the first of them has this number.
-fn row(hashes: &mut Vec<(u64, Vec<Hash>)>, level: u8, first: u64) -> &mut Vec<Hash> {
-    let at = usize::from(level);
-    while hashes.len() <= at {
-        hashes.push((first, Vec::new()));
-    }
-    #[expect(clippy::indexing_slicing, reason = "made long enough above")]
-    let (start, row) = &mut hashes[at];
-    if row.is_empty() {
-        *start = first;
-    }
-    row
 }

@@ -121,6 +121,7 @@ async fn open(disk: &SimDisk, store: &Arc<Memory>) -> Result<Sealer, SealError> 
     let settings = Settings {
         origin: ORIGIN.to_owned(),
         progress: None,
+        near: None,
     };
     let store: Arc<dyn EventStore> = Arc::<Memory>::clone(store);
     Sealer::open(store, Arc::new(levels), Arc::new(lock), signer(), settings).await
@@ -319,6 +320,7 @@ async fn a_key_that_the_ledger_does_not_name_signs_nothing() {
     let settings = Settings {
         origin: ORIGIN.to_owned(),
         progress: None,
+        near: None,
     };
     let key = SigningKey::from_bytes(&[8; 32]);
     let other = Signer::new(ORIGIN, Algorithm::Ed25519, key).unwrap();
@@ -326,7 +328,7 @@ async fn a_key_that_the_ledger_does_not_name_signs_nothing() {
         .await
         .unwrap();
     assert_eq!(sealer.seal().await.err(), Some(SealError::Key { size: 3 }));
-    assert_eq!(lock.load().unwrap(), None);
+    assert_eq!(lock.load().await.unwrap(), None);
 }
 
 /// A lock that is lost does not let a ledger sign less than it published, or another history.
@@ -347,6 +349,7 @@ async fn without_a_lock_the_published_checkpoint_still_counts() {
             every: std::time::Duration::ZERO,
             cosigner: None,
             progress: None,
+            gate: None,
         }
     };
     let (store, shorter) = (Arc::new(Memory::new()), Arc::new(Memory::new()));

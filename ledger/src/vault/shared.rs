@@ -17,22 +17,22 @@
 //! write-ahead log and backups keep them (wrapped) as long as they are kept: see `docs/kurrentdb.md`.
 //! Never prints the address, which may hold a password.
 
-mod connect;
 pub mod moving;
-mod tries;
 
 use super::error::VaultError;
 use super::layout::Layout;
 use super::port::{Found, Inserted, Slots};
+use crate::postgres::{self, Away, BadAddress, Failure, Reach};
 use crate::store::BoxFuture;
 use deadpool_postgres::{Object, Pool};
-use tries::{Failure, Tries};
 use zeroize::Zeroizing;
 
 /// Version of the tables.
 const FORMAT: i32 = 1;
 /// Held while the tables are made, so that two servers that start at once do not collide.
 const MAKING_LOCK: i64 = 0x6964_6c65_6467_6572;
+/// Connections of one server: each waits for one commit at a time.
+const CONNECTIONS: usize = 16;
 
 /// Small enough that an overwritten row finds room in its own page, so that no index entry is left.
 const TABLES: &str = "
@@ -69,7 +69,13 @@ impl SharedVault {
         password: Option<&str>,
         authority: Option<&[u8]>,
     ) -> Result<Self, VaultError> {
-        let pool = connect::pool(address, password, authority)?;
+        let reach = Reach {
+            address,
+            password,
+            authority,
+        };
+        let pool = postgres::pool(reach, CONNECTIONS);
+        let pool = pool.map_err(|BadAddress(reason)| VaultError::Address { reason })?;
         Ok(Self { pool })
     }
 
@@ -99,6 +105,28 @@ impl SharedVault {
                 Err(failure) => tries.again(failure).await?,
             }
         }
+    }
+}
+
+/// Tries of one call for slots of one kind.
+struct Tries {
+    file: &'static str,
+    tries: postgres::Tries,
+}
+
+impl Tries {
+    fn new(file: &'static str, operation: &'static str) -> Self {
+        let tries = postgres::Tries::new("the shared vault", operation);
+        Self { file, tries }
+    }
+
+    async fn again(&mut self, failure: Failure) -> Result<(), VaultError> {
+        let away = |Away { operation, message }| VaultError::Remote {
+            file: self.file,
+            operation,
+            message,
+        };
+        self.tries.again(failure).await.map_err(away)
     }
 }
 
@@ -244,7 +272,7 @@ impl Slots for SharedSlots {
                     }
                     Ok(false) => return Ok(Inserted::Existing),
                     Err(failure) => {
-                        uncertain |= matches!(failure, Failure::Database(_));
+                        uncertain |= failure.is_uncertain();
                         tries.again(failure).await?;
                     }
                 }
@@ -275,7 +303,7 @@ impl Slots for SharedSlots {
                         };
                     }
                     Err(failure) => {
-                        uncertain |= matches!(failure, Failure::Database(_));
+                        uncertain |= failure.is_uncertain();
                         tries.again(failure).await?;
                     }
                 }

@@ -96,7 +96,7 @@ fn personal_id(number: u64) -> String {
 }
 
 /// A second directory for the same ledger: its keys, what the registries know, and nothing else.
-fn joining(first: &Place) -> Place {
+pub fn joining(first: &Place) -> Place {
     let place = Place::new();
     for part in ["secrets", "registry", "trust"] {
         copy_dir(&first.ledger().join(part), &place.ledger().join(part));

@@ -11,7 +11,9 @@ use ledger::open::{OpenReport, Options, StorePlace as Store, open as open_ledger
 use ledger::secrets::{KeySource, secret_text};
 use ledger::vault::shared::SharedVault;
 use ledger::wiring::{Ids, ManualClock, SystemRandomness};
+use std::path::Path;
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// Value of the signing key itself; wins over any file.
 const SIGNING_KEY: &str = "LEDGER_SIGNING_KEY";
@@ -58,20 +60,25 @@ fn shared_vault(global: &Global) -> anyhow::Result<Option<SharedVault>> {
     let Some(address) = &global.vault else {
         return Ok(None);
     };
-    let password = match &global.vault_password_file {
-        Some(path) => Some(secret_text(path)?),
-        None => None,
-    };
-    let authority = match &global.vault_ca_file {
-        Some(path) => Some(std::fs::read(path).context("reading the vault's authority file")?),
-        None => None,
-    };
+    let password = password(global.vault_password_file.as_deref())?;
+    let authority = authority(global.vault_ca_file.as_deref(), "the vault's")?;
     let place = SharedVault::new(
         address,
         password.as_ref().map(|text| text.trim_end()),
         authority.as_deref(),
     )?;
     Ok(Some(place))
+}
+
+/// The password of a database's user.
+pub fn password(file: Option<&Path>) -> anyhow::Result<Option<Zeroizing<String>>> {
+    Ok(file.map(secret_text).transpose()?)
+}
+
+/// Who signed the certificates of a database's hosts. `whose`: for the error.
+pub fn authority(file: Option<&Path>, whose: &str) -> anyhow::Result<Option<Vec<u8>>> {
+    let read = file.map(std::fs::read).transpose();
+    read.with_context(|| format!("reading {whose} authority file"))
 }
 
 /// The time at which a ledger is made and its staff enrolled, for trials: a server whose time is simulated

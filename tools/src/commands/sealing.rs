@@ -10,9 +10,12 @@ use ed25519_dalek::SigningKey;
 use ledger::disk::{Disk, RealDisk};
 use ledger::ledger::Ledger;
 use ledger::secrets::SecretError;
-use ledger::transparency::{FileLock, Progress, Sealing, TransparencyLog, signer};
+use ledger::transparency::{
+    CheckpointLock, FileLock, Following, LockDatabase, Progress, SealError, Sealing, SharedLock,
+    TransparencyLog, TurnPace, signer, verifier_keys,
+};
 use outside::witnesses::{Settings, Witnesses};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,17 +27,52 @@ pub fn tree_dir(global: &Global) -> PathBuf {
     global.dir().join("tree")
 }
 
-/// Where the lock is: named, or in the user's state directory.
-fn lock_dir(global: &Global, ledger: LedgerId) -> Result<PathBuf, Stop> {
-    let state = || state::dir("checkpoints").map(|dir| dir.join(ledger.to_string()));
-    global
-        .checkpoint_lock
-        .clone()
-        .or_else(state)
-        .ok_or_else(|| {
-            Stop::new(Exit::Usage, "there is no directory for the checkpoint lock")
-                .hint("name one with `--checkpoint-lock`, apart from the data and their backups")
-        })
+/// Where the lock is.
+enum Place {
+    /// In a directory of this machine.
+    Directory(PathBuf),
+    /// In a database that nodes share.
+    Shared(Arc<SharedLock>),
+}
+
+/// Named, or in the user's state directory.
+fn place(global: &Global, ledger: &Ledger, id: LedgerId) -> anyhow::Result<Place> {
+    let named = global.checkpoint_lock.as_deref();
+    if let Some(address) = named.and_then(Path::to_str)
+        && LockDatabase::is_address(address)
+    {
+        return Ok(Place::Shared(Arc::new(shared(
+            global, ledger, address, id,
+        )?)));
+    }
+    let state = || state::dir("checkpoints").map(|dir| dir.join(id.to_string()));
+    let dir = named.map(Path::to_owned).or_else(state).ok_or_else(|| {
+        Stop::new(Exit::Usage, "there is no directory for the checkpoint lock")
+            .hint("name one with `--checkpoint-lock`, apart from the data and their backups")
+    })?;
+    Ok(Place::Directory(dir))
+}
+
+fn shared(
+    global: &Global,
+    ledger: &Ledger,
+    address: &str,
+    id: LedgerId,
+) -> anyhow::Result<SharedLock> {
+    let vault = global.vault.as_deref();
+    if vault.is_some_and(|vault| LockDatabase::is_same(address, vault)) {
+        return Err(SealError::VaultDatabase.into());
+    }
+    let password = opening::password(global.checkpoint_lock_password_file.as_deref())?;
+    let file = global.checkpoint_lock_ca_file.as_deref();
+    let authority = opening::authority(file, "the checkpoint lock's")?;
+    let database = LockDatabase::new(
+        address,
+        password.as_ref().map(|text| text.trim_end()),
+        authority.as_deref(),
+    )?;
+    let holder = ledger.assembler().ids().id();
+    Ok(database.lock(id, holder, TurnPace::default()))
 }
 
 /// What seals an open ledger; `None`: there is no checkpoint key here, so nothing can be sealed.
@@ -49,7 +87,12 @@ pub fn of(global: &Global, ledger: &Ledger) -> anyhow::Result<Option<Sealing>> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let verifier = signer(id, key.clone())?.verifier().clone();
     let log = TransparencyLog::open(Arc::clone(&disk), &tree_dir(global), verifier)?;
-    let lock = lock_dir(global, id)?;
+    let place = place(global, ledger, id)?;
+    if ledger.store().is_shared() && matches!(place, Place::Directory(_)) {
+        tracing::warn!(
+            "the checkpoint lock is a directory of this machine: only one server of this ledger may seal"
+        );
+    }
     let bar = progress::bar(global.progress, None, "sealing");
     let told = move |Progress { done, total }| {
         bar.set_length(total);
@@ -61,12 +104,39 @@ pub fn of(global: &Global, ledger: &Ledger) -> anyhow::Result<Option<Sealing>> {
     Ok(Some(Sealing {
         store: Arc::clone(ledger.store()),
         log: Arc::new(log),
-        lock: Box::new(move || Ok(Arc::new(FileLock::open(Arc::clone(&disk), &lock)?))),
+        lock: Box::new(move || {
+            Ok(match &place {
+                Place::Directory(dir) => Arc::new(FileLock::open(Arc::clone(&disk), dir)?),
+                Place::Shared(lock) => Arc::<SharedLock>::clone(lock),
+            })
+        }),
         key,
         every: EVERY,
         cosigner: None,
         progress: Some(Arc::new(told)),
+        gate: Some(Arc::clone(ledger.gate())),
     }))
+}
+
+/// Shows what other nodes publish, where this one has no checkpoint key; `None`: there is no lock that
+/// they share.
+pub fn following(
+    global: &Global,
+    ledger: &Ledger,
+) -> anyhow::Result<Option<(Following, Arc<dyn CheckpointLock>)>> {
+    let ring = ledger.ring();
+    let (Some(id), Some(key)) = (ring.ledger(), verifier_keys(&ring)?.pop()) else {
+        return Ok(None);
+    };
+    let Place::Shared(lock) = place(global, ledger, id)? else {
+        return Ok(None);
+    };
+    let log = TransparencyLog::open(Arc::new(RealDisk), &tree_dir(global), key)?;
+    let (store, gate) = (Arc::clone(ledger.store()), Arc::clone(ledger.gate()));
+    Ok(Some((
+        Following::new(store, Arc::new(log), Some(gate)),
+        lock,
+    )))
 }
 
 /// The witnesses that the settings name.

@@ -13,6 +13,7 @@ use core::net::SocketAddr;
 use domain::ids::Micros;
 use ledger::ledger::Ledger;
 use ledger::messenger::Mailbox;
+use ledger::transparency::TransparencyLog;
 use ledger::wiring::{Ids, ManualClock, SystemRandomness};
 use outside::asking::{self, Asker};
 use outside::clock::Clock;
@@ -29,6 +30,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tracing_subscriber::EnvFilter;
 
 /// How often a server looks whether it should stop.
@@ -164,7 +166,7 @@ pub async fn serve(
     finish_erasure(&ledger, &views).await?;
     let (stop, _) = watch::channel(false);
     let clock = Clock::new(ledger.clone(), views.clone());
-    let mut by_itself = tokio::task::JoinSet::new();
+    let mut by_itself = JoinSet::new();
     by_itself.spawn(clock.run(stopped(&stop)));
     if ledger.store().is_shared() {
         by_itself.spawn(follow(ledger.clone(), stopped(&stop)));
@@ -185,21 +187,9 @@ pub async fn serve(
     }
     let authority = reach.timestamps.map(Arc::new);
     if global.seals() {
-        match sealing::of(global, server.ledger())? {
-            Some(mut sealing) => {
-                let witnesses = sealing::witnesses(reach.witnesses, server.ledger())?;
-                if let Some(witnesses) = witnesses {
-                    sealing.cosigner = Some(witnesses.clone());
-                    server.watch_witnesses(Box::new(move || witness_figures(&witnesses)));
-                }
-                server.show_log(Arc::clone(&sealing.log));
-                if let Some(authority) = &authority {
-                    let (authority, log) = (Arc::clone(authority), Arc::clone(&sealing.log));
-                    by_itself.spawn(authority.run(log, stopped(&stop)));
-                }
-                by_itself.spawn(sealing.run(stop.subscribe()));
-            }
-            None => eprintln!("warning: there is no checkpoint key here; nothing is sealed"),
+        let log = seal(global, &server, reach.witnesses, (&mut by_itself, &stop))?;
+        if let (Some(authority), Some(log)) = (&authority, log) {
+            by_itself.spawn(Arc::clone(authority).run(log, stopped(&stop)));
         }
     }
     let peers = reach.peers;
@@ -216,6 +206,33 @@ pub async fn serve(
     views.close().await?;
     ended?;
     Ok(Exit::Ok)
+}
+
+/// Seals, or shows what others seal, beside the server. What readers see of it.
+fn seal(
+    global: &Global,
+    server: &Server,
+    witnesses: Option<outside::witnesses::Settings>,
+    (by_itself, stop): (&mut JoinSet<()>, &watch::Sender<bool>),
+) -> anyhow::Result<Option<Arc<TransparencyLog>>> {
+    let log = if let Some(mut sealing) = sealing::of(global, server.ledger())? {
+        if let Some(witnesses) = sealing::witnesses(witnesses, server.ledger())? {
+            sealing.cosigner = Some(witnesses.clone());
+            server.watch_witnesses(Box::new(move || witness_figures(&witnesses)));
+        }
+        let log = Arc::clone(&sealing.log);
+        by_itself.spawn(sealing.run(stop.subscribe()));
+        log
+    } else if let Some((following, lock)) = sealing::following(global, server.ledger())? {
+        let log = Arc::clone(&following.log);
+        by_itself.spawn(following.run(lock, stop.subscribe()));
+        log
+    } else {
+        eprintln!("warning: there is no checkpoint key here; nothing is sealed");
+        return Ok(None);
+    };
+    server.show_log(Arc::clone(&log));
+    Ok(Some(log))
 }
 
 /// Keeps keys, principals and law in step with what other nodes append, also while nobody asks.

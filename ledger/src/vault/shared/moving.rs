@@ -6,9 +6,9 @@
 //! must be closed, or what is made meanwhile would be missing.
 
 use super::SharedVault;
-use super::tries::Failure;
 use crate::credentials;
 use crate::disk::{Disk, io_error};
+use crate::postgres::Failure;
 use crate::secrets::Keys;
 use crate::store::StoreError;
 use crate::vault::port::Slots as _;

@@ -4,17 +4,14 @@ use super::moving::{MoveError, Moved};
 use super::*;
 use crate::credentials::{Concurrency, Cost, Credentials, Kind};
 use crate::secrets::{Keys, Secret32};
+use crate::testing::cutter::Cutter;
 use crate::testing::postgres::{Postgres, address_at};
 use crate::vault::port::suite;
 use crate::vault::{KeyState, LAYOUT, Vault};
 use crate::wiring::SystemRandomness;
 use domain::ids::VerifierId;
 use domain::vocabulary::RetentionClass::{Permanent, Short, Usage};
-use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{UnixListener, UnixStream};
 
 fn place(address: &str) -> SharedVault {
     SharedVault::new(address, None, None).unwrap()
@@ -134,72 +131,31 @@ async fn what_is_acknowledged_survives_a_crash(server: &Postgres) {
     }
 }
 
-/// Stands between a client and the server, and cuts the connection when the server answers.
-struct Cutter {
-    directory: tempfile::TempDir,
-    cut: Arc<AtomicBool>,
-}
-
-impl Cutter {
-    fn before(server: &Path) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let listener = UnixListener::bind(directory.path().join(".s.PGSQL.5432")).unwrap();
-        let cut = Arc::new(AtomicBool::new(false));
-        let (armed, server) = (cut.clone(), server.join(".s.PGSQL.5432"));
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                let server = UnixStream::connect(&server).await.unwrap();
-                tokio::spawn(carry(client, server, armed.clone()));
-            }
-        });
-        Self { directory, cut }
-    }
-}
-
-async fn carry(mut client: UnixStream, mut server: UnixStream, armed: Arc<AtomicBool>) {
-    let (mut asked, mut answered) = ([0; 8192], [0; 8192]);
-    loop {
-        tokio::select! {
-            read = client.read(&mut asked) => match read {
-                Ok(length @ 1..) => server.write_all(&asked[..length]).await.unwrap(),
-                _ => return,
-            },
-            read = server.read(&mut answered) => match read {
-                // It was done, and nobody hears of it.
-                Ok(1..) if armed.swap(false, Ordering::SeqCst) => return,
-                Ok(length @ 1..) => client.write_all(&answered[..length]).await.unwrap(),
-                _ => return,
-            },
-        }
-    }
-}
-
 async fn an_answer_that_is_lost_is_asked_for_again(server: &Postgres) {
     let cutter = Cutter::before(&server.home());
-    let address = address_at(cutter.directory.path());
+    let address = address_at(cutter.directory());
     let slots = place(&address).slots(LAYOUT, check(1)).await.unwrap();
     let payload = |text: &str| Zeroizing::new(text.as_bytes().to_vec());
     let id = |number: u8| [number; 16];
     // So that the statements are known to the connection and the answer that is cut is the last.
     slots.insert(id(200), payload("warm")).await.unwrap();
     slots.overwrite(id(200), 1, payload("x")).await.unwrap();
-    let cuts = |slots: &SharedSlots| (slots.pool.status().size, cutter.cut.load(Ordering::SeqCst));
 
-    cutter.cut.store(true, Ordering::SeqCst);
+    cutter.cut_after(1);
     let made = slots.insert(id(201), payload("mine")).await;
     assert_eq!(made, Ok(Inserted::New), "it is this process's own");
-    assert!(!cuts(&slots).1, "the connection was cut");
+    assert!(cutter.has_cut(), "the connection was cut");
     slots.overwrite(id(200), 2, payload("warm")).await.unwrap();
 
-    cutter.cut.store(true, Ordering::SeqCst);
+    cutter.cut_after(1);
     let written = slots.overwrite(id(201), 1, payload("anew")).await;
     assert_eq!(written, Ok(()));
-    assert!(!cuts(&slots).1, "the connection was cut");
+    assert!(cutter.has_cut(), "the connection was cut");
     let found = slots.read(id(201)).await.unwrap().unwrap();
     assert_eq!((found.generation, &found.payload[..]), (2, &b"anew"[..]));
 
     // Somebody else's is not taken for one's own.
-    cutter.cut.store(true, Ordering::SeqCst);
+    cutter.cut_after(1);
     let made = slots.insert(id(201), payload("anew")).await;
     assert_eq!(made, Ok(Inserted::Existing));
 }

@@ -1,6 +1,6 @@
 //! Asking the database again: what passes, how long one waits, and in what words one gives up.
 
-use crate::vault::VaultError;
+use super::Away;
 use core::time::Duration;
 use deadpool_postgres::HookError;
 use std::time::Instant;
@@ -12,11 +12,13 @@ pub(super) const GIVE_UP_AFTER: Duration = Duration::from_secs(10);
 const PAUSE_FIRST: Duration = Duration::from_millis(20);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// What one try can end with.
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// No connection could be had; nothing was sent.
     Connection(deadpool_postgres::PoolError),
     /// The database, or the connection on the way.
     Database(tokio_postgres::Error),
+    /// No answer in time.
+    Silent,
 }
 
 impl From<deadpool_postgres::PoolError> for Failure {
@@ -32,12 +34,20 @@ impl From<tokio_postgres::Error> for Failure {
 }
 
 impl Failure {
+    /// Whether what was asked may have been done all the same.
+    pub const fn is_uncertain(&self) -> bool {
+        matches!(self, Self::Database(_) | Self::Silent)
+    }
+
     /// Whether asking again may help.
     fn passes(&self) -> bool {
         use deadpool_postgres::PoolError;
         match self {
-            Self::Connection(PoolError::Backend(error)) | Self::Database(error) => passes(error),
-            Self::Connection(PoolError::Timeout(_)) => true,
+            Self::Connection(
+                PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)),
+            )
+            | Self::Database(error) => passes(error),
+            Self::Connection(PoolError::Timeout(_)) | Self::Silent => true,
             Self::Connection(_) => false,
         }
     }
@@ -46,12 +56,16 @@ impl Failure {
     fn words(&self) -> String {
         use deadpool_postgres::PoolError;
         match self {
-            Self::Connection(PoolError::Backend(error)) | Self::Database(error) => words(error),
+            Self::Connection(
+                PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)),
+            )
+            | Self::Database(error) => words(error),
             Self::Connection(PoolError::Timeout(_)) => "no connection became free".into(),
             Self::Connection(PoolError::PostCreateHook(HookError::Message(text))) => {
                 text.to_string()
             }
             Self::Connection(_) => "no connection can be had".into(),
+            Self::Silent => "no answer in time".into(),
         }
     }
 }
@@ -70,7 +84,7 @@ fn passes(error: &tokio_postgres::Error) -> bool {
         || *code == SqlState::READ_ONLY_SQL_TRANSACTION
 }
 
-pub(super) fn words(error: &tokio_postgres::Error) -> String {
+fn words(error: &tokio_postgres::Error) -> String {
     use std::error::Error as _;
     match (error.as_db_error(), error.source()) {
         (Some(said), _) => format!("{} ({})", said.message(), said.code().code()),
@@ -80,8 +94,9 @@ pub(super) fn words(error: &tokio_postgres::Error) -> String {
 }
 
 /// Tries of one call.
-pub(super) struct Tries {
-    file: &'static str,
+pub(crate) struct Tries {
+    /// Whose database it is, for the log.
+    whose: &'static str,
     operation: &'static str,
     since: Instant,
     pause: Duration,
@@ -89,9 +104,9 @@ pub(super) struct Tries {
 
 impl Tries {
     #[allow(clippy::disallowed_methods)] // measures how long one waits, decides nothing
-    pub fn new(file: &'static str, operation: &'static str) -> Self {
+    pub fn new(whose: &'static str, operation: &'static str) -> Self {
         Self {
-            file,
+            whose,
             operation,
             since: Instant::now(),
             pause: PAUSE_FIRST,
@@ -99,18 +114,17 @@ impl Tries {
     }
 
     /// Waits before the next try, or gives up.
-    pub async fn again(&mut self, failure: Failure) -> Result<(), VaultError> {
+    pub async fn again(&mut self, failure: Failure) -> Result<(), Away> {
         if !failure.passes() || self.since.elapsed() >= GIVE_UP_AFTER {
-            return Err(VaultError::Remote {
-                file: self.file,
+            return Err(Away {
                 operation: self.operation,
                 message: failure.words(),
             });
         }
         tracing::warn!(
-            file = self.file,
+            database = self.whose,
             operation = self.operation,
-            "the shared vault does not answer; asking again"
+            "a database does not answer; asking again"
         );
         tokio::time::sleep(self.pause).await;
         self.pause = (self.pause * 2).min(PAUSE_MAX);

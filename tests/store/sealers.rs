@@ -1,0 +1,617 @@
+//! Several nodes of one ledger on one event server: one seals at a time, whoever is paused or killed, and
+//! all show the same; two that state the state do not fight.
+
+use domain::event::Event;
+use domain::ids::{Digest, LedgerId, Position, Revision};
+use domain::record::{RecordRef, open_event};
+use domain::vocabulary::Role;
+use ed25519_dalek::SigningKey;
+use idledger_tests::peer::Peer;
+use ledger::disk::RealDisk;
+use ledger::kurrentdb::Address;
+use ledger::ledger::Ledger;
+use ledger::open::{Options, StorePlace};
+use ledger::secrets::KeySource;
+use ledger::store::BoxFuture;
+use ledger::testing::postgres::Postgres;
+use ledger::transparency::{
+    CheckpointLock, Following, LockDatabase, Locked, Missing, SealError, Sealing, Seen, SharedLock,
+    TransparencyLog, TurnPace, Turns, entry_of, signer,
+};
+use ledger::vault::shared::SharedVault;
+use outside::state_sealing::{Pace, Round, StateSealer};
+use parking_lot::Mutex;
+use projections::Views;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+use tempfile::TempDir;
+use tlog::Checkpoint;
+use tlog::hash::Hash;
+use tlog::note::{Note, Signer};
+use tlog::proof::Head;
+use tlog::tree::Tree;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// How long anything may take on a busy machine.
+const LONG: Duration = Duration::from_mins(1);
+const PACE: TurnPace = TurnPace {
+    look: Duration::from_millis(40),
+    silent_after: Duration::from_millis(500),
+};
+
+/// The servers, and the ledger on them.
+struct World {
+    peer: Peer,
+    database: Postgres,
+    first: TempDir,
+    id: LedgerId,
+    enrolled: AtomicU64,
+    holders: AtomicU64,
+}
+
+impl World {
+    async fn new() -> (Self, Ledger) {
+        let (peer, database) = (Peer::single().await, Postgres::start());
+        database.query("CREATE DATABASE locks");
+        let mut world = Self {
+            peer,
+            database,
+            first: tempfile::tempdir().unwrap(),
+            id: LedgerId([0; 16]),
+            enrolled: AtomicU64::new(0),
+            holders: AtomicU64::new(0),
+        };
+        let options = world.options(world.first.path());
+        let ledger = ledger::open::init(&options).await.unwrap();
+        world.id = ledger.ring().ledger().unwrap();
+        (world, ledger)
+    }
+
+    fn options(&self, dir: &Path) -> Options {
+        let mut options = Options::new(dir);
+        let secret = |name: &str| KeySource::File(self.first.path().join("secrets").join(name));
+        let keys = Options::new(self.first.path());
+        (options.kek, options.signing_key) = (secret("kek"), keys.signing_key);
+        options.checkpoint_key = keys.checkpoint_key;
+        options.vault = Some(SharedVault::new(&self.database.address(), None, None).unwrap());
+        options.store = StorePlace::Server {
+            address: Address::parse(&self.peer.url()).unwrap(),
+            credentials: None,
+        };
+        options
+    }
+
+    /// Another node of the ledger.
+    async fn join(&self, dir: &TempDir) -> Ledger {
+        let options = self.options(dir.path());
+        ledger::open::open(&options).await.unwrap().0
+    }
+
+    fn lock(&self) -> SharedLock {
+        let address = self.database.address();
+        let address = address.strip_suffix("idledger").unwrap().to_owned() + "locks";
+        let database = LockDatabase::new(&address, None, None).unwrap();
+        let mut holder = [0; 16];
+        let number = self.holders.fetch_add(1, Ordering::SeqCst);
+        holder[..8].copy_from_slice(&number.to_be_bytes());
+        database.lock(self.id, holder, PACE)
+    }
+
+    fn checkpoint_key(&self) -> SigningKey {
+        let options = Options::new(self.first.path());
+        SigningKey::from_bytes(&options.checkpoint_key.load().unwrap().0)
+    }
+
+    fn signer(&self) -> Signer {
+        signer(self.id, self.checkpoint_key()).unwrap()
+    }
+
+    fn log(&self, dir: &Path) -> Arc<TransparencyLog> {
+        let key = self.signer().verifier().clone();
+        Arc::new(TransparencyLog::open(Arc::new(RealDisk), &dir.join("tree"), key).unwrap())
+    }
+
+    /// Records something.
+    async fn append(&self, ledger: &Ledger) {
+        let number = self.enrolled.fetch_add(1, Ordering::SeqCst);
+        let token = Digest(*blake3::hash(&number.to_le_bytes()).as_bytes());
+        let role = Role::Reader;
+        let enrolled = ledger.enrol(role, None, Some(token), Vec::new(), None);
+        enrolled.await.unwrap();
+    }
+}
+
+/// Everything that was ever shown, by size: one text each.
+#[derive(Default)]
+struct Said {
+    texts: Mutex<BTreeMap<u64, String>>,
+    contradictions: Mutex<Vec<(String, String)>>,
+}
+
+impl Said {
+    fn hear(&self, note: &Note) {
+        let size = Checkpoint::parse(note.text()).unwrap().head.size;
+        let mut texts = self.texts.lock();
+        let first = texts.entry(size).or_insert_with(|| note.text().to_owned());
+        if first != note.text() {
+            let both = (first.clone(), note.text().to_owned());
+            self.contradictions.lock().push(both);
+        }
+    }
+}
+
+/// When a sealer stops as it moves the lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hold {
+    Before,
+    After,
+}
+
+/// The lock as a process has it that may be stopped between any two steps, or killed.
+struct Wild {
+    inner: SharedLock,
+    said: Arc<Said>,
+    paused: watch::Sender<bool>,
+    dead: AtomicBool,
+    hold: Mutex<Option<Hold>>,
+    /// What became of swaps and of showing notes.
+    swaps: Mutex<Vec<Result<(), SealError>>>,
+    shown: Mutex<Vec<u64>>,
+}
+
+impl Wild {
+    fn new(inner: SharedLock, said: Arc<Said>) -> Arc<Self> {
+        Arc::new(Self {
+            inner,
+            said,
+            paused: watch::Sender::new(false),
+            dead: AtomicBool::new(false),
+            hold: Mutex::default(),
+            swaps: Mutex::default(),
+            shown: Mutex::default(),
+        })
+    }
+
+    fn pause(&self, paused: bool) {
+        self.paused.send_replace(paused);
+    }
+
+    /// Goes on when the process runs; never, once it was killed.
+    async fn pass(&self) {
+        let mut paused = self.paused.subscribe();
+        paused.wait_for(|paused| !paused).await.unwrap();
+        if self.dead.load(Ordering::SeqCst) {
+            core::future::pending::<()>().await;
+        }
+    }
+
+    async fn hold(&self, at: Hold) {
+        let held = {
+            let mut hold = self.hold.lock();
+            let held = *hold == Some(at);
+            if held {
+                *hold = None;
+            }
+            held
+        };
+        if held {
+            self.pause(true);
+        }
+        self.pass().await;
+    }
+
+    async fn around<T>(&self, asked: impl Future<Output = T>) -> T {
+        self.pass().await;
+        let answer = asked.await;
+        self.pass().await;
+        answer
+    }
+}
+
+impl CheckpointLock for Wild {
+    fn load(&self) -> BoxFuture<'_, Result<Option<Locked>, SealError>> {
+        Box::pin(self.around(self.inner.load()))
+    }
+
+    fn swap<'a>(
+        &'a self,
+        old: Option<&'a Locked>,
+        new: &'a Locked,
+    ) -> BoxFuture<'a, Result<(), SealError>> {
+        Box::pin(async move {
+            self.hold(Hold::Before).await;
+            let swapped = self.inner.swap(old, new).await;
+            self.swaps.lock().push(swapped.clone());
+            self.hold(Hold::After).await;
+            swapped
+        })
+    }
+
+    fn turns(&self) -> Option<&dyn Turns> {
+        Some(self)
+    }
+}
+
+impl Turns for Wild {
+    fn look(&self) -> BoxFuture<'_, Result<Seen, SealError>> {
+        Box::pin(self.around(self.inner.look()))
+    }
+
+    fn take<'a>(&'a self, seen: &'a Seen) -> BoxFuture<'a, Result<bool, SealError>> {
+        Box::pin(self.around(self.inner.take(seen)))
+    }
+
+    fn keep(&self) -> BoxFuture<'_, Result<(), SealError>> {
+        Box::pin(self.around(self.inner.keep()))
+    }
+
+    fn show<'a>(
+        &'a self,
+        note: Option<&'a Note>,
+        missing: Option<Missing>,
+    ) -> BoxFuture<'a, Result<(), SealError>> {
+        Box::pin(async move {
+            self.pass().await;
+            let shown = self.inner.show(note, missing).await;
+            if let (Ok(()), Some(note)) = (&shown, note) {
+                self.said.hear(note);
+                let size = Checkpoint::parse(note.text()).unwrap().head.size;
+                self.shown.lock().push(size);
+            }
+            self.pass().await;
+            shown
+        })
+    }
+
+    fn give_up(&self) -> BoxFuture<'_, Result<(), SealError>> {
+        Box::pin(async move {
+            if self.dead.load(Ordering::SeqCst) || *self.paused.borrow() {
+                return Ok(());
+            }
+            self.inner.give_up().await
+        })
+    }
+
+    fn pace(&self) -> TurnPace {
+        self.inner.pace()
+    }
+}
+
+/// A process that seals for a node.
+struct Node {
+    lock: Arc<Wild>,
+    log: Arc<TransparencyLog>,
+    stop: watch::Sender<bool>,
+    running: JoinHandle<()>,
+}
+
+impl Node {
+    fn start(world: &World, ledger: &Ledger, dir: &Path, said: &Arc<Said>) -> Self {
+        let lock = Wild::new(world.lock(), Arc::clone(said));
+        let log = world.log(dir);
+        let opened = Arc::clone(&lock);
+        let sealing = Sealing {
+            store: Arc::clone(ledger.store()),
+            log: Arc::clone(&log),
+            lock: Box::new(move || Ok(Arc::<Wild>::clone(&opened))),
+            key: world.checkpoint_key(),
+            every: Duration::from_millis(5),
+            cosigner: None,
+            progress: None,
+            gate: None,
+        };
+        let stop = watch::Sender::new(false);
+        let running = tokio::spawn(sealing.run(stop.subscribe()));
+        Self {
+            lock,
+            log,
+            stop,
+            running,
+        }
+    }
+
+    /// Nothing it began is finished.
+    async fn kill(self) {
+        self.lock.dead.store(true, Ordering::SeqCst);
+        self.end().await;
+    }
+
+    async fn end(self) {
+        self.lock.pause(false);
+        self.stop.send_replace(true);
+        timeout(LONG, self.running).await.unwrap().unwrap();
+    }
+
+    async fn reaches(&self, size: u64) -> Note {
+        let reached = timeout(LONG, self.log.wait_for(size)).await;
+        reached.unwrap().unwrap().note.clone()
+    }
+}
+
+async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert!(timeout(LONG, waiting).await.is_ok(), "never: {what}");
+}
+
+async fn length(ledger: &Ledger) -> u64 {
+    ledger.store().length().await.unwrap()
+}
+
+/// Stopped just before or just after it moves the lock, a sealer that wakes up has lost: the other went on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sealer_that_was_paused_publishes_nothing_when_it_wakes() {
+    let (world, one) = World::new().await;
+    let (dir, said) = (tempfile::tempdir().unwrap(), Arc::default());
+    let other = world.join(&dir).await;
+    let mut active = Node::start(&world, &one, world.first.path(), &said);
+    let size = length(&one).await;
+    active.reaches(size).await;
+    let mut standby = Node::start(&world, &other, dir.path(), &said);
+    let shown = standby.reaches(size).await;
+    assert_eq!(shown, active.log.published().unwrap().note);
+    assert!(standby.log.is_standby() && !active.log.is_standby());
+    assert!(standby.lock.shown.lock().is_empty());
+
+    for hold in [Hold::Before, Hold::After, Hold::Before] {
+        let before = active.lock.shown.lock().len();
+        *active.lock.hold.lock() = Some(hold);
+        world.append(&one).await;
+        let mut paused = active.lock.paused.subscribe();
+        let paused = timeout(LONG, paused.wait_for(|paused| *paused)).await;
+        drop(paused.unwrap().unwrap());
+        // What it wants to publish is less than there is when it wakes.
+        world.append(&other).await;
+        let size = length(&other).await;
+        let note = standby.reaches(size).await;
+        assert!(!standby.log.is_standby());
+        active.lock.pause(false);
+        active.reaches(size).await;
+        until("it stands by", || active.log.is_standby()).await;
+        until("it shows the same", || {
+            active.log.published().unwrap().note == note
+        })
+        .await;
+        assert_eq!(active.lock.shown.lock().len(), before, "{hold:?}");
+        let swapped = active.lock.swaps.lock().last().cloned().unwrap();
+        match hold {
+            Hold::Before => assert_eq!(swapped, Err(SealError::LockMoved)),
+            // The same text, so it was locked for good; nobody heard of it from here.
+            Hold::After => assert_eq!(swapped, Ok(())),
+        }
+        (active, standby) = (standby, active);
+    }
+    // Whoever ends in good order does not keep the other waiting.
+    active.end().await;
+    until("the other seals", || !standby.log.is_standby()).await;
+    world.append(&one).await;
+    standby.reaches(length(&one).await).await;
+    assert_eq!(standby.log.trouble(), None);
+    standby.end().await;
+    assert!(said.contradictions.lock().is_empty());
+}
+
+/// The same numbers on every run.
+struct Dice(u64);
+
+impl Dice {
+    fn next(&mut self, below: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (self.0 >> 33) % below
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sealers_killed_and_paused_at_random_never_say_two_things() {
+    const ROUNDS: u64 = 40;
+    let (world, one) = World::new().await;
+    let (dir, said) = (tempfile::tempdir().unwrap(), Arc::<Said>::default());
+    let other = world.join(&dir).await;
+    let ledgers = [one, other];
+    let dirs = [world.first.path(), dir.path()];
+    let mut dice = Dice(11);
+    let start = |at: usize| Node::start(&world, &ledgers[at], dirs[at], &said);
+    let mut nodes = [start(0), start(1)].map(Some);
+    for _ in 0..ROUNDS {
+        for _ in 0..=dice.next(2) {
+            world.append(&ledgers[dice.next(2) as usize]).await;
+        }
+        let at = dice.next(2) as usize;
+        let lock = |nodes: &[Option<Node>; 2]| Arc::clone(&nodes[at].as_ref().unwrap().lock);
+        match dice.next(5) {
+            0 => {
+                nodes[at].take().unwrap().kill().await;
+                nodes[at] = Some(start(at));
+            }
+            1 => lock(&nodes).pause(true),
+            2 => *lock(&nodes).hold.lock() = Some(Hold::After),
+            _ => lock(&nodes).pause(false),
+        }
+        // At what step of the others it happens is left to chance.
+        tokio::time::sleep(Duration::from_millis(dice.next(400))).await;
+        for node in nodes.iter().flatten() {
+            if let Some(published) = node.log.published() {
+                said.hear(&published.note);
+            }
+        }
+    }
+    let nodes = nodes.map(Option::unwrap);
+    for node in &nodes {
+        *node.lock.hold.lock() = None;
+        node.lock.pause(false);
+    }
+    world.append(&ledgers[0]).await;
+    let size = length(&ledgers[0]).await;
+    let notes = [nodes[0].reaches(size).await, nodes[1].reaches(size).await];
+    assert_eq!(notes[0], notes[1]);
+    let turns = world.lock().look().await.unwrap().life.epoch;
+    assert!(turns >= 4, "{turns} turns");
+    for node in nodes {
+        node.end().await;
+    }
+    assert_eq!(*said.contradictions.lock(), []);
+    // Each is the root of this ledger's events, by a tree of its own.
+    let fresh = tempfile::tempdir().unwrap();
+    let log = world.log(fresh.path());
+    let store = Arc::clone(ledgers[0].store());
+    let following = Following::new(store, Arc::clone(&log), None);
+    let stop = watch::Sender::new(false);
+    let following = tokio::spawn(following.run(Arc::new(world.lock()), stop.subscribe()));
+    timeout(LONG, log.wait_for(size)).await.unwrap().unwrap();
+    for (size, text) in said.texts.lock().iter() {
+        let root = log.root(*size).unwrap();
+        let said = Checkpoint::parse(text).unwrap().head;
+        assert_eq!(said.root, root, "{size}");
+    }
+    stop.send_replace(true);
+    timeout(LONG, following).await.unwrap().unwrap();
+}
+
+/// What a node's own events do not lead to, or nobody signed, is never shown; and said.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_so_is_not_shown() {
+    let (world, one) = World::new().await;
+    let (dir, said) = (tempfile::tempdir().unwrap(), Arc::default());
+    let other = world.join(&dir).await;
+    let sealer = Node::start(&world, &one, world.first.path(), &said);
+    let size = length(&one).await;
+    let good = sealer.reaches(size).await;
+    let origin = sealer.log.origin().to_owned();
+    sealer.end().await;
+    for _ in 0..2 {
+        world.append(&one).await;
+    }
+    let lock = world.lock();
+    let seen = lock.look().await.unwrap();
+    assert!(lock.take(&seen).await.unwrap());
+    let show = async |size: u64, root: Hash, signer: Signer| {
+        let checkpoint = Checkpoint::new(&origin, Head { size, root }).unwrap();
+        let text = checkpoint.to_text();
+        let note = Note::parse(&format!("{text}\n{}", signer.sign(&text).unwrap())).unwrap();
+        let old = lock.load().await.unwrap();
+        let new = Locked { checkpoint };
+        lock.swap(old.as_ref(), &new).await.unwrap();
+        lock.show(Some(&note), None).await.unwrap();
+    };
+    let follow = |log: &Arc<TransparencyLog>| {
+        let stop = watch::Sender::new(false);
+        let following = Following::new(Arc::clone(other.store()), Arc::clone(log), None);
+        let running = following.run(Arc::new(world.lock()), stop.subscribe());
+        (tokio::spawn(running), stop)
+    };
+    // Another root than the events lead to, by the ledger's own key.
+    let log = world.log(dir.path());
+    let (running, stop) = follow(&log);
+    timeout(LONG, log.wait_for(size)).await.unwrap().unwrap();
+    show(size + 1, Hash([7; 32]), world.signer()).await;
+    until("it is said", || log.trouble().is_some()).await;
+    assert_eq!(log.trouble(), Some(SealError::Fork { size: size + 1 }));
+    assert_eq!(log.published().unwrap().note, good);
+    stop.send_replace(true);
+    timeout(LONG, running).await.unwrap().unwrap();
+    // The right root, by somebody else's key; on a node that has shown nothing yet.
+    let mut tree = Tree::new();
+    for record in other.store().read_all(Position(0), 4_096).await.unwrap() {
+        tree.push(Hash::leaf(&entry_of(&record.bytes).unwrap()), &mut |_| {});
+    }
+    assert_eq!(tree.size(), size + 2);
+    let stranger = signer(world.id, SigningKey::from_bytes(&[9; 32])).unwrap();
+    show(size + 2, tree.root(), stranger).await;
+    let fresh = tempfile::tempdir().unwrap();
+    let log = world.log(fresh.path());
+    let (running, stop) = follow(&log);
+    until("it is said", || log.trouble().is_some()).await;
+    let trouble = log.trouble().unwrap();
+    assert!(matches!(trouble, SealError::Lock { .. }), "{trouble}");
+    assert_eq!(log.published(), None);
+    stop.send_replace(true);
+    timeout(LONG, running).await.unwrap().unwrap();
+}
+
+/// Two servers that both state what the read models came to: one statement each time, one after the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_servers_that_state_the_state_do_not_fight() {
+    let (world, one) = World::new().await;
+    let dir = tempfile::tempdir().unwrap();
+    let other = world.join(&dir).await;
+    let pace = Pace {
+        after: i64::MAX,
+        events: 1,
+    };
+    let mut views = Vec::new();
+    for ledger in [&one, &other] {
+        let options = projections::Options {
+            follow: true,
+            ..projections::Options::default()
+        };
+        let store = Arc::clone(ledger.store());
+        views.push(Views::open_in_memory(store, options).await.unwrap());
+    }
+    let mut sealers = [
+        StateSealer::new(one.clone(), views[0].clone(), pace),
+        StateSealer::new(other.clone(), views[1].clone(), pace),
+    ];
+    let (mut sealed, mut raced) = (0, 0);
+    for turn in 0..12 {
+        world.append([&one, &other][turn % 2]).await;
+        // Until both find that nothing is due.
+        let settle = async {
+            let mut idle = 0;
+            while idle < 3 {
+                let [ours, theirs] = &mut sealers;
+                let (ours, theirs) = tokio::join!(ours.round(), theirs.round());
+                let rounds = [ours.unwrap(), theirs.unwrap()];
+                sealed += rounds
+                    .iter()
+                    .filter(|round| matches!(round, Round::Sealed { .. }))
+                    .count();
+                raced += rounds
+                    .iter()
+                    .filter(|round| **round == Round::Raced)
+                    .count();
+                let lengths = [length(&one).await, length(&other).await];
+                let still = rounds == [Round::Idle; 2] && lengths[0] == lengths[1];
+                idle = if still { idle + 1 } else { 0 };
+            }
+        };
+        timeout(LONG, settle).await.unwrap();
+    }
+    let stream = ledger::state_seal::STREAM;
+    let records = one.store().read_stream(stream, Revision(0), 1_000);
+    let records = records.await.unwrap();
+    assert_eq!(records.len(), sealed, "{raced} raced");
+    let mut last = None;
+    for record in &records {
+        let taken = RecordRef::parse(&record.bytes).unwrap();
+        let event = open_event(&taken.open_envelope().unwrap()).unwrap();
+        let Event::StateSealed(facts) = event else {
+            panic!("{:?}", event.kind());
+        };
+        // What each states is the cut that the one before it made.
+        let stated = facts.position;
+        assert_eq!(stated, last.unwrap_or(0), "at {}", record.position.0);
+        last = Some(record.position.0);
+    }
+    let end = Position(length(&one).await - 1);
+    for views in &views {
+        views.wait(end, LONG).await.unwrap();
+        for status in views.status().await.unwrap() {
+            assert_eq!(status.last_error, None, "{}", status.name);
+            assert_eq!(status.state, projections::State::Live, "{}", status.name);
+        }
+    }
+    let stated = views[0].stated_state().unwrap();
+    assert!(stated.is_some());
+    assert_eq!(stated, views[1].stated_state().unwrap());
+}
