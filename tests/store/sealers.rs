@@ -8,6 +8,7 @@ use domain::vocabulary::Role;
 use ed25519_dalek::SigningKey;
 use idledger_tests::peer::Peer;
 use ledger::disk::RealDisk;
+use ledger::gate::Gate;
 use ledger::kurrentdb::Address;
 use ledger::ledger::Ledger;
 use ledger::open::{Options, StorePlace};
@@ -15,8 +16,8 @@ use ledger::secrets::KeySource;
 use ledger::store::BoxFuture;
 use ledger::testing::postgres::Postgres;
 use ledger::transparency::{
-    CheckpointLock, Following, LockDatabase, Locked, Missing, SealError, Sealing, Seen, SharedLock,
-    TransparencyLog, TurnPace, Turns, entry_of, signer,
+    CheckpointLock, Cosigned, Cosigner, Following, LockDatabase, Locked, Missing, SealError,
+    Sealing, Seen, SharedLock, TransparencyLog, TurnPace, Turns, entry_of, signer,
 };
 use ledger::vault::shared::SharedVault;
 use outside::state_sealing::{Pace, Round, StateSealer};
@@ -292,6 +293,16 @@ struct Node {
 
 impl Node {
     fn start(world: &World, ledger: &Ledger, dir: &Path, said: &Arc<Said>) -> Self {
+        Self::witnessed(world, ledger, dir, said, None)
+    }
+
+    fn witnessed(
+        world: &World,
+        ledger: &Ledger,
+        dir: &Path,
+        said: &Arc<Said>,
+        cosigner: Option<Arc<dyn Cosigner>>,
+    ) -> Self {
         let lock = Wild::new(world.lock(), Arc::clone(said));
         let log = world.log(dir);
         let opened = Arc::clone(&lock);
@@ -301,9 +312,9 @@ impl Node {
             lock: Box::new(move || Ok(Arc::<Wild>::clone(&opened))),
             key: world.checkpoint_key(),
             every: Duration::from_millis(5),
-            cosigner: None,
+            cosigner,
             progress: None,
-            gate: None,
+            gate: Some(Arc::clone(ledger.gate())),
         };
         let stop = watch::Sender::new(false);
         let running = tokio::spawn(sealing.run(stop.subscribe()));
@@ -478,6 +489,90 @@ async fn sealers_killed_and_paused_at_random_never_say_two_things() {
     timeout(LONG, following).await.unwrap().unwrap();
 }
 
+/// Asks nobody: there are enough cosignatures, or there are none.
+struct Policy {
+    gate: Arc<Gate>,
+    lacks: AtomicBool,
+}
+
+impl Policy {
+    fn new(ledger: &Ledger) -> Arc<Self> {
+        Arc::new(Self {
+            gate: Arc::clone(ledger.gate()),
+            lacks: AtomicBool::new(true),
+        })
+    }
+}
+
+impl Cosigner for Policy {
+    fn cosign<'a>(&'a self, note: Note, _: &'a TransparencyLog) -> BoxFuture<'a, Cosigned> {
+        let size = Checkpoint::parse(note.text()).unwrap().head.size;
+        let lacks = self.lacks.load(Ordering::SeqCst);
+        if lacks {
+            self.gate.shut();
+        } else {
+            self.gate.open();
+        }
+        let missing = lacks.then_some(Missing {
+            size,
+            found: 0,
+            wanted: 1,
+            published: false,
+            refuses: true,
+        });
+        Box::pin(async move { Cosigned { note, missing } })
+    }
+
+    fn is_content(&self, _: &Note) -> bool {
+        !self.lacks.load(Ordering::SeqCst)
+    }
+}
+
+/// Where cosignatures are missing and the ledger must not grow, no node takes anything, whoever seals.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_refuses_all_refuse() {
+    let (world, one) = World::new().await;
+    let (dir, said) = (tempfile::tempdir().unwrap(), Arc::default());
+    let other = world.join(&dir).await;
+    let policies = [Policy::new(&one), Policy::new(&other)];
+    policies[0].lacks.store(false, Ordering::SeqCst);
+    let (ours, theirs) = (policies[0].clone(), policies[1].clone());
+    let active = Node::witnessed(&world, &one, world.first.path(), &said, Some(ours));
+    let size = length(&one).await;
+    let before = active.reaches(size).await;
+    let standby = Node::witnessed(&world, &other, dir.path(), &said, Some(theirs));
+    standby.reaches(size).await;
+    assert!(!one.gate().is_shut() && !other.gate().is_shut());
+
+    policies[0].lacks.store(true, Ordering::SeqCst);
+    world.append(&other).await;
+    until("both are shut", || {
+        one.gate().is_shut() && other.gate().is_shut()
+    })
+    .await;
+    let missing = standby.log.missing().unwrap();
+    assert!(missing.refuses && missing.size > size, "{missing:?}");
+    assert_eq!(standby.log.published().unwrap().note, before, "held back");
+    // Whoever takes over asks for the same checkpoint, and refuses on.
+    active.kill().await;
+    until("the other seals", || !standby.log.is_standby()).await;
+    assert!(other.gate().is_shut());
+    let (ours, size) = (policies[0].clone(), size + 1);
+    let back = Node::witnessed(&world, &one, world.first.path(), &said, Some(ours));
+    until("it hears of it", || back.log.missing() == Some(missing)).await;
+    assert!(one.gate().is_shut() && other.gate().is_shut());
+    policies[1].lacks.store(false, Ordering::SeqCst);
+    let note = standby.reaches(size).await;
+    assert_eq!(back.reaches(size).await, note);
+    until("both are open", || {
+        !one.gate().is_shut() && !other.gate().is_shut()
+    })
+    .await;
+    back.end().await;
+    standby.end().await;
+    assert!(said.contradictions.lock().is_empty());
+}
+
 /// What a node's own events do not lead to, or nobody signed, is never shown; and said.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_not_so_is_not_shown() {
@@ -591,7 +686,7 @@ async fn two_servers_that_state_the_state_do_not_fight() {
     let records = one.store().read_stream(stream, Revision(0), 1_000);
     let records = records.await.unwrap();
     assert_eq!(records.len(), sealed, "{raced} raced");
-    let mut last = None;
+    let mut last = 0;
     for record in &records {
         let taken = RecordRef::parse(&record.bytes).unwrap();
         let event = open_event(&taken.open_envelope().unwrap()).unwrap();
@@ -599,9 +694,8 @@ async fn two_servers_that_state_the_state_do_not_fight() {
             panic!("{:?}", event.kind());
         };
         // What each states is the cut that the one before it made.
-        let stated = facts.position;
-        assert_eq!(stated, last.unwrap_or(0), "at {}", record.position.0);
-        last = Some(record.position.0);
+        assert_eq!(facts.position, last, "at {}", record.position.0);
+        last = record.position.0 + 1;
     }
     let end = Position(length(&one).await - 1);
     for views in &views {

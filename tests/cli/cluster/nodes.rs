@@ -99,7 +99,10 @@ fn personal_id(number: u64) -> String {
 pub fn joining(first: &Place) -> Place {
     let place = Place::new();
     for part in ["secrets", "registry", "trust"] {
-        copy_dir(&first.ledger().join(part), &place.ledger().join(part));
+        let from = first.ledger().join(part);
+        if from.exists() {
+            copy_dir(&from, &place.ledger().join(part));
+        }
     }
     place
 }

@@ -2,6 +2,7 @@ use super::*;
 use crate::testing::cutter::Cutter;
 use crate::testing::postgres::{Postgres, address_at};
 use std::sync::Arc;
+use tlog::Checkpoint;
 use tlog::hash::Hash;
 use tlog::proof::Head;
 
@@ -62,6 +63,7 @@ async fn a_lock_that_nodes_share() {
     what_is_acknowledged_survives_a_crash(&server).await;
     what_is_no_row_is_said(&server).await;
     who_may_not_enter_is_told_without_secrets(&server).await;
+    a_server_without_tls_is_told_without_secrets(&server).await;
     only_what_is_safe_counts(&server).await;
 }
 
@@ -344,6 +346,23 @@ async fn who_may_not_enter_is_told_without_secrets(server: &Postgres) {
     assert_eq!(lock.load().await, Ok(None), "it needs to make no tables");
     assert!(take(&lock).await);
     lock.give_up().await.unwrap();
+}
+
+/// Whoever names an authority wants TLS, also on this machine.
+async fn a_server_without_tls_is_told_without_secrets(server: &Postgres) {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = port.local_addr().unwrap().port();
+    server.crash();
+    server.restart_with(&format!("-c listen_addresses=127.0.0.1 -c port={port}"));
+    let key = rcgen::KeyPair::generate().unwrap();
+    let authority = rcgen::CertificateParams::default()
+        .self_signed(&key)
+        .unwrap();
+    let address = format!("postgres://idledger:geheim@127.0.0.1:{port}/idledger");
+    let database = LockDatabase::new(&address, None, Some(authority.pem().as_bytes())).unwrap();
+    let error = database.lock(LEDGER, [1; 16], pace()).load().await;
+    let says = error.unwrap_err().to_string();
+    assert!(says.contains("TLS") && !says.contains("geheim"), "{says}");
 }
 
 async fn only_what_is_safe_counts(server: &Postgres) {
