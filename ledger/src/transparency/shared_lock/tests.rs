@@ -63,7 +63,6 @@ async fn a_lock_that_nodes_share() {
     what_is_acknowledged_survives_a_crash(&server).await;
     what_is_no_row_is_said(&server).await;
     who_may_not_enter_is_told_without_secrets(&server).await;
-    a_server_without_tls_is_told_without_secrets(&server).await;
     only_what_is_safe_counts(&server).await;
 }
 
@@ -348,23 +347,6 @@ async fn who_may_not_enter_is_told_without_secrets(server: &Postgres) {
     lock.give_up().await.unwrap();
 }
 
-/// Whoever names an authority wants TLS, also on this machine.
-async fn a_server_without_tls_is_told_without_secrets(server: &Postgres) {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = port.local_addr().unwrap().port();
-    server.crash();
-    server.restart_with(&format!("-c listen_addresses=127.0.0.1 -c port={port}"));
-    let key = rcgen::KeyPair::generate().unwrap();
-    let authority = rcgen::CertificateParams::default()
-        .self_signed(&key)
-        .unwrap();
-    let address = format!("postgres://idledger:geheim@127.0.0.1:{port}/idledger");
-    let database = LockDatabase::new(&address, None, Some(authority.pem().as_bytes())).unwrap();
-    let error = database.lock(LEDGER, [1; 16], pace()).load().await;
-    let says = error.unwrap_err().to_string();
-    assert!(says.contains("TLS") && !says.contains("geheim"), "{says}");
-}
-
 async fn only_what_is_safe_counts(server: &Postgres) {
     server.crash();
     server.restart_with("-c fsync=off");
@@ -424,4 +406,28 @@ fn one_database_under_two_names_is_one() {
     assert!(!same(vault, "postgres://a@db.example:5433/ledger"));
     assert!(!same(vault, "postgres://a@db2.example/ledger"));
     assert!(!same(vault, "nonsense"));
+}
+
+/// Whoever names an authority wants TLS, also on this machine.
+#[tokio::test]
+async fn a_server_without_tls_is_told_without_secrets() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            // Asked for TLS, it says no.
+            let mut asked = [0; 8];
+            client.read_exact(&mut asked).await.unwrap();
+            client.write_all(b"N").await.unwrap();
+        }
+    });
+    let key = rcgen::KeyPair::generate().unwrap();
+    let authority = rcgen::CertificateParams::default().self_signed(&key);
+    let pem = authority.unwrap().pem();
+    let address = format!("postgres://idledger:geheim@127.0.0.1:{port}/idledger");
+    let database = LockDatabase::new(&address, None, Some(pem.as_bytes())).unwrap();
+    let error = database.lock(LEDGER, [1; 16], pace()).load().await;
+    let says = error.unwrap_err().to_string();
+    assert!(says.contains("TLS") && !says.contains("geheim"), "{says}");
 }
