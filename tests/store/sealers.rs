@@ -196,15 +196,8 @@ impl Wild {
     }
 
     async fn hold(&self, at: Hold) {
-        let held = {
-            let mut hold = self.hold.lock();
-            let held = *hold == Some(at);
-            if held {
-                *hold = None;
-            }
-            held
-        };
-        if held {
+        let now = self.hold.lock().take_if(|wanted| *wanted == at).is_some();
+        if now {
             self.pause(true);
         }
         self.pass().await;
@@ -468,8 +461,8 @@ async fn sealers_killed_and_paused_at_random_never_say_two_things() {
     }
     world.append(&ledgers[0]).await;
     let size = length(&ledgers[0]).await;
-    let notes = [nodes[0].reaches(size).await, nodes[1].reaches(size).await];
-    assert_eq!(notes[0], notes[1]);
+    let shown = [nodes[0].reaches(size).await, nodes[1].reaches(size).await];
+    assert_eq!(shown[0], shown[1]);
     let turns = world.lock().look().await.unwrap().life.epoch;
     assert!(turns >= 4, "{turns} turns");
     for node in nodes {

@@ -332,14 +332,14 @@ impl Sealing {
                 (note, missing)
             }
         };
-        let shows = missing.is_none_or(|missing| missing.published);
+        let may_be_seen = missing.is_none_or(|missing| missing.published);
         if let Some(turns) = lock.turns() {
-            turns.show(shows.then_some(&note), missing).await?;
+            turns.show(may_be_seen.then_some(&note), missing).await?;
         }
         self.log.set_missing(missing);
         let shown = self.log.published();
         let shown = shown.is_some_and(|published| published.note == note);
-        if shows && !shown {
+        if may_be_seen && !shown {
             self.log.publish(note.clone())?;
         }
         Ok(missing.map(|_| note))

@@ -249,10 +249,11 @@ async fn whatever_is_cut_is_done_once(server: &Postgres) {
             let seen = fence.look().await.unwrap();
             assert_eq!(seen.published, Some(note(&new)));
             lock.give_up().await.unwrap();
-            (cut, whole) = match cutter.has_cut() {
-                true => (cut + 1, whole),
-                false => (cut, whole + 1),
-            };
+            if cutter.has_cut() {
+                cut += 1;
+            } else {
+                whole += 1;
+            }
             cutter.rest();
             assert!(!fence.look().await.unwrap().held);
             locked = Some(new);
