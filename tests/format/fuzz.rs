@@ -183,6 +183,7 @@ async fn evidence() -> Vec<u8> {
         every: std::time::Duration::ZERO,
         cosigner: None,
         progress: None,
+        gate: None,
     };
     sealing.once().await.unwrap();
     let want = Want {

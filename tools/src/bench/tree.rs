@@ -144,6 +144,7 @@ pub async fn seal(dir: &Path, lock: &Path) -> anyhow::Result<f64> {
         every: Duration::ZERO,
         cosigner: None,
         progress: None,
+        gate: None,
     };
     let started = Instant::now();
     let size = sealing.once().await?.context("nothing was published")?;
@@ -221,6 +222,7 @@ impl Big {
         let settings = Settings {
             origin: ledger::transparency::origin(id),
             progress: None,
+            near: None,
         };
         let levels = Arc::new(Levels::open(Arc::clone(&disk), &self.levels)?);
         let lock = Arc::new(FileLock::open(disk, &self.lock)?);
