@@ -66,6 +66,9 @@ pub enum TimestampError {
     /// The signer's certificate is not there, or not the one that the signature names.
     #[error("the signer's certificate is not there, or not named by a hash that counts")]
     Certificate,
+    /// A critical extension that is not understood, as all are.
+    #[error("it has a critical extension that is not understood")]
+    Extension,
     /// The signature.
     #[error("its signature is not good")]
     Signature,
@@ -302,11 +305,26 @@ impl Info {
             match place {
                 1 => info.accuracy = Some(accuracy(*part)?),
                 3 => info.nonce = Some(unsigned(*part)?.to_vec()),
+                5 => extensions(*part)?,
                 _ => {}
             }
         }
         Ok(info)
     }
+}
+
+/// None is understood, so none may be critical.
+fn extensions(part: AnyRef<'_>) -> Result<(), TimestampError> {
+    for extension in inside(part, context(1), 1, 16)? {
+        let parts = inside(extension, Tag::Sequence, 2, 3)?;
+        if parts
+            .get(1)
+            .is_some_and(|second| second.tag() == Tag::Boolean)
+        {
+            return Err(TimestampError::Extension);
+        }
+    }
+    Ok(())
 }
 
 fn cut(text: &str) -> String {
