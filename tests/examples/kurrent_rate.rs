@@ -224,7 +224,10 @@ async fn bare_appends(client: &Client, in_flight: u64, each: u64, next: &mut u64
                 };
                 let options = AppendToStreamOptions::default().stream_state(state);
                 let record = record(first + number, BYTES);
-                let event = EventData::binary("rate", record.bytes);
+                // The very event that the engine sends.
+                let event = EventData::binary("Record", record.bytes)
+                    .id(uuid::Uuid::from_bytes(record.event_id.0))
+                    .metadata(format!("{{\"link\":\"{}\"}}", record.link).into());
                 client
                     .append_to_stream(name.as_str(), &options, event)
                     .await

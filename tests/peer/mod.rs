@@ -29,7 +29,7 @@ use net::listen;
 use parking_lot::Mutex;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -53,6 +53,14 @@ pub struct World {
     version: &'static str,
     tls: Option<Arc<ServerConfig>>,
     disk: Option<Flush>,
+    /// Subscriptions to everything that began.
+    followers: watch::Sender<u64>,
+    /// Grows when all of them are to end as if nothing were wrong.
+    endings: watch::Sender<u64>,
+    /// Pages of everything that were asked for.
+    pages: AtomicU64,
+    /// The stream that subscriptions to everything leave out.
+    hidden: Mutex<Option<String>>,
 }
 
 /// What a cluster is started with.
@@ -120,6 +128,10 @@ impl Peer {
             version: settings.version,
             tls: settings.tls,
             disk: settings.durable.then(Flush::new),
+            followers: watch::Sender::new(0),
+            endings: watch::Sender::new(0),
+            pages: AtomicU64::new(0),
+            hidden: Mutex::default(),
         });
         let peer = Self {
             world,
@@ -170,6 +182,27 @@ impl Peer {
         drop(log);
         self.world.news.send_replace(length);
         answer
+    }
+
+    /// Waits until so many subscriptions to everything have begun.
+    pub async fn followed(&self, times: u64) {
+        let mut followers = self.world.followers.subscribe();
+        followers.wait_for(|begun| *begun >= times).await.unwrap();
+    }
+
+    /// Ends every subscription to everything as if nothing were wrong.
+    pub fn end_subscriptions(&self) {
+        self.world.endings.send_modify(|endings| *endings += 1);
+    }
+
+    /// Leaves a stream's events out of every subscription to everything, as no server should.
+    pub fn hide(&self, stream: Option<String>) {
+        *self.world.hidden.lock() = stream;
+    }
+
+    /// How many pages of everything were asked for so far.
+    pub fn pages(&self) -> u64 {
+        self.world.pages.load(Ordering::SeqCst)
     }
 
     /// Another node is the leader from now on; `None`: none is.

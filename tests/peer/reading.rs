@@ -9,6 +9,7 @@ use super::{Node, status};
 use bytes::Bytes;
 use regex::Regex;
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use tokio::sync::mpsc::Sender;
 use tonic::{Code, Status};
 
@@ -235,6 +236,7 @@ impl All {
     }
 
     async fn page(self, backwards: bool, count: u64) -> Result<(), Gone> {
+        self.node.world.pages.fetch_add(1, Ordering::SeqCst);
         let mut left = count;
         if backwards {
             let entries = {
@@ -278,6 +280,8 @@ impl All {
     async fn follow(self) -> Result<(), Gone> {
         self.out.send(confirmed()).await?;
         let mut news = self.node.world.news.subscribe();
+        let mut endings = self.node.world.endings.subscribe();
+        self.node.world.followers.send_modify(|begun| *begun += 1);
         let mut at = {
             let log = self.node.world.log.lock();
             match self.from {
@@ -294,7 +298,8 @@ impl All {
             at += chunk.len();
             for entry in &chunk {
                 looked += 1;
-                if self.wanted.has(entry) {
+                let hidden = self.node.world.hidden.lock().as_deref() == Some(&*entry.stream);
+                if self.wanted.has(entry) && !hidden {
                     self.out.event(entry).await?;
                 }
                 if looked >= self.every {
@@ -321,6 +326,7 @@ impl All {
                 self.out.send(Answer::CaughtUp(caught_up)).await?;
             }
             tokio::select! {
+                _ = endings.changed() => return Ok(()),
                 changed = news.changed() => if changed.is_err() { return Ok(()) },
                 () = self.out.sender.closed() => return Ok(()),
             }

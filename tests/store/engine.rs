@@ -1,7 +1,8 @@
 //! The port's conformance suite on the engine, and what several nodes see of one server.
 
 use domain::ids::Position;
-use idledger_tests::peer::Peer;
+use idledger_tests::peer::log::{Expected as On, New};
+use idledger_tests::peer::{Peer, Settings};
 use ledger::conformance::{self, Fixture, read_everything, record, stream};
 use ledger::kurrentdb::{Address, Credentials, Kurrent, OpenReport, Options, PAGE_BYTES_MAX};
 use ledger::store::{EventStore, Expected, StoreError};
@@ -265,5 +266,117 @@ async fn a_page_holds_no_more_than_so_many_bytes() {
             assert_eq!(record.position, Position(next));
             next += 1;
         }
+    }
+}
+
+/// Of many events of other nodes some are known before a page was asked for. Not all need be: a busy
+/// machine is late.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_are_sent_without_being_asked_for() {
+    let (peer, dirs) = (
+        Peer::single().await,
+        [(); 2].map(|()| TempDir::new().unwrap()),
+    );
+    let writer = open(&peer, &dirs[0]).await;
+    let mut patient = options(&peer.url(), dirs[1].path());
+    patient.poll = Duration::from_mins(10);
+    let reader = Kurrent::open(patient).await.unwrap().0;
+    peer.followed(2).await;
+    drop(writer);
+    let mut unasked = 0;
+    for n in 0..200 {
+        let before = peer.pages();
+        put(&peer, n..n + 1);
+        assert_eq!(reader.wait_beyond(n).await.unwrap(), n + 1);
+        unasked += u32::from(peer.pages() == before);
+    }
+    assert!(unasked > 0, "each event took a page");
+    assert_eq!(read_everything(&reader, 64).await.len(), 200);
+}
+
+/// The client would ask an ended subscription again for ever, on the thread that all calls need.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subscription_that_ends_politely_costs_nothing() {
+    let (peer, dir) = (Peer::single().await, TempDir::new().unwrap());
+    let store = open(&peer, &dir).await;
+    for n in 0..3 {
+        // It is asked for anew.
+        peer.followed(n + 1).await;
+        peer.end_subscriptions();
+        let appended = store.append(stream(n), Expected::NoStream, vec![record(n, 50)]);
+        assert_eq!(appended.await.unwrap().last, Position(n));
+    }
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_leader_is_asked_to_send_whichever_node_it_is() {
+    let settings = Settings {
+        nodes: 3,
+        user: Some(("ops", "changeit")),
+        ..Settings::default()
+    };
+    let (peer, dir) = (Peer::start(settings).await, TempDir::new().unwrap());
+    peer.elect(Some(2));
+    let mut options = options(&peer.url(), dir.path());
+    options.credentials = Credentials::parse("ops:changeit");
+    let (store, _) = Kurrent::open(options).await.unwrap();
+    peer.followed(1).await;
+    store.close().await;
+}
+
+/// Whoever reads page after page does not wait for each, and is shown the same as anybody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_reads_on_is_read_ahead_for() {
+    const EVENTS: u64 = 3000;
+    const LIMIT: usize = 100;
+    let (peer, dir) = (Peer::single().await, TempDir::new().unwrap());
+    put(&peer, 0..EVENTS);
+    let mut patient = options(&peer.url(), dir.path());
+    patient.poll = Duration::from_mins(10);
+    let store = Kurrent::open(patient).await.unwrap().0;
+    let before = peer.pages();
+    let read = read_everything(&store, LIMIT).await;
+    let asked = peer.pages() - before;
+    assert_eq!(read.len() as u64, EVENTS);
+    assert!(
+        asked < EVENTS / LIMIT as u64 / 2,
+        "{asked} pages were asked for"
+    );
+    // Three readers at once, more than are read ahead for, each at a place of its own; then one who
+    // goes on, and one who goes back.
+    let mut places = [0, 1000, 1500];
+    while places[0] < 1000 {
+        for place in &mut places {
+            let page = store.read_all(Position(*place), LIMIT).await.unwrap();
+            assert_eq!(page, read[*place as usize..][..LIMIT]);
+            *place += LIMIT as u64;
+        }
+    }
+    for place in [1000, 0] {
+        let page = store.read_all(Position(place), LIMIT).await.unwrap();
+        assert_eq!(page, read[place as usize..][..LIMIT]);
+    }
+    // What comes later is found behind what was there.
+    put(&peer, EVENTS..EVENTS + 500);
+    store.wait_beyond(EVENTS + 499).await.unwrap();
+    let all = read_everything(&store, LIMIT).await;
+    assert_eq!(all.len() as u64, EVENTS + 500);
+    assert_eq!(all[..read.len()], read);
+}
+
+/// Events as nodes of ours write them, each in a stream of its own.
+fn put(peer: &Peer, numbers: std::ops::Range<u64>) {
+    for n in numbers {
+        let record = record(n, 50);
+        let name = format!("{}.{}", ledger::kurrentdb::LEDGER_NAME, stream(n));
+        let event = New {
+            id: record.event_id.0,
+            kind: "Sent".to_owned(),
+            content: "application/octet-stream".to_owned(),
+            metadata: format!("{{\"link\":\"{}\"}}", record.link).into(),
+            data: record.bytes,
+        };
+        peer.with_log(|log| log.append(&name, On::Any, vec![event]).unwrap());
     }
 }

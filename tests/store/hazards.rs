@@ -368,3 +368,85 @@ async fn an_append_over_the_servers_limit_is_refused_and_written_nowhere() {
     peer.with_log(|log| assert!(log.of_stream(&name(9)).is_empty()));
     fill(&store, 20..21).await;
 }
+
+/// An event of ours as a node of ours writes it.
+fn ours(n: u64) -> New {
+    let record = record(n, 50);
+    New {
+        id: record.event_id.0,
+        kind: "Record".to_owned(),
+        content: "application/octet-stream".to_owned(),
+        metadata: format!("{{\"link\":\"{}\"}}", record.link).into(),
+        data: record.bytes,
+    }
+}
+
+/// A node that has numbered events without one that stands among them, because the server left it out
+/// of what it sends; the stream of that one, and the position that it should have.
+async fn with_a_hole(peer: &Peer, dir: &TempDir) -> (Kurrent, u64, u64) {
+    let mut patient = options(&peer.url(), dir.path());
+    patient.poll = Duration::from_mins(10);
+    let store = Kurrent::open(patient).await.unwrap().0;
+    peer.followed(1).await;
+    let mut length = store.length().await.unwrap();
+    for n in (100..).step_by(2) {
+        peer.hide(Some(name(n)));
+        peer.with_log(|log| {
+            for n in [n, n + 1] {
+                log.append(&name(n), On::NoStream, vec![ours(n)]).unwrap();
+            }
+        });
+        let now = store.wait_beyond(length).await.unwrap();
+        if now == length + 1 {
+            peer.hide(None);
+            return (store, n, length);
+        }
+        // A page was quicker, and has found both.
+        assert_eq!(now, length + 2);
+        length = now;
+    }
+    unreachable!("one of so many is sent before it is asked for")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_left_out_of_what_is_sent_is_found_before_it_matters() {
+    for way in 0..3 {
+        let (peer, dir) = (Peer::single().await, tempfile::tempdir().unwrap());
+        peer.with_log(|log| {
+            for n in 0..5 {
+                log.append(&name(n), On::NoStream, vec![ours(n)]).unwrap();
+            }
+        });
+        let (store, n, position) = with_a_hole(&peer, &dir).await;
+        match way {
+            // No reader is handed the event that was numbered in its place.
+            0 => {
+                for from in [position, position - 1, 0] {
+                    let read = store.read_all(Position(from), 4096).await;
+                    let at = match &read {
+                        Err(StoreError::Corrupt { position, .. }) => Some(*position),
+                        _ => None,
+                    };
+                    assert_eq!(at, Some(position), "from {from}: {read:?}");
+                }
+            }
+            // Whoever wrote it is told no number.
+            1 => {
+                let written = store.append(stream(n), Expected::NoStream, vec![record(n, 50)]);
+                let written = written.await;
+                let unsure = matches!(
+                    written,
+                    Err(AppendError::Uncertain(StoreError::Corrupt { .. }))
+                );
+                assert!(unsure, "{written:?}");
+            }
+            // The next event of its stream does not follow.
+            _ => {
+                let next = ours(n + 1000);
+                peer.with_log(|log| log.append(&name(n), On::Any, vec![next]).unwrap());
+            }
+        }
+        let why = stopped(&store).await;
+        assert!(matches!(why, StoreError::Corrupt { .. }), "{why}");
+    }
+}

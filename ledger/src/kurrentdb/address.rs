@@ -143,6 +143,12 @@ pub fn is_address(text: &str) -> bool {
     split_scheme(text).is_some()
 }
 
+/// Whether a host is this machine.
+pub(super) fn is_this_machine(host: &str) -> bool {
+    let ip = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
+}
+
 /// Scheme without `+discover`, whether it was there, and the rest.
 fn split_scheme(text: &str) -> Option<(bool, &str)> {
     let (scheme, rest) = text.split_once("://")?;
@@ -225,14 +231,7 @@ impl Address {
 
     /// Whether every host is this machine.
     pub fn is_this_machine(&self) -> bool {
-        !self.discover
-            && self.hosts.iter().all(|(host, _)| {
-                host == "localhost"
-                    || host
-                        .trim_matches(['[', ']'])
-                        .parse::<std::net::IpAddr>()
-                        .is_ok_and(|ip| ip.is_loopback())
-            })
+        !self.discover && self.hosts.iter().all(|(host, _)| is_this_machine(host))
     }
 
     /// The string for the client: everything said, nothing secret.

@@ -194,7 +194,6 @@ impl Kurrent {
             commit: written.position.commit,
             prepare: written.position.prepare,
         };
-        self.shared.wake.notify_one();
         // For a repetition the server may name any place: only a row that fits counts.
         if place.commit < u64::MAX / 2 {
             self.numbered_up_to(place, append.until)

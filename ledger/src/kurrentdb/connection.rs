@@ -9,6 +9,8 @@
 use super::address::Address;
 use crate::remote::ServerFault;
 use crate::store::StoreError;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use kurrentdb::{Authentication, Client, ClientSettings, Error, GrpcConnectionError};
 use parking_lot::Mutex;
 use std::future::Future;
@@ -18,6 +20,7 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tonic::metadata::{Ascii, MetadataValue};
 use zeroize::Zeroizing;
 
 /// Longest message taken over from the server, in characters.
@@ -52,6 +55,15 @@ impl Credentials {
         let (user, password) = self.0.split_once(':').unwrap_or((&self.0, ""));
         kurrentdb::Credentials::new(user.to_owned(), password.to_owned()).into()
     }
+
+    /// The same as a header, which no log shows.
+    pub(super) fn header(&self) -> Option<MetadataValue<Ascii>> {
+        let encoded = Zeroizing::new(BASE64.encode(self.0.as_bytes()));
+        let text = Zeroizing::new(format!("Basic {}", *encoded));
+        let mut header = MetadataValue::try_from(text.as_str()).ok()?;
+        header.set_sensitive(true);
+        Some(header)
+    }
 }
 
 /// What became of a call, when it did not succeed.
@@ -68,7 +80,7 @@ pub(super) enum Trouble {
 }
 
 /// Ends a call's task when nobody waits for it any more.
-struct Ended<T>(JoinHandle<T>);
+pub(super) struct Ended<T>(pub(super) JoinHandle<T>);
 
 impl<T> Drop for Ended<T> {
     fn drop(&mut self) {
@@ -146,6 +158,17 @@ impl Connection {
     /// Who we are, for the options of a call.
     pub(super) fn authentication(&self) -> Option<Authentication> {
         self.credentials.as_ref().map(Credentials::authentication)
+    }
+
+    /// Starts something that goes on until its end is dropped, or the client is given up.
+    pub(super) fn spawn<T, F, Fut>(&self, work: F) -> Result<Ended<T>, Trouble>
+    where
+        T: Send + 'static,
+        F: FnOnce(Client) -> Fut,
+        Fut: Future<Output = T> + Send + 'static,
+    {
+        let own = self.client()?;
+        Ok(Ended(own.spawn(work(own.client.clone()))?))
     }
 
     /// Calls the server, for at most `timeout`.

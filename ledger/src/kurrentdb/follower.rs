@@ -1,23 +1,31 @@
 //! The task that counts: reads the server's log behind its head and gives every event its number.
 //!
-//! It asks by pages rather than subscribing: the client's subscription spins for ever when a server
-//! ends it politely, and a page can be bounded in time and bytes. Own appends wake it at once, other
-//! nodes' are seen at the next look. It begins each page with the last event it knows, so that every
+//! It asks by pages until it has caught up, then takes what the server sends by itself ([`super::feed`]),
+//! as far as that is plainly the next event of ours; over anything else, and over silence, it asks for
+//! a page, which alone decides. It begins each page with the last event it knows, so that every
 //! look checks that the server still tells the same story; a hole, a re-ordering, another event at a
 //! known place, a foreign event or a stream set to lose events stops it for good (INV-6). A server
 //! that is away does not: it goes on when the server is back.
 
+mod sent;
+mod settings;
+
+use super::ahead::Held;
 use super::connection::{Backoff, Connection, Trouble};
 use super::keeping::{Heads, Keeping};
+use super::line::Line;
 use super::names::{Named, Names, TOMBSTONE};
 use super::numbering::{LogPlace, Numbering, Row, Running, folded};
-use super::pages::{Begin, Extent, Found, Page, Part};
+use super::pages::{Begin, Extent, Found, Page};
+use super::waiting::Waiting;
 use crate::index::{Found as InIndex, Index};
 use crate::remote::StreamHazard;
 use crate::store::{StoreError, StreamHead};
 use domain::ids::{Position, StreamId};
 use domain::record::RECORD_BYTES_MAX;
+use sent::Sent;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
@@ -44,6 +52,8 @@ pub(super) struct State {
 /// What the follower shares with whoever appends and reads.
 pub(super) struct Shared {
     pub connection: Connection,
+    /// The way to ask for what the client does not do soundly, if there is one.
+    pub line: Option<Line>,
     pub names: Names,
     pub numbering: Numbering,
     pub index: Index,
@@ -52,6 +62,12 @@ pub(super) struct Shared {
     pub state: watch::Sender<State>,
     /// Somebody appended: look now.
     pub wake: Notify,
+    /// Whether the server sends new events by itself: then whoever waits for one need not hurry.
+    pub listening: AtomicBool,
+    /// Who waits for what.
+    pub waiting: Waiting,
+    /// What is read for whom.
+    pub held: Held,
     pub call_timeout: Duration,
     pub poll: Duration,
     /// Held as long as anybody uses the directory.
@@ -72,6 +88,7 @@ pub(super) struct Follower {
     idle: u32,
     /// What the next look will probably find.
     extent: Extent,
+    sent: Sent,
 }
 
 /// What one look found.
@@ -115,6 +132,7 @@ impl Follower {
             from: None,
             idle: 0,
             extent: Extent::Many,
+            sent: Sent::new(),
         })
     }
 
@@ -126,15 +144,16 @@ impl Follower {
             match self.look().await {
                 Ok(look) => {
                     backoff = Backoff::new();
+                    self.shared.held.tidy(tokio::time::Instant::now());
                     let end = matches!(look, Look::End);
                     self.shared.state.send_if_modified(|state| {
                         let first = end && !state.caught_up;
                         state.caught_up |= end;
                         state.trouble.take().is_some() || first
                     });
-                    if matches!(look, Look::End) {
-                        let _ = tokio::time::timeout(self.shared.poll, self.shared.wake.notified())
-                            .await;
+                    if end && let Err(error) = self.listen().await {
+                        self.stop(error);
+                        return;
                     }
                 }
                 Err(Failure::Passing(error)) => {
@@ -142,6 +161,7 @@ impl Follower {
                     // Who answers next may be another server, or the same one from a backup: it must
                     // still have the last event known.
                     self.from = None;
+                    self.give_up_feed();
                     self.shared
                         .state
                         .send_modify(|state| state.trouble = Some(error));
@@ -149,14 +169,16 @@ impl Follower {
                     backoff.wait(until).await;
                 }
                 Err(Failure::Final(error)) => {
-                    tracing::error!(%error, "the event server's log is not followed any further");
-                    self.shared
-                        .state
-                        .send_modify(|state| _ = state.stopped.get_or_insert(error));
+                    self.stop(error);
                     return;
                 }
             }
         }
+    }
+
+    fn stop(&self, error: StoreError) {
+        tracing::error!(%error, "the event server's log is not followed any further");
+        self.shared.stop(error);
     }
 
     async fn look(&mut self) -> Result<Look, Failure> {
@@ -185,7 +207,7 @@ impl Follower {
         Ok(if end { Look::End } else { Look::More })
     }
 
-    async fn page_from(&self, start: Begin) -> Result<Page, Trouble> {
+    async fn page_from(&mut self, start: Begin) -> Result<Page, Trouble> {
         let (shared, page) = (&self.shared, (PAGE_EVENTS, self.extent));
         let (names, timeout) = (&shared.names, shared.call_timeout);
         let connection = &shared.connection;
@@ -327,25 +349,6 @@ impl Follower {
         })
     }
 
-    /// Settings that lose events stop everything while they stand; settings that were corrected
-    /// since do not, for a loss would show itself as a hole.
-    async fn check_settings(&self, stream: StreamId, event: &Found) -> Result<(), Failure> {
-        if hazard_in(&event.bytes).is_none() {
-            return Ok(());
-        }
-        let name = format!("$${}", self.shared.names.of(stream));
-        let now = self
-            .shared
-            .connection
-            .page_of_stream(name, Part::Last, 1, self.shared.call_timeout)
-            .await?;
-        let settings = now.and_then(|page| page.events.into_iter().next());
-        match settings.and_then(|event| hazard_in(&event.bytes)) {
-            None => Ok(()),
-            Some(hazard) => Err(StoreError::Unsafe { stream, hazard }.into()),
-        }
-    }
-
     /// Writes the rows, tells, and leaves it to the keeper to make them durable.
     async fn keep(&mut self, batch: Batch) -> Result<(), StoreError> {
         if batch.heads.is_empty() {
@@ -367,6 +370,9 @@ impl Follower {
             state.length = length;
             state.trouble.take().is_some() || grown
         });
+        if let Some(last) = self.last {
+            self.shared.waiting.reached(last.place);
+        }
         self.shared.keeping.has_room(next).await;
         Ok(())
     }
@@ -390,20 +396,5 @@ struct Batch {
 fn foreign(event: &Found) -> StoreError {
     StoreError::Foreign {
         place: format!("commit position {}", event.place.commit),
-    }
-}
-
-/// What in a stream's settings loses events.
-fn hazard_in(settings: &[u8]) -> Option<StreamHazard> {
-    let settings: serde_json::Value = serde_json::from_slice(settings).ok()?;
-    let set = |name: &str| settings.get(name).is_some_and(|value| !value.is_null());
-    if set("$maxCount") {
-        Some(StreamHazard::MaxCount)
-    } else if set("$maxAge") {
-        Some(StreamHazard::MaxAge)
-    } else if set("$tb") && settings.get("$tb").and_then(serde_json::Value::as_u64) != Some(0) {
-        Some(StreamHazard::TruncateBefore)
-    } else {
-        None
     }
 }

@@ -93,6 +93,15 @@ impl Shared {
         Ok(length)
     }
 
+    /// Stops everything for good; the first reason stays.
+    pub(super) fn stop(&self, error: StoreError) {
+        self.state
+            .send_modify(|state| _ = state.stopped.get_or_insert(error));
+        self.waiting.end();
+        // The follower sees it.
+        self.wake.notify_one();
+    }
+
     /// Where a stream ends, as far as was counted.
     pub(super) fn find(&self, stream: StreamId) -> Result<InIndex, StoreError> {
         {
@@ -130,9 +139,7 @@ impl Shared {
             let gone = || StoreError::Stopped("keeping the numbering has panicked".to_owned());
             if let Err(error) = kept.await.unwrap_or_else(|_| Err(gone())) {
                 tracing::error!(%error, "what is counted cannot be kept");
-                self.state.send_modify(|state| {
-                    state.stopped.get_or_insert(error);
-                });
+                self.stop(error);
                 self.keeping.durable.send_replace(None);
                 return;
             }

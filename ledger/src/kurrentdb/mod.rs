@@ -13,22 +13,34 @@
 //! names.rs       names of streams, types and metadata on the server
 //! numbering.rs   dense positions, on disk
 //! follower.rs    the task that counts
+//! line.rs        a connection of our own, for what the client does not do soundly
+//! wire.rs        its messages
+//! feed.rs        new events as the server sends them
+//! waiting.rs     who waits for an event's number
 //! keeping.rs     makes durable what was counted
 //! append.rs      an append and what became of it
 //! probe.rs       why no connection came about
 //! reading.rs     the port's reads
+//! counted.rs     whether an event is the one that was numbered
+//! ahead.rs       what comes next, read before it is asked for
 //! ```
 
 mod address;
+mod ahead;
 mod append;
 mod connection;
+mod counted;
+mod feed;
 mod follower;
 mod keeping;
+mod line;
 mod names;
 pub mod numbering;
 mod pages;
 mod probe;
 mod reading;
+mod waiting;
+mod wire;
 
 pub use address::{Address, AddressError, LEDGER_NAME, is_address};
 pub use connection::Credentials;
@@ -40,17 +52,21 @@ use crate::store::{
     AppendError, Appended, BoxFuture, EventStore, Expected, NewRecord, StoreError, StoredRecord,
     StreamHead,
 };
+use ahead::Held;
 use connection::{Connection, server};
 use domain::ids::{Position, Revision, StreamId};
 use follower::{Follower, Shared, State};
 use keeping::Keeping;
+use line::Line;
 use names::Names;
 use numbering::Numbering;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
+use waiting::Waiting;
 
 use crate::remote::ServerFault;
 
@@ -136,6 +152,7 @@ pub struct Kurrent {
 impl Drop for Kurrent {
     fn drop(&mut self) {
         self.follower.abort();
+        self.shared.held.end();
         self.shared.keeping.close();
     }
 }
@@ -169,6 +186,10 @@ impl Kurrent {
                 ..State::default()
             }),
             wake: Notify::new(),
+            line: Line::new(&options.address, options.credentials.clone()),
+            listening: AtomicBool::new(false),
+            waiting: Waiting::default(),
+            held: Held::default(),
             call_timeout: options.call_timeout,
             poll: options.poll,
             _lock: Some(lock),

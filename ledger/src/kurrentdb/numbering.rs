@@ -18,135 +18,52 @@
 
 use crate::disk::{Disk, DiskFile, io_error};
 use crate::store::StoreError;
-use domain::ids::{Digest, EventId, Revision, StreamId};
 use parking_lot::RwLock;
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+mod row;
+
+pub use row::{LogPlace, ROW_BYTES, Row, Running, Seen, folded};
 
 /// Name of the file.
 pub const FILE: &str = "numbering";
 const MAGIC: &[u8; 20] = b"idledger-numbering/1";
 const HEADER_BYTES: usize = 64;
-/// Bytes of one row.
-pub const ROW_BYTES: usize = 44;
 /// Most rows that are not durable, and so most rows that a crash can leave torn.
 pub const APPEND_ROWS_MAX: usize = 4096;
-const DIGEST_PREFIX: &[u8] = b"idledger-order/v1\0";
-
-/// A place in the server's log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LogPlace {
-    /// Commit position.
-    pub commit: u64,
-    /// Prepare position: at most the commit position, and less than 4 GiB before it.
-    pub prepare: u64,
-}
-
-/// The first half of a BLAKE3 digest over everything up to a row.
-pub type Running = [u8; 16];
-
-/// What is known of one of our events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Row {
-    /// Where it stands on the server.
-    pub place: LogPlace,
-    /// Its number in its stream.
-    pub revision: u32,
-    /// Its id, both halves folded into one: enough to notice another event.
-    pub id: [u8; 8],
-    /// Digest of this and every event before.
-    pub digest: Running,
-}
-
-/// An event as the digest sees it.
-#[derive(Debug, Clone, Copy)]
-pub struct Seen<'a> {
-    /// Its stream.
-    pub stream: StreamId,
-    /// Its number there.
-    pub revision: Revision,
-    /// Its id.
-    pub id: EventId,
-    /// Its link.
-    pub link: Digest,
-    /// The record.
-    pub bytes: &'a [u8],
-}
-
-impl Seen<'_> {
-    /// The running digest after this event.
-    pub fn digest_after(&self, before: Running) -> Running {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(DIGEST_PREFIX);
-        hasher.update(&before);
-        hasher.update(&self.stream.key());
-        hasher.update(&self.revision.0.to_le_bytes());
-        hasher.update(&self.id.0);
-        hasher.update(&self.link.0);
-        hasher.update(self.bytes);
-        let mut digest = [0; 16];
-        hasher.finalize_xof().fill(&mut digest);
-        digest
-    }
-}
-
-/// An event id folded into eight bytes.
-pub fn folded(id: EventId) -> [u8; 8] {
-    let id = u128::from_be_bytes(id.0);
-    ((id >> 64) as u64 ^ id as u64).to_be_bytes()
-}
-
-impl Row {
-    /// Row `position`'s bytes; `None`: the places are too far apart.
-    fn encode(&self, position: u64) -> Option<[u8; ROW_BYTES]> {
-        let apart = self.place.commit.checked_sub(self.place.prepare)?;
-        let apart = u32::try_from(apart).ok()?;
-        let mut bytes = Vec::with_capacity(ROW_BYTES);
-        bytes.extend(self.place.commit.to_le_bytes());
-        bytes.extend(apart.to_le_bytes());
-        bytes.extend(self.revision.to_le_bytes());
-        bytes.extend(self.id);
-        bytes.extend(self.digest);
-        bytes.extend(checksum(position, &bytes).to_le_bytes());
-        bytes.try_into().ok()
-    }
-
-    /// `None`: the checksum is not that of row `position`.
-    fn decode(position: u64, bytes: &[u8; ROW_BYTES]) -> Option<Self> {
-        let (body, crc) = bytes.split_last_chunk::<4>()?;
-        if u32::from_le_bytes(*crc) != checksum(position, body) {
-            return None;
-        }
-        let (commit, rest) = body.split_first_chunk::<8>()?;
-        let (apart, rest) = rest.split_first_chunk::<4>()?;
-        let (revision, rest) = rest.split_first_chunk::<4>()?;
-        let (id, rest) = rest.split_first_chunk::<8>()?;
-        let commit = u64::from_le_bytes(*commit);
-        Some(Self {
-            place: LogPlace {
-                commit,
-                prepare: commit.checked_sub(u64::from(u32::from_le_bytes(*apart)))?,
-            },
-            revision: u32::from_le_bytes(*revision),
-            id: *id,
-            digest: rest.try_into().ok()?,
-        })
-    }
-}
-
-fn checksum(position: u64, body: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&position.to_le_bytes());
-    hasher.update(body);
-    hasher.finalize()
-}
+/// So many of the last rows are kept in memory: more than appends are ever under way at once.
+const RECENT_ROWS: usize = 1024;
+/// So few rows are copied from there.
+const FEW_ROWS: u64 = 64;
 
 /// The numbering of one node.
 pub struct Numbering {
     file: Arc<dyn DiskFile>,
     path: PathBuf,
-    /// How many rows there are, and the last of them. Changed after they are written.
-    end: RwLock<(u64, Option<Row>)>,
+    end: RwLock<End>,
+}
+
+/// Where the numbering ends. Changed after the rows are written.
+#[derive(Default)]
+struct End {
+    /// How many rows there are.
+    length: u64,
+    /// The last of them, which are asked for most: none only when there are none at all.
+    recent: VecDeque<Row>,
+}
+
+impl End {
+    /// The position of the first row that is in memory.
+    fn first_recent(&self) -> u64 {
+        self.length.saturating_sub(self.recent.len() as u64)
+    }
+
+    fn recent(&self, position: u64) -> Option<Row> {
+        let at = position.checked_sub(self.first_recent())?;
+        self.recent.get(usize::try_from(at).ok()?).copied()
+    }
 }
 
 impl Numbering {
@@ -165,15 +82,18 @@ impl Numbering {
         let numbering = Self {
             file,
             path,
-            end: RwLock::new((0, None)),
+            end: RwLock::default(),
         };
         numbering.check_header(&header)?;
         let (rows, cut) = numbering.find_end()?;
-        let last = match rows.checked_sub(1) {
-            None => None,
-            Some(last) => Some(numbering.read(last)?),
+        let mut end = End {
+            length: rows,
+            ..End::default()
         };
-        *numbering.end.write() = (rows, last);
+        if let Some(last) = rows.checked_sub(1) {
+            end.recent.push_back(numbering.read(last)?);
+        }
+        *numbering.end.write() = end;
         // A process that was killed may have left rows that no disk has.
         numbering.sync()?;
         Ok((numbering, cut))
@@ -181,22 +101,24 @@ impl Numbering {
 
     /// How many events are numbered.
     pub fn length(&self) -> u64 {
-        self.end.read().0
+        self.end.read().length
     }
 
     /// The last row.
     pub fn last(&self) -> Option<Row> {
-        self.end.read().1
+        self.end.read().recent.back().copied()
     }
 
     /// The row of a position; `None`: not numbered yet.
     pub fn get(&self, position: u64) -> Result<Option<Row>, StoreError> {
-        let (length, last) = *self.end.read();
-        if position.checked_add(1) == Some(length) {
-            return Ok(last);
-        }
-        if position >= length {
-            return Ok(None);
+        {
+            let end = self.end.read();
+            if position >= end.length {
+                return Ok(None);
+            }
+            if let Some(row) = end.recent(position) {
+                return Ok(Some(row));
+            }
         }
         self.read(position).map(Some)
     }
@@ -218,6 +140,13 @@ impl Numbering {
         if count == 0 {
             return Ok(Vec::new());
         }
+        if count <= FEW_ROWS {
+            let end = self.end.read();
+            if from >= end.first_recent() {
+                let rows = (from..).take(count as usize);
+                return Ok(rows.map_while(|position| end.recent(position)).collect());
+            }
+        }
         let mut bytes = vec![0; count as usize * ROW_BYTES];
         self.file
             .read_exact_at(&mut bytes, offset(from))
@@ -236,6 +165,15 @@ impl Numbering {
     pub fn find(&self, place: LogPlace, from: u64) -> Result<Option<u64>, StoreError> {
         let (mut low, mut high) = (from, self.length());
         // Events asked for are mostly recent, or right after the last one found.
+        {
+            let end = self.end.read();
+            if end.recent.front().is_some_and(|row| row.place <= place) {
+                let found = end.recent.binary_search_by(|row| row.place.cmp(&place));
+                let position = found.ok().map(|at| end.first_recent() + at as u64);
+                return Ok(position.filter(|position| *position >= from));
+            }
+            high = high.min(end.first_recent());
+        }
         if let Some(row) = self.get(from)?
             && row.place == place
         {
@@ -258,7 +196,7 @@ impl Numbering {
     /// Appends rows: no more than [`APPEND_ROWS_MAX`] without a [`Numbering::sync`] between them. One
     /// caller at a time.
     pub fn append(&self, rows: &[Row]) -> Result<u64, StoreError> {
-        let (length, mut last) = *self.end.read();
+        let (length, mut last) = (self.length(), self.last());
         let mut bytes = Vec::with_capacity(rows.len() * ROW_BYTES);
         let too_many = StoreError::Limit {
             what: "number of rows of the numbering",
@@ -283,7 +221,11 @@ impl Numbering {
                 .map_err(|error| io_error("writing the numbering", &error))?;
         }
         let length = length.saturating_add(rows.len() as u64);
-        *self.end.write() = (length, last);
+        let mut end = self.end.write();
+        end.length = length;
+        end.recent.extend(rows);
+        let old = end.recent.len().saturating_sub(RECENT_ROWS);
+        end.recent.drain(..old);
         Ok(length)
     }
 

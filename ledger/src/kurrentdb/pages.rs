@@ -10,15 +10,15 @@ use super::numbering::{LogPlace, Seen};
 use bytes::Bytes;
 use domain::ids::{Digest, EventId, Revision, StreamId};
 use kurrentdb::{
-    Client, Error, Position, ReadAllOptions, ReadStream, ReadStreamOptions, StreamPosition,
-    SubscriptionFilter,
+    Client, Error, Position, ReadAllOptions, ReadStream, ReadStreamOptions, ResolvedEvent,
+    StreamPosition, SubscriptionFilter,
 };
 use std::time::Duration;
 
 /// Most bytes of records of one page; the event that goes over it is the page's last.
 pub const PAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// How much of its log the server searches at a time.
-const WINDOW: u32 = 1024;
+pub(super) const WINDOW: u32 = 1024;
 /// Largest number of an event the server knows.
 pub const REVISION_MAX: u64 = i64::MAX as u64;
 
@@ -100,25 +100,8 @@ impl Connection {
         (count, extent): (usize, Extent),
         timeout: Duration,
     ) -> Result<Page, Trouble> {
-        let mut filter = SubscriptionFilter::on_stream_name()
-            .max(WINDOW)
-            .add_prefix(names.prefix());
-        if settings_too {
-            filter = filter.add_prefix(names.settings_prefix());
-        }
-        let start = match from {
-            Begin::Start => StreamPosition::Start,
-            Begin::Place(place) => StreamPosition::Position(Position {
-                commit: place.commit,
-                prepare: place.prepare,
-            }),
-        };
-        let mut options = ReadAllOptions::default()
-            .position(start)
-            .forwards()
-            .filter(filter)
+        let mut options = read_all(names, settings_too, from)
             .max_count(count)
-            .requires_leader(true)
             .deadline(timeout);
         if let Some(who) = self.authentication() {
             options = options.authenticated(who);
@@ -194,26 +177,58 @@ impl Connection {
     }
 }
 
+/// Our events from a place on, settings left out.
+pub(super) fn ours_from(names: &Names, place: LogPlace) -> ReadAllOptions {
+    read_all(names, false, Begin::Place(place))
+}
+
+fn read_all(names: &Names, settings_too: bool, from: Begin) -> ReadAllOptions {
+    let mut filter = SubscriptionFilter::on_stream_name()
+        .max(WINDOW)
+        .add_prefix(names.prefix());
+    if settings_too {
+        filter = filter.add_prefix(names.settings_prefix());
+    }
+    let start = match from {
+        Begin::Start => StreamPosition::Start,
+        Begin::Place(place) => StreamPosition::Position(Position {
+            commit: place.commit,
+            prepare: place.prepare,
+        }),
+    };
+    ReadAllOptions::default()
+        .position(start)
+        .forwards()
+        .filter(filter)
+        .requires_leader(true)
+}
+
+/// An event of the client's, taken apart.
+pub(super) fn found(resolved: ResolvedEvent) -> Result<Found, Error> {
+    let Some(event) = resolved.event else {
+        return Err(Error::InternalParsingError("an event without one".into()));
+    };
+    Ok(Found {
+        name: Bytes::copy_from_slice(event.stream_id().as_bytes()),
+        revision: event.revision,
+        id: EventId(event.id.into_bytes()),
+        place: LogPlace {
+            commit: event.position.commit,
+            prepare: event.position.prepare,
+        },
+        link: link_of(&event.custom_metadata),
+        kind: event.event_type,
+        bytes: event.data,
+    })
+}
+
 async fn drain(mut stream: ReadStream, count: usize) -> Result<Page, Error> {
     let mut page = Page::default();
     let mut bytes = 0_usize;
     while let Some(resolved) = stream.next().await? {
-        let Some(event) = resolved.event else {
-            return Err(Error::InternalParsingError("an event without one".into()));
-        };
-        bytes = bytes.saturating_add(event.data.len());
-        page.events.push(Found {
-            name: Bytes::copy_from_slice(event.stream_id().as_bytes()),
-            revision: event.revision,
-            id: EventId(event.id.into_bytes()),
-            place: LogPlace {
-                commit: event.position.commit,
-                prepare: event.position.prepare,
-            },
-            link: link_of(&event.custom_metadata),
-            kind: event.event_type,
-            bytes: event.data,
-        });
+        let found = found(resolved)?;
+        bytes = bytes.saturating_add(found.bytes.len());
+        page.events.push(found);
         if bytes > PAGE_BYTES_MAX {
             page.full = true;
             return Ok(page);

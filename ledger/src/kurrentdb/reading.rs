@@ -6,12 +6,14 @@
 //! of it is not empty but unsafe.
 
 use super::Kurrent;
+use super::ahead::{Ahead, Wanted};
 use super::connection::{Backoff, Trouble};
+use super::counted::{altered, compare};
 use super::names::Named;
-use super::numbering::{LogPlace, Row, Running, folded};
+use super::numbering::{LogPlace, Row, Running};
 use super::pages::{Begin, Extent, Found, PAGE_BYTES_MAX, Page, Part, REVISION_MAX};
 use crate::index::Found as InIndex;
-use crate::remote::{ServerFault, StreamHazard};
+use crate::remote::StreamHazard;
 use crate::store::{PAGE_RECORDS_MAX, StoreError, StoredRecord, StreamHead};
 use domain::ids::{Position, Revision, StreamId};
 use futures_util::stream::{self, StreamExt as _};
@@ -30,6 +32,8 @@ struct Read {
     records: Vec<StoredRecord>,
     bytes: usize,
     next: u64,
+    /// Where the event before `next` stands.
+    before: Option<LogPlace>,
     digest: Running,
 }
 
@@ -103,19 +107,35 @@ impl Kurrent {
         if rows.is_empty() {
             return Ok(Vec::new());
         }
-        let parts = rows.chunks(PART_RECORDS);
-        let asked: Vec<_> = parts
-            .filter_map(|part| Some((part.first()?.place, part.len())))
-            .map(|(place, count)| self.ours_from(place, count, until))
-            .collect();
-        let mut pages = stream::iter(asked).buffered(PARTS_AT_ONCE);
+        let numbering = &self.shared.numbering;
+        let before = match from.0.checked_sub(1) {
+            None => None,
+            Some(before) => numbering.get(before)?,
+        };
         let mut read = Read {
             records: Vec::with_capacity(rows.len()),
             bytes: 0,
             next: from.0,
-            digest: self.shared.numbering.digest_before(from.0)?,
+            before: before.map(|row| row.place),
+            digest: before.map_or([0; 16], |row| row.digest),
         };
-        for part in rows.chunks(PART_RECORDS) {
+        let left = self.take_ahead(&rows, &mut read, until).await;
+        if read.bytes > PAGE_BYTES_MAX {
+            return Ok(read.records);
+        }
+        let mut before = read.before;
+        let mut asked = Vec::new();
+        for part in left.chunks(PART_RECORDS) {
+            asked.extend(part.first().map(|first| {
+                let begin = before.unwrap_or(first.place);
+                // What stands before is asked for too, so that nothing can hide between.
+                let count = part.len() + usize::from(before.is_some());
+                self.ours_from(begin, count, until)
+            }));
+            before = part.last().map(|row| row.place);
+        }
+        let mut pages = stream::iter(asked).buffered(PARTS_AT_ONCE);
+        for part in left.chunks(PART_RECORDS) {
             let Some(page) = pages.next().await else {
                 break;
             };
@@ -125,6 +145,46 @@ impl Kurrent {
             }
         }
         Ok(read.records)
+    }
+
+    /// Takes what was read ahead, as far as it is what was numbered; which rows are left.
+    async fn take_ahead<'a>(&self, rows: &'a [Row], read: &mut Read, until: Instant) -> &'a [Row] {
+        let shared = &self.shared;
+        let ahead = shared.held.take(read.next).or_else(|| {
+            // Who takes a whole page and has more before them will come again.
+            let all = shared.numbering.length().saturating_sub(read.next);
+            let all = usize::try_from(all).unwrap_or(usize::MAX);
+            let first = rows.first()?.place;
+            if rows.len() <= FEW_RECORDS || all <= rows.len() {
+                return None;
+            }
+            let wanted = Wanted {
+                next: read.next,
+                first,
+                before: read.before,
+                count: all,
+            };
+            Ahead::start(&shared.connection, &shared.names, wanted).ok()
+        });
+        let Some(mut ahead) = ahead else {
+            return rows;
+        };
+        let until = until.min(Instant::now() + shared.call_timeout);
+        let mut left = rows;
+        while let Some((row, rest)) = left.split_first() {
+            let event = ahead.next(until).await;
+            // A page, asked for now, says what it is.
+            let fits = event.is_some_and(|event| self.take_event(event, row, read).is_ok());
+            if !fits {
+                return left;
+            }
+            left = rest;
+            if read.bytes > PAGE_BYTES_MAX {
+                break;
+            }
+        }
+        shared.held.put(ahead);
+        left
     }
 
     /// Our events from a place on, as the server has them.
@@ -153,7 +213,9 @@ impl Kurrent {
 
     /// Checks a page against its rows; whether all of them were there.
     fn take_part(&self, page: Page, rows: &[Row], read: &mut Read) -> Result<bool, StoreError> {
-        let mut events = page.events.into_iter();
+        let mut events = page.events.into_iter().peekable();
+        // It may be gone without a trace; nothing else may stand between.
+        events.next_if(|event| Some(event.place) == read.before);
         for row in rows {
             let position = read.next;
             let Some(event) = events.next() else {
@@ -162,23 +224,38 @@ impl Kurrent {
                 }
                 return Err(altered(position, "it is gone"));
             };
-            let Named::Ours(stream) = self.shared.names.read(&event.name) else {
-                return Err(altered(position, "another one stands there"));
-            };
-            read.digest = compare(position, stream, &event, row, read.digest)?;
-            read.bytes += event.bytes.len();
-            read.next += 1;
-            read.records.push(StoredRecord {
-                position: Position(position),
-                stream,
-                revision: Revision(event.revision),
-                bytes: event.bytes,
-            });
+            let between =
+                event.place < row.place && read.before.is_some_and(|before| before < event.place);
+            let taken = self.take_event(event, row, read);
+            if let (true, Err(error)) = (between, &taken) {
+                // One of ours was never counted: every number since is wrong.
+                self.shared.stop(error.clone());
+            }
+            taken?;
             if read.bytes > PAGE_BYTES_MAX {
                 return Ok(false);
             }
         }
         Ok(true)
+    }
+
+    /// Checks an event against its row.
+    fn take_event(&self, event: Found, row: &Row, read: &mut Read) -> Result<(), StoreError> {
+        let position = read.next;
+        let Named::Ours(stream) = self.shared.names.read(&event.name) else {
+            return Err(altered(position, "another one stands there"));
+        };
+        read.digest = compare(position, stream, &event, row, read.digest)?;
+        read.bytes += event.bytes.len();
+        read.next += 1;
+        read.before = Some(row.place);
+        read.records.push(StoredRecord {
+            position: Position(position),
+            stream,
+            revision: Revision(event.revision),
+            bytes: event.bytes,
+        });
+        Ok(())
     }
 
     /// The last event of a stream, straight from the server.
@@ -255,85 +332,5 @@ impl Kurrent {
                 Err(trouble) => return Err(trouble.into()),
             }
         }
-    }
-
-    /// The dense position of an event, once this node has numbered it; the event must be the one
-    /// that was numbered. `after`: the least it can be.
-    pub(super) async fn check(
-        &self,
-        stream: StreamId,
-        event: &Found,
-        after: u64,
-        until: Instant,
-    ) -> Result<u64, StoreError> {
-        self.numbered_up_to(event.place, until).await?;
-        let numbering = &self.shared.numbering;
-        let found = numbering.find(event.place, after)?;
-        let Some(position) = found else {
-            return Err(altered(numbering.length(), "its place is not numbered"));
-        };
-        let before = numbering.digest_before(position)?;
-        if let Some(row) = numbering.get(position)? {
-            compare(position, stream, event, &row, before)?;
-        }
-        Ok(position)
-    }
-
-    /// Waits until everything up to a place is numbered.
-    pub(super) async fn numbered_up_to(
-        &self,
-        place: LogPlace,
-        until: Instant,
-    ) -> Result<(), StoreError> {
-        let there = || {
-            let last = self.shared.numbering.last();
-            last.is_some_and(|last| last.place >= place)
-        };
-        if there() {
-            return Ok(());
-        }
-        let mut state = self.shared.state.subscribe();
-        self.shared.wake.notify_one();
-        let waited = tokio::time::timeout_at(
-            until,
-            state.wait_for(|state| state.stopped.is_some() || there()),
-        );
-        match waited.await {
-            Ok(Ok(state)) => match &state.stopped {
-                Some(error) if !there() => Err(error.clone()),
-                _ => Ok(()),
-            },
-            Ok(Err(_)) => Err(StoreError::Stopped("dropped".to_owned())),
-            Err(_) => Err(StoreError::Server {
-                fault: ServerFault::Slow,
-                message: "this node has not numbered the event in time".to_owned(),
-            }),
-        }
-    }
-}
-
-/// The digest after an event, if it is the one of a row.
-fn compare(
-    position: u64,
-    stream: StreamId,
-    event: &Found,
-    row: &Row,
-    before: Running,
-) -> Result<Running, StoreError> {
-    if event.place != row.place || folded(event.id) != row.id {
-        return Err(altered(position, "another one stands there"));
-    }
-    let digest = event.seen(stream).map(|seen| seen.digest_after(before));
-    match digest {
-        Some(digest) if digest == row.digest => Ok(digest),
-        _ => Err(altered(position, "it was altered")),
-    }
-}
-
-fn altered(position: u64, what: &str) -> StoreError {
-    StoreError::Corrupt {
-        position,
-        place: "the event on the server".to_owned(),
-        reason: format!("{what} since this node numbered it"),
     }
 }

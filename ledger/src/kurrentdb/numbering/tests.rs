@@ -1,5 +1,6 @@
 use super::*;
 use crate::faulty::{Fault, Keep, SimDisk};
+use domain::ids::{Digest, EventId, Revision};
 
 fn row(n: u64) -> Row {
     Row {
