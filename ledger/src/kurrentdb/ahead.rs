@@ -5,16 +5,18 @@
 //! how long. Never judges: what it has is compared with the numbering like any page, and over whatever
 //! does not fit, or fails, whoever reads asks anew.
 
-use super::connection::{Connection, Ended, Trouble};
+use super::connection::Ended;
+use super::line::Line;
 use super::names::Names;
 use super::numbering::LogPlace;
-use super::pages::{Found, found, ours_from};
-use kurrentdb::ReadStream;
+use super::pages::Found;
+use super::wire::{Answer, Recorded, Request};
 use parking_lot::Mutex;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::consume_budget;
 use tokio::time::Instant;
+use tonic::codec::Streaming;
 
 /// Most readers that something is held for.
 const READERS_MAX: usize = 2;
@@ -38,7 +40,7 @@ pub(super) struct Wanted {
     /// Where the one before it stands: it is read too, so that nothing can hide between.
     pub before: Option<LogPlace>,
     /// How many.
-    pub count: usize,
+    pub count: u64,
 }
 
 /// What is held for one reader.
@@ -54,33 +56,28 @@ pub(super) struct Ahead {
 
 impl Ahead {
     /// Begins to read.
-    pub(super) fn start(
-        connection: &Connection,
-        names: &Names,
-        wanted: Wanted,
-    ) -> Result<Self, Trouble> {
-        let count = usize::from(wanted.before.is_some()).saturating_add(wanted.count);
-        let mut options = ours_from(names, wanted.before.unwrap_or(wanted.first))
-            .max_count(count)
-            .deadline(OPEN_MAX);
-        if let Some(who) = connection.authentication() {
-            options = options.authenticated(who);
-        }
-        let (sender, pages) = mpsc::channel(PAGES_MAX);
-        let task = connection.spawn(move |client| async move {
-            // Whoever reads asks anew, and hears of the failure then.
-            if let Ok(stream) = client.read_all(&options).await {
-                read_on(stream, sender).await;
-            }
-        })?;
-        Ok(Self {
+    pub(super) fn start(line: &Line, names: &Names, wanted: Wanted) -> Self {
+        let count = u64::from(wanted.before.is_some()).saturating_add(wanted.count);
+        let from = wanted.before.unwrap_or(wanted.first);
+        let request = Request::new(Some(from), vec![names.prefix().to_owned()], Some(count));
+        let (line, (sender, pages)) = (line.clone(), mpsc::channel(PAGES_MAX));
+        let task = tokio::spawn(async move {
+            // Whoever reads asks anew over a failure, and hears of it then.
+            let reading = async {
+                if let Ok(answers) = line.read(request).await {
+                    read_on(answers, sender).await;
+                }
+            };
+            let _ = tokio::time::timeout(OPEN_MAX, reading).await;
+        });
+        Self {
             next: wanted.next,
             before: wanted.before,
             taken: Vec::new().into_iter(),
             pages,
             left: Instant::now(),
-            _task: task,
-        })
+            _task: Ended(task),
+        }
     }
 
     /// The next event, waited for until a time; `None`: it must be asked for.
@@ -100,13 +97,18 @@ impl Ahead {
 }
 
 /// Reads until the end, a failure, or until nobody comes any more.
-async fn read_on(mut stream: ReadStream, pages: mpsc::Sender<Vec<Found>>) {
+async fn read_on(mut answers: Streaming<Answer>, pages: mpsc::Sender<Vec<Found>>) {
     loop {
         let (mut page, mut bytes, mut end) = (Vec::new(), 0_usize, false);
         while page.len() < PAGE_EVENTS && bytes < PAGE_BYTES {
-            // Appends go over the same thread.
+            // Others go over the same thread.
             consume_budget().await;
-            let Ok(Some(Ok(event))) = stream.next().await.map(|next| next.map(found)) else {
+            let event = match answers.message().await {
+                Ok(Some(Answer { event: Some(sent) })) => sent.event.and_then(Recorded::found),
+                Ok(Some(Answer { event: None })) => continue,
+                Ok(None) | Err(_) => None,
+            };
+            let Some(event) = event else {
                 end = true;
                 break;
             };

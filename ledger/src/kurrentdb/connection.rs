@@ -160,17 +160,6 @@ impl Connection {
         self.credentials.as_ref().map(Credentials::authentication)
     }
 
-    /// Starts something that goes on until its end is dropped, or the client is given up.
-    pub(super) fn spawn<T, F, Fut>(&self, work: F) -> Result<Ended<T>, Trouble>
-    where
-        T: Send + 'static,
-        F: FnOnce(Client) -> Fut,
-        Fut: Future<Output = T> + Send + 'static,
-    {
-        let own = self.client()?;
-        Ok(Ended(own.spawn(work(own.client.clone()))?))
-    }
-
     /// Calls the server, for at most `timeout`.
     pub(super) async fn call<T, F, Fut>(&self, timeout: Duration, work: F) -> Result<T, Trouble>
     where

@@ -31,19 +31,37 @@ impl Kurrent {
         let numbering = &self.shared.numbering;
         let found = numbering.find(event.place, after)?;
         let Some(position) = found else {
-            // The log was followed past it and did not show it: every number since is wrong.
             let error = altered(
                 numbering.length(),
                 "its place was passed and is not numbered",
             );
-            self.shared.stop(error.clone());
-            return Err(error);
+            return Err(self.missed(error, until).await);
         };
         let before = numbering.digest_before(position)?;
         if let Some(row) = numbering.get(position)? {
             compare(position, stream, event, &row, before)?;
         }
         Ok(position)
+    }
+
+    /// An event of ours was passed and not counted, so every number since is wrong, and this node stops;
+    /// unless the server has another past by now, which the next looks find and say.
+    pub(super) async fn missed(&self, error: StoreError, until: Instant) -> StoreError {
+        let shared = &self.shared;
+        let mut looks = shared.looks.subscribe();
+        // The one that is under way may have begun before.
+        for _ in 0..2 {
+            if shared.state.borrow().stopped.is_some() {
+                return error;
+            }
+            shared.wake.notify_one();
+            if !matches!(timeout_at(until, looks.changed()).await, Ok(Ok(()))) {
+                // Nobody knows; whoever comes next may.
+                return error;
+            }
+        }
+        shared.stop(error.clone());
+        error
     }
 
     /// Waits until everything up to a place is numbered.

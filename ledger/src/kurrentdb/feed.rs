@@ -8,8 +8,8 @@
 use super::line::Line;
 use super::names::Names;
 use super::numbering::LogPlace;
-use super::pages::{Found, PAGE_BYTES_MAX, WINDOW};
-use super::wire::{All, Answer, Filter, From, Ids, Nothing, Place, Request, Streams, Wanted};
+use super::pages::{Found, PAGE_BYTES_MAX};
+use super::wire::{Answer, Recorded, Request};
 use futures_util::FutureExt as _;
 use std::future::Future;
 use std::pin::Pin;
@@ -35,7 +35,8 @@ impl Feed {
         place: Option<LogPlace>,
         timeout: Duration,
     ) -> Self {
-        let (line, request) = (line.clone(), request(names, place));
+        let prefixes = [names.prefix(), names.settings_prefix()].map(str::to_owned);
+        let (line, request) = (line.clone(), Request::new(place, prefixes.into(), None));
         let opening = async move {
             let asked = tokio::time::timeout(timeout, line.read(request))
                 .await
@@ -67,7 +68,7 @@ impl Feed {
             match answer {
                 Ok(Some(Answer { event: None })) => {}
                 Ok(Some(Answer { event: Some(sent) })) => {
-                    let Some(found) = sent.event.and_then(super::wire::Recorded::found) else {
+                    let Some(found) = sent.event.and_then(Recorded::found) else {
                         return false;
                     };
                     bytes = bytes.saturating_add(found.bytes.len());
@@ -84,32 +85,5 @@ impl Feed {
                 None => return true,
             };
         }
-    }
-}
-
-fn request(names: &Names, place: Option<LogPlace>) -> Request {
-    let from = place.map_or(From::Start(Nothing {}), |place| {
-        From::Place(Place {
-            commit: place.commit,
-            prepare: place.prepare,
-        })
-    });
-    let prefixes = [names.prefix(), names.settings_prefix()];
-    Request {
-        options: Some(Wanted {
-            all: Some(All { from: Some(from) }),
-            direction: 0,
-            forever: Some(Nothing {}),
-            filter: Some(Filter {
-                streams: Some(Streams {
-                    prefixes: prefixes.map(str::to_owned).into(),
-                }),
-                window: Some(WINDOW),
-                checkpoints: 1,
-            }),
-            ids: Some(Ids {
-                text: Some(Nothing {}),
-            }),
-        }),
     }
 }

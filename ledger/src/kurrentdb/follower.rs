@@ -52,7 +52,7 @@ pub(super) struct State {
 /// What the follower shares with whoever appends and reads.
 pub(super) struct Shared {
     pub connection: Connection,
-    /// The way to ask for what the client does not do soundly, if there is one.
+    /// The way to long reads of everything, if there is one.
     pub line: Option<Line>,
     pub names: Names,
     pub numbering: Numbering,
@@ -64,6 +64,8 @@ pub(super) struct Shared {
     pub wake: Notify,
     /// Whether the server sends new events by itself: then whoever waits for one need not hurry.
     pub listening: AtomicBool,
+    /// Grows with every look, and when it is over.
+    pub looks: watch::Sender<u64>,
     /// Who waits for what.
     pub waiting: Waiting,
     /// What is read for whom.
@@ -144,6 +146,7 @@ impl Follower {
             match self.look().await {
                 Ok(look) => {
                     backoff = Backoff::new();
+                    self.shared.looks.send_modify(|looks| *looks += 1);
                     self.shared.held.tidy(tokio::time::Instant::now());
                     let end = matches!(look, Look::End);
                     self.shared.state.send_if_modified(|state| {

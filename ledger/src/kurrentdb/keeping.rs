@@ -98,6 +98,7 @@ impl Shared {
         self.state
             .send_modify(|state| _ = state.stopped.get_or_insert(error));
         self.waiting.end();
+        self.looks.send_modify(|looks| *looks += 1);
         // The follower sees it.
         self.wake.notify_one();
     }

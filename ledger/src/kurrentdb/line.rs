@@ -1,11 +1,12 @@
-//! A connection of our own to the leader, for the one call that the client does not make soundly.
+//! A connection of our own to the leader, for long reads of everything: what is new, and what is read ahead.
 //!
 //! When a server ends a subscription politely, client 1.2.0 asks the ended stream again for ever, within
 //! one poll: no abort, no timeout and no closed connection reaches it there. So new events are asked
-//! for over this line, and everything else over the client. It connects to the hosts of the address in
-//! turn and goes where a node says that the leader is. Believes whom the client believes and shows the
-//! same credentials, never in plain text over a network. Owns the connection: what is asked for ends
-//! when its answers are dropped.
+//! for over this line; and so is what is read ahead, where the client would make a map and strings of
+//! each event that nobody looks at. Everything that is judged alone (pages) and every write goes over
+//! the client. It connects to the hosts of the address in turn and goes where a node says that the
+//! leader is. Believes whom the client believes and shows the same credentials, never in plain text over
+//! a network. Owns the connection: what is asked for ends when its answers are dropped.
 
 use super::address::{Address, HOSTS_MAX, is_this_machine};
 use super::connection::Credentials;

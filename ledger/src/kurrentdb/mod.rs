@@ -13,7 +13,7 @@
 //! names.rs       names of streams, types and metadata on the server
 //! numbering.rs   dense positions, on disk
 //! follower.rs    the task that counts
-//! line.rs        a connection of our own, for what the client does not do soundly
+//! line.rs        a connection of our own, for long reads of everything
 //! wire.rs        its messages
 //! feed.rs        new events as the server sends them
 //! waiting.rs     who waits for an event's number
@@ -188,6 +188,7 @@ impl Kurrent {
             wake: Notify::new(),
             line: Line::new(&options.address, options.credentials.clone()),
             listening: AtomicBool::new(false),
+            looks: watch::Sender::new(0),
             waiting: Waiting::default(),
             held: Held::default(),
             call_timeout: options.call_timeout,

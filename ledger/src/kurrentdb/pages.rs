@@ -177,11 +177,6 @@ impl Connection {
     }
 }
 
-/// Our events from a place on, settings left out.
-pub(super) fn ours_from(names: &Names, place: LogPlace) -> ReadAllOptions {
-    read_all(names, false, Begin::Place(place))
-}
-
 fn read_all(names: &Names, settings_too: bool, from: Begin) -> ReadAllOptions {
     let mut filter = SubscriptionFilter::on_stream_name()
         .max(WINDOW)
@@ -204,7 +199,7 @@ fn read_all(names: &Names, settings_too: bool, from: Begin) -> ReadAllOptions {
 }
 
 /// An event of the client's, taken apart.
-pub(super) fn found(resolved: ResolvedEvent) -> Result<Found, Error> {
+fn found(resolved: ResolvedEvent) -> Result<Found, Error> {
     let Some(event) = resolved.event else {
         return Err(Error::InternalParsingError("an event without one".into()));
     };

@@ -35,6 +35,8 @@ struct Read {
     /// Where the event before `next` stands.
     before: Option<LogPlace>,
     digest: Running,
+    /// An event of ours stands where none was counted.
+    missed: bool,
 }
 
 impl Kurrent {
@@ -118,6 +120,7 @@ impl Kurrent {
             next: from.0,
             before: before.map(|row| row.place),
             digest: before.map_or([0; 16], |row| row.digest),
+            missed: false,
         };
         let left = self.take_ahead(&rows, &mut read, until).await;
         if read.bytes > PAGE_BYTES_MAX {
@@ -139,9 +142,11 @@ impl Kurrent {
             let Some(page) = pages.next().await else {
                 break;
             };
-            let whole = self.take_part(page?, part, &mut read)?;
-            if !whole {
-                break;
+            match self.take_part(page?, part, &mut read) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) if read.missed => return Err(self.missed(error, until).await),
+                Err(error) => return Err(error),
             }
         }
         Ok(read.records)
@@ -153,9 +158,8 @@ impl Kurrent {
         let ahead = shared.held.take(read.next).or_else(|| {
             // Who takes a whole page and has more before them will come again.
             let all = shared.numbering.length().saturating_sub(read.next);
-            let all = usize::try_from(all).unwrap_or(usize::MAX);
             let first = rows.first()?.place;
-            if rows.len() <= FEW_RECORDS || all <= rows.len() {
+            if rows.len() <= FEW_RECORDS || all <= rows.len() as u64 {
                 return None;
             }
             let wanted = Wanted {
@@ -164,7 +168,8 @@ impl Kurrent {
                 before: read.before,
                 count: all,
             };
-            Ahead::start(&shared.connection, &shared.names, wanted).ok()
+            let line = shared.line.as_ref()?;
+            Some(Ahead::start(line, &shared.names, wanted))
         });
         let Some(mut ahead) = ahead else {
             return rows;
@@ -227,10 +232,8 @@ impl Kurrent {
             let between =
                 event.place < row.place && read.before.is_some_and(|before| before < event.place);
             let taken = self.take_event(event, row, read);
-            if let (true, Err(error)) = (between, &taken) {
-                // One of ours was never counted: every number since is wrong.
-                self.shared.stop(error.clone());
-            }
+            // One of ours was never counted.
+            read.missed = between && taken.is_err();
             taken?;
             if read.bytes > PAGE_BYTES_MAX {
                 return Ok(false);

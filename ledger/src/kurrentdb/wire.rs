@@ -1,11 +1,11 @@
-//! The messages of the one call that this program makes without the client: being sent new events.
+//! The messages of the calls that this program makes without the client: reads of everything.
 //!
 //! Field numbers and types as the server's protocol states them, our own names; only what is used, the
 //! decoder skips the rest. Decides nothing about what it says.
 
 use super::names::link_of;
 use super::numbering::LogPlace;
-use super::pages::Found;
+use super::pages::{Found, WINDOW};
 use bytes::Bytes;
 use domain::ids::EventId;
 use prost::{Message, Oneof};
@@ -25,7 +25,7 @@ pub struct Request {
     pub options: Option<Wanted>,
 }
 
-/// The events of everything behind a place, and those to come.
+/// Events of everything: so many, or those to come too.
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct Wanted {
     /// From where in everything.
@@ -34,7 +34,10 @@ pub struct Wanted {
     /// 0: forwards.
     #[prost(int32, tag = "3")]
     pub direction: i32,
-    /// Set: those to come too.
+    /// So many, from the place on.
+    #[prost(uint64, optional, tag = "5")]
+    pub count: Option<u64>,
+    /// Set: all behind the place, and those to come.
     #[prost(message, optional, tag = "6")]
     pub forever: Option<Nothing>,
     /// Which of them.
@@ -56,7 +59,7 @@ pub struct All {
 /// From where.
 #[derive(Clone, Copy, PartialEq, Eq, Oneof)]
 pub enum From {
-    /// Behind a place.
+    /// From a place on, or behind it.
     #[prost(message, tag = "1")]
     Place(Place),
     /// From the beginning.
@@ -175,6 +178,35 @@ pub struct Name {
     /// UTF-8.
     #[prost(bytes = "bytes", tag = "3")]
     pub name: Bytes,
+}
+
+impl Request {
+    /// Events of the streams whose names begin in these ways. `count`: so many from a place on; `None`:
+    /// all behind it and those to come.
+    pub fn new(place: Option<LogPlace>, prefixes: Vec<String>, count: Option<u64>) -> Self {
+        let from = place.map_or(From::Start(Nothing {}), |place| {
+            From::Place(Place {
+                commit: place.commit,
+                prepare: place.prepare,
+            })
+        });
+        Self {
+            options: Some(Wanted {
+                all: Some(All { from: Some(from) }),
+                direction: 0,
+                count,
+                forever: count.is_none().then_some(Nothing {}),
+                filter: Some(Filter {
+                    streams: Some(Streams { prefixes }),
+                    window: Some(WINDOW),
+                    checkpoints: 1,
+                }),
+                ids: Some(Ids {
+                    text: Some(Nothing {}),
+                }),
+            }),
+        }
+    }
 }
 
 impl Recorded {

@@ -70,39 +70,25 @@ fn what_is_no_event_is_none() {
 
 #[test]
 fn what_is_asked_for_is_written_as_stated() {
-    let request = Request {
-        options: Some(Wanted {
-            all: Some(All {
-                from: Some(From::Place(Place {
-                    commit: 301,
-                    prepare: 300,
-                })),
-            }),
-            direction: 0,
-            forever: Some(Nothing {}),
-            filter: Some(Filter {
-                streams: Some(Streams {
-                    prefixes: vec!["idledger.".to_owned()],
-                }),
-                window: Some(1024),
-                checkpoints: 1,
-            }),
-            ids: Some(Ids {
-                text: Some(Nothing {}),
-            }),
-        }),
+    let at = LogPlace {
+        commit: 301,
+        prepare: 300,
     };
+    let prefixes = vec!["idledger.".to_owned()];
     let place = [number(1, 301), number(2, 300)].concat();
     let filter = [
         field(1, &field(2, b"idledger.")),
         number(3, 1024),
         number(5, 1),
     ];
-    let wanted = [
-        field(2, &field(1, &place)),
-        field(6, &[]),
-        field(7, &filter.concat()),
-        field(9, &field(2, &[])),
-    ];
-    assert_eq!(request.encode_to_vec(), field(1, &wanted.concat()));
+    let filter = field(7, &filter.concat());
+    let ids = field(9, &field(2, &[]));
+    for (from, count, wanted) in [
+        (Some(at), None, [field(2, &field(1, &place)), field(6, &[])]),
+        (None, Some(300), [field(2, &field(2, &[])), number(5, 300)]),
+    ] {
+        let request = Request::new(from, prefixes.clone(), count);
+        let wanted = [wanted.concat(), filter.clone(), ids.clone()].concat();
+        assert_eq!(request.encode_to_vec(), field(1, &wanted));
+    }
 }
