@@ -141,7 +141,7 @@ fn mirrored(
     service: &Service,
     (key, size, checkpoint): (&str, u64, &str),
 ) {
-    let dir = place.ledger().join("tree/timestamps");
+    let dir = place.ledger().join("timestamps");
     let answer = fs::read(dir.join(format!("{size:020}.tsr"))).unwrap();
     assert!(service.authority.is_taken(checkpoint.as_bytes(), &answer));
     place.good(&["tree", "export", "--out", "mirror", "--quiet"]);
@@ -223,7 +223,7 @@ fn a_stamp_that_is_not_good_is_a_finding() {
     refused(&place.run(&other), "timestamp", "no listed authority");
 
     let file = |suffix: &str| {
-        let name = format!("tree/timestamps/{size:020}.{suffix}");
+        let name = format!("timestamps/{size:020}.{suffix}");
         place.ledger().join(name)
     };
     let (checkpoint, answer) = (
@@ -285,5 +285,5 @@ fn an_authority_that_cannot_be_used_is_told_and_nothing_is_kept() {
     let ran = place.run(&["tree", "timestamp", "--outside", &settings]);
     assert_eq!(ran.code, 2, "{}", ran.stderr);
     assert!(ran.stderr.contains("[timestamps]"), "{}", ran.stderr);
-    assert!(!place.ledger().join("tree/timestamps").exists());
+    assert!(!place.ledger().join("timestamps").exists());
 }

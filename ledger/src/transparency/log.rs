@@ -5,7 +5,7 @@
 
 use super::levels::Levels;
 use super::sealing::Missing;
-use super::stamps::Stamps;
+use super::stamps::{STAMPS_DIR, Stamps};
 use super::{ENTRY_BYTES, SealError};
 use crate::disk::{Disk, io_error};
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -123,7 +123,7 @@ impl TransparencyLog {
 
     /// The time-stamps of its checkpoints.
     pub fn stamps(&self) -> Stamps {
-        Stamps::of(Arc::clone(&self.disk), &self.dir)
+        Stamps::of(Arc::clone(&self.disk), &self.dir.with_file_name(STAMPS_DIR))
     }
 
     /// The checkpoint published last.

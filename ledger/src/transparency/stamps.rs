@@ -1,4 +1,4 @@
-//! Time-stamps of checkpoints, kept beside the tree: each checkpoint as it was stamped, and the authority's
+//! Time-stamps of checkpoints, kept beside the tree and apart from it, since nothing makes them again: each checkpoint as it was stamped, and the authority's
 //! answer.
 //!
 //! ```text
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tlog::note::NOTE_BYTES_MAX;
 
-/// The directory in the tree's, and what its files are called after in a mirror.
+/// The directory beside the tree's, and the one in a mirror.
 pub const STAMPS_DIR: &str = "timestamps";
 const CHECKPOINT: &str = "checkpoint";
 const ANSWER: &str = "tsr";
@@ -45,11 +45,11 @@ pub fn stamp_names(size: u64) -> [String; 2] {
 }
 
 impl Stamps {
-    /// Those beside the tree in a directory. Nothing is made before there is something to keep.
-    pub fn of(disk: Arc<dyn Disk>, tree: &Path) -> Self {
+    /// Those in a directory. Nothing is made before there is something to keep.
+    pub fn of(disk: Arc<dyn Disk>, dir: &Path) -> Self {
         Self {
             disk,
-            dir: tree.join(STAMPS_DIR),
+            dir: dir.to_owned(),
         }
     }
 

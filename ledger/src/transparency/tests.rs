@@ -390,7 +390,7 @@ fn a_stamp_is_kept_whole_or_not_at_all() {
         checkpoint: format!("checkpoint{cosigned}").into_bytes(),
         answer: format!("answer to checkpoint{cosigned}").into_bytes(),
     };
-    let of = |disk: &SimDisk| Stamps::of(Arc::new(disk.clone()), Path::new("/tree"));
+    let of = |disk: &SimDisk| Stamps::of(Arc::new(disk.clone()), Path::new("/timestamps"));
     let disk = SimDisk::new();
     assert_eq!(of(&disk).sizes(), Ok(Vec::new()));
     of(&disk).put(&stamp("")).unwrap();

@@ -122,7 +122,7 @@ fn timestamp(global: &Global, outside: &Path, out: &mut Out) -> anyhow::Result<E
     let log = published(global)?;
     let (stamp, stamped) = opening::runtime()?.block_on(authority.stamp(&log))?;
     let [checkpoint, answer] = stamp_names(stamp.size);
-    let dir = sealing::tree_dir(global).join(STAMPS_DIR);
+    let dir = global.dir().join(STAMPS_DIR);
     let (time, files) = (show(stamped.time, Zone::Utc), [checkpoint, answer]);
     let files = files.map(|name| dir.join(name).display().to_string());
     let value = json!({

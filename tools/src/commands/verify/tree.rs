@@ -13,7 +13,7 @@ use crate::output::grouped;
 use domain::ids::LedgerId;
 use ledger::disk::RealDisk;
 use ledger::keyring::KeyRing;
-use ledger::transparency::{CHECKPOINT_FILE, ENTRY_BYTES, Levels, Stamp, Stamps};
+use ledger::transparency::{CHECKPOINT_FILE, ENTRY_BYTES, Levels, STAMPS_DIR, Stamp, Stamps};
 use serde::Serialize;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -94,7 +94,7 @@ impl TreeCheck {
             check.stored_size = published.checkpoint.head.size;
             check.claims.push(published);
         }
-        let stamps = Stamps::of(Arc::new(RealDisk), &tree);
+        let stamps = Stamps::of(Arc::new(RealDisk), &dir.join(STAMPS_DIR));
         check.add_stamps(stamped(&stamps)?)?;
         check.add(remembered, given)?;
         Ok(check)
