@@ -287,3 +287,63 @@ fn an_authority_that_cannot_be_used_is_told_and_nothing_is_kept() {
     assert!(ran.stderr.contains("[timestamps]"), "{}", ran.stderr);
     assert!(!place.ledger().join("timestamps").exists());
 }
+
+#[test]
+fn a_mirror_that_lists_nonsense_is_told_so() {
+    let (place, service) = (Place::new(), Service::start());
+    place.good(&["init"]);
+    let key = log_key(&place);
+    place.good(&["tree", "seal", "--quiet"]);
+    let mirror = || place.good(&["tree", "export", "--out", "mirror", "--quiet"]);
+    mirror();
+    fs::write(place.path("tsa.pem"), service.authority.list()).unwrap();
+    let verify = |more: &[&str]| {
+        let arguments = [
+            "verify",
+            "--tiles",
+            "mirror",
+            "--key",
+            &key,
+            "--no-memory",
+            "--format",
+            "json",
+        ];
+        place.run(&[&arguments[..], more].concat())
+    };
+    let ca = ["--timestamp-ca", "tsa.pem"];
+    // Nothing is stamped, and whoever asks is told that.
+    assert_eq!(verify(&ca).json()["stamped"], serde_json::json!([]));
+    assert_eq!(verify(&[]).json()["stamped"], serde_json::Value::Null);
+    place.good(&["tree", "timestamp", "--outside", &service.settings(&place)]);
+    mirror();
+    let stamped = verify(&ca).json();
+    let size = stamped["stamped"][0]["size"].as_u64().unwrap();
+    let index = place.path("mirror/timestamps/index");
+    let many: String = (0..100_001)
+        .map(|size: u32| size.to_string() + "\n")
+        .collect();
+    for listed in [
+        "x\n",
+        "2\n1\n",
+        "1\n1\n",
+        "-1\n",
+        "18446744073709551616\n",
+        many.as_str(),
+    ] {
+        fs::write(&index, listed).unwrap();
+        refused(&verify(&ca), "timestamp", "something else");
+        // Whoever believes nobody does not look.
+        assert_eq!(verify(&[]).code, 0);
+    }
+    // Under another size's name it is not the checkpoint of that size.
+    let name =
+        |size: u64, suffix: &str| place.path(&format!("mirror/timestamps/{size:020}.{suffix}"));
+    for suffix in ["checkpoint", "tsr"] {
+        fs::copy(name(size, suffix), name(size + 1, suffix)).unwrap();
+    }
+    fs::write(&index, format!("{}\n", size + 1)).unwrap();
+    refused(&verify(&ca), "checkpoint", &size.to_string());
+    // What is listed and not there proves nothing and accuses nobody.
+    fs::write(&index, format!("{}\n", size + 2)).unwrap();
+    assert_eq!(verify(&ca).json()["stamped"], serde_json::json!([]));
+}

@@ -94,7 +94,7 @@ struct MirrorReport {
     root: String,
     cosigned: Vec<String>,
     remembered: Option<u64>,
-    stamped: Vec<StampReport>,
+    stamped: Option<Vec<StampReport>>,
     verdict: &'static str,
     finding: Option<Finding>,
 }
@@ -120,7 +120,7 @@ pub fn run(global: &Global, args: &VerifyArgs, place: &str, out: &mut Out) -> an
         root: String::new(),
         cosigned: Vec::new(),
         remembered: None,
-        stamped: Vec::new(),
+        stamped: None,
         verdict: "good",
         finding: None,
     };
@@ -159,9 +159,7 @@ impl MirrorReport {
         for witness in &self.cosigned {
             writeln!(w, "cosigned  {witness}")?;
         }
-        for stamped in &self.stamped {
-            stamped.human(w)?;
-        }
+        stamps::human(self.stamped.as_deref(), w)?;
         match self.remembered {
             Some(size) => writeln!(
                 w,
@@ -227,7 +225,7 @@ fn look(
     report.remembered = check.remembered();
     let authorities = Authorities::read(args)?;
     if authorities.is_some()
-        && let Err(finding) = check.add_stamps(stamps::of_mirror(|name| place.get(name))?)
+        && let Err(finding) = stamped(place, &authorities, &mut check)?
     {
         return Ok(Err(finding));
     }
@@ -260,12 +258,35 @@ fn look(
     if let Err(finding) = check.finish_mirror(keys) {
         return Ok(Err(finding));
     }
-    match authorities.judge(&check) {
+    match check.judged(&authorities) {
         Ok(stamped) => report.stamped = stamped,
         Err(finding) => return Ok(Err(finding)),
     }
     if let (Some(path), Some(longest)) = (memory, check.longest()) {
         tree::remember(path, &longest.note)?;
     }
+    Ok(Ok(()))
+}
+
+/// Takes in all stamps of the mirror.
+fn stamped(
+    place: &Place,
+    authorities: &Authorities,
+    check: &mut TreeCheck,
+) -> anyhow::Result<Found> {
+    let get = |name: &str| place.get(name);
+    let sizes = match stamps::sizes_of_mirror(get)? {
+        Ok(sizes) => sizes,
+        Err(finding) => return Ok(Err(finding)),
+    };
+    for size in sizes {
+        interrupt::check()?;
+        if let Some(stamp) = stamps::of_mirror(get, size)?
+            && let Err(finding) = check.add_stamp(&stamp, authorities)
+        {
+            return Ok(Err(finding));
+        }
+    }
+    check.sort();
     Ok(Ok(()))
 }

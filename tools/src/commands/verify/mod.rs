@@ -171,7 +171,7 @@ pub fn quietly(dir: &std::path::Path, depth: Depth, bar: ProgressBar) -> anyhow:
         authorities: Authorities::default(),
     };
     let started = Instant::now();
-    match TreeCheck::of(dir, None, &[]) {
+    match TreeCheck::of(dir, None, &[], &Authorities::default()) {
         Ok(check) => verification.tree = check,
         Err(finding) => {
             verification.report.fail(*finding);
@@ -252,7 +252,12 @@ impl Verification {
         let remembered_at = checkpoint.as_deref();
         let check = match args.archive {
             Some(_) => TreeCheck::of_archive(remembered_at, &args.checkpoints),
-            None => TreeCheck::of(&global.dir(), remembered_at, &args.checkpoints),
+            None => TreeCheck::of(
+                &global.dir(),
+                remembered_at,
+                &args.checkpoints,
+                &self.authorities,
+            ),
         };
         match check {
             Ok(check) => self.tree = check,
@@ -340,7 +345,7 @@ impl Verification {
             if self.report.finding.is_none() {
                 let log = self.tree.finish(&self.known.read().ring, &self.witnesses);
                 let stamped = log.and_then(|mut log| {
-                    log.stamped = self.authorities.judge(&self.tree)?;
+                    log.stamped = self.tree.judged(&self.authorities)?;
                     Ok(log)
                 });
                 match stamped {

@@ -6,14 +6,16 @@
 
 use super::claims::{Claim, Mirrored, Source, Witnesses, finding};
 use super::report::Finding;
-use super::stamps::StampReport;
+use super::stamps::{self, Authorities, StampReport};
 use crate::commands::state;
 use crate::exit::{Exit, Stop};
 use crate::output::grouped;
 use domain::ids::LedgerId;
 use ledger::disk::RealDisk;
 use ledger::keyring::KeyRing;
-use ledger::transparency::{CHECKPOINT_FILE, ENTRY_BYTES, Levels, STAMPS_DIR, Stamp, Stamps};
+use ledger::transparency::{
+    CHECKPOINT_FILE, ENTRY_BYTES, Levels, STAMPS_DIR, SealError, Stamp, Stamps,
+};
 use serde::Serialize;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -35,7 +37,7 @@ pub struct LogReport {
     /// Sizes of all checkpoints that the records were held against.
     pub compared: Vec<u64>,
     /// What authorities said of some of them, where the auditor named whom to believe.
-    pub stamped: Vec<StampReport>,
+    pub stamped: Option<Vec<StampReport>>,
 }
 
 impl LogReport {
@@ -46,7 +48,7 @@ impl LogReport {
             Some(size) => writeln!(w, "sealed    {} of them", grouped(size))?,
             None => writeln!(w, "sealed    none: no checkpoint is published here")?,
         }
-        self.stamped.iter().try_for_each(|stamped| stamped.human(w))
+        stamps::human(self.stamped.as_deref(), w)
     }
 }
 
@@ -62,7 +64,8 @@ pub struct TreeCheck {
     /// How far the stored tree is compared.
     stored_size: u64,
     entries: Vec<u8>,
-    stamps: Vec<Stamp>,
+    /// What authorities said of those that are stamped.
+    stamped: Vec<StampReport>,
 }
 
 impl TreeCheck {
@@ -76,7 +79,7 @@ impl TreeCheck {
             stored: None,
             stored_size: 0,
             entries: Vec::new(),
-            stamps: Vec::new(),
+            stamped: Vec::new(),
         }
     }
 
@@ -85,6 +88,7 @@ impl TreeCheck {
         dir: &Path,
         remembered: Option<&Path>,
         given: &[PathBuf],
+        authorities: &Authorities,
     ) -> Result<Self, Box<Finding>> {
         let mut check = Self::alone();
         let tree = dir.join("tree");
@@ -95,30 +99,37 @@ impl TreeCheck {
             check.claims.push(published);
         }
         let stamps = Stamps::of(Arc::new(RealDisk), &dir.join(STAMPS_DIR));
-        check.add_stamps(stamped(&stamps)?)?;
+        let unreadable = |error| unreadable(&error);
+        for size in stamps.sizes().map_err(unreadable)? {
+            if let Some(stamp) = stamps.get(size).map_err(unreadable)? {
+                check.add_stamp(&stamp, authorities)?;
+            }
+        }
         check.add(remembered, given)?;
         Ok(check)
     }
 
-    /// Stamped checkpoints are checkpoints too.
-    pub fn add_stamps(&mut self, stamps: Vec<Stamp>) -> Result<(), Box<Finding>> {
-        for stamp in &stamps {
-            self.claims.push(Claim::stamped(stamp)?);
-        }
-        self.claims.sort_by_key(|claim| claim.checkpoint.head.size);
-        self.stamps = stamps;
+    /// A stamped checkpoint is a checkpoint too; its stamp is judged here and not held.
+    pub fn add_stamp(
+        &mut self,
+        stamp: &Stamp,
+        authorities: &Authorities,
+    ) -> Result<(), Box<Finding>> {
+        self.stamped.extend(authorities.judge(stamp)?);
+        self.claims.push(Claim::stamped(stamp)?);
         Ok(())
     }
 
-    /// Those that were added.
-    pub fn stamps(&self) -> &[Stamp] {
-        &self.stamps
-    }
-
-    /// All checkpoints that are compared, as they were signed, and their sizes.
-    pub fn checkpoints(&self) -> impl Iterator<Item = (String, u64)> {
-        let claims = self.claims.iter();
-        claims.map(|claim| (claim.note.to_text(), claim.checkpoint.head.size))
+    /// What authorities said of the checkpoints; `None`: nobody is believed.
+    pub fn judged(
+        &mut self,
+        authorities: &Authorities,
+    ) -> Result<Option<Vec<StampReport>>, Box<Finding>> {
+        let given = authorities.judge_given(&self.claims)?;
+        let mut stamped = std::mem::take(&mut self.stamped);
+        stamped.extend(given);
+        stamped.sort_by_key(|stamped| stamped.size);
+        Ok(authorities.is_some().then_some(stamped))
     }
 
     /// With what is remembered and the checkpoints in other files: an archive has no tree of its own.
@@ -137,7 +148,7 @@ impl TreeCheck {
             let missing = || finding(0, &Source::Given(path.clone()), "a file", &"none");
             self.claims.push(claim.ok_or_else(missing)?);
         }
-        self.claims.sort_by_key(|claim| claim.checkpoint.head.size);
+        self.sort();
         Ok(())
     }
 
@@ -256,7 +267,7 @@ impl TreeCheck {
             root: self.tree.root().to_string(),
             published,
             compared: sizes.collect(),
-            stamped: Vec::new(),
+            stamped: None,
         })
     }
 
@@ -291,6 +302,11 @@ impl TreeCheck {
         check.claims.push(mirrored.claim.clone());
         check.add(remembered, given)?;
         Ok(check)
+    }
+
+    /// After the last stamp of a mirror.
+    pub fn sort(&mut self) {
+        self.claims.sort_by_key(|claim| claim.checkpoint.head.size);
     }
 
     /// The next entry of a mirror.
@@ -335,22 +351,9 @@ impl TreeCheck {
     }
 }
 
-/// The stamps beside a tree.
-fn stamped(stamps: &Stamps) -> Result<Vec<Stamp>, Box<Finding>> {
-    let read = || {
-        let sizes = stamps.sizes()?.into_iter();
-        let stamps = sizes.map(|size| stamps.get(size));
-        stamps.collect::<Result<Vec<_>, _>>()
-    };
-    match read() {
-        Ok(stamps) => Ok(stamps.into_iter().flatten().collect()),
-        Err(error) => Err(finding(
-            0,
-            &Source::Stamped(0),
-            "files that can be read",
-            &error,
-        )),
-    }
+#[allow(clippy::unnecessary_box_returns)] // as the pipeline's sinks take it
+fn unreadable(error: &SealError) -> Box<Finding> {
+    finding(0, &Source::Stamped(0), "files that can be read", error)
 }
 
 fn compare(stored: &dyn Tiles, id: &TileId, expected: &[u8]) -> Result<(), Box<Finding>> {
