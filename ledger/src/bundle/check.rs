@@ -12,6 +12,7 @@ use super::{STAMPED, STATE, SUMS};
 use super::{json, manifest, proof_name, record_name, stamp, tar};
 use crate::keyring::KeyRing;
 use crate::pki::TrustList;
+use crate::timestamp::Stamped;
 use crate::transparency::{entry, origin, verifier_keys};
 use domain::envelope::Envelope;
 use domain::event::Event;
@@ -51,6 +52,9 @@ pub struct Opened {
     pub against: Accepted,
     /// Who signed the manifest; `None`: nobody.
     pub signed_by: Option<VerifierKey>,
+    /// How many events existed when, as an authority says whom the reader believes; all it is about are
+    /// among them.
+    pub stamped: Option<(u64, Stamped)>,
     /// What was proved, one fact a line.
     pub facts: Vec<String>,
 }
@@ -83,19 +87,15 @@ pub fn open(bytes: &[u8], trust: &Trust) -> Result<Opened, Flaw> {
     stated(&contents, &events)?;
     redactions(&files, &events)?;
     state(&files, &contents, &events, &trust.policy, &note, &mut facts)?;
-    stamp::check(
-        &files,
-        &contents,
-        against.checkpoint.head,
-        trust,
-        &mut facts,
-    )?;
+    let proved = (against.checkpoint.head, &ring);
+    let stamped = stamp::check(&files, &contents, proved, trust, &mut facts)?;
     Ok(Opened {
         contents,
         records,
         ring,
         against,
         signed_by,
+        stamped,
         facts,
     })
 }

@@ -2,16 +2,16 @@
 
 use super::check::{file, text};
 use super::{CONTENTS, CONTINUED, Contents, Files, Flaw, STAMP, STAMPED, Trust};
-use crate::timestamp;
-use crate::transparency::{ReadError, TransparencyLog};
-use domain::ids::Micros;
+use crate::keyring::KeyRing;
+use crate::timestamp::{self, Stamped};
+use crate::transparency::{ReadError, TransparencyLog, verifier_keys};
 use tlog::note::{NOTE_BYTES_MAX, Note};
 use tlog::policy::Policy;
-use tlog::proof::{Head, check_consistency};
+use tlog::proof::{HASHES_MAX, Head, check_consistency};
 use tlog::{Checkpoint, Hash};
 
-/// Most hashes of a consistency proof: two a level, of at most 63.
-const HASHES_MAX: usize = 128;
+/// A hash in base64, and the end of its line.
+const LINE_BYTES: usize = 45;
 
 /// Puts the first stamp in that speaks of everything the bundle is about, if there is one.
 pub fn put(log: &TransparencyLog, contents: &Contents, files: &mut Files) -> Result<(), ReadError> {
@@ -30,32 +30,37 @@ pub fn put(log: &TransparencyLog, contents: &Contents, files: &mut Files) -> Res
     Ok(())
 }
 
-/// Checks what there is. The fact that it proves, if the reader believes an authority.
+/// Checks what there is. What an authority said of how many events, if the reader believes one.
 pub fn check(
     files: &Files,
     contents: &Contents,
-    head: Head,
+    (head, ring): (Head, &KeyRing),
     trust: &Trust,
     facts: &mut Vec<String>,
-) -> Result<(), Flaw> {
+) -> Result<Option<(u64, Stamped)>, Flaw> {
     if ![STAMPED, STAMP, CONTINUED]
         .iter()
         .any(|name| files.contains_key(*name))
     {
-        return Ok(());
+        return Ok(None);
     }
     let flaw = |error: &dyn ToString| Flaw::new(STAMPED, error.to_string());
     let note = text(files, STAMPED, NOTE_BYTES_MAX)?;
     let parsed = Note::parse(note).map_err(|error| flaw(&error))?;
+    let stamped = Checkpoint::parse(parsed.text()).map_err(|error| flaw(&error))?;
+    let stamped = stamped.head;
+    // Its key may have been replaced since, by one that the reader knows; the ledger's own events say so.
     // Witnesses vouch for the bundle's own checkpoint, which continues this one.
+    let keys = verifier_keys(ring).map_err(|error| flaw(&error))?;
+    let keys = ring.checkpoint_keys().iter().zip(keys);
+    let counting = keys.filter(|(key, _)| ring.signs_checkpoint(&key.public, stamped.size));
     let policy = Policy {
+        origin: trust.policy.origin.clone(),
+        log: counting.map(|(_, key)| key).collect(),
+        witnesses: Vec::new(),
         quorum: 0,
-        ..trust.policy.clone()
     };
     policy.check(&parsed).map_err(|error| flaw(&error))?;
-    let stamped = Checkpoint::parse(parsed.text())
-        .map_err(|error| flaw(&error))?
-        .head;
     if contents
         .selected
         .last()
@@ -66,7 +71,7 @@ pub fn check(
             "the stamped checkpoint is older than what this is about",
         ));
     }
-    let proof = text(files, CONTINUED, HASHES_MAX * 45)?;
+    let proof = text(files, CONTINUED, HASHES_MAX * LINE_BYTES)?;
     let hashes: Result<Vec<Hash>, _> = proof.lines().map(Hash::from_base64).collect();
     let hashes = hashes.map_err(|error| Flaw::new(CONTINUED, error))?;
     let written: String = hashes.iter().map(|hash| hash.to_base64() + "\n").collect();
@@ -77,22 +82,9 @@ pub fn check(
     let answer = file(files, STAMP)?;
     let Some(authorities) = &trust.authorities else {
         facts.push("there is a time-stamp; nobody was named who is believed about time".to_owned());
-        return Ok(());
+        return Ok(None);
     };
     let said = timestamp::check(answer, note.as_bytes(), None, authorities);
     let said = said.map_err(|error| Flaw::new(STAMP, error))?;
-    facts.push(format!(
-        "all of it existed on {}, says {}",
-        day_and_time(said.time),
-        said.authority
-    ));
-    Ok(())
-}
-
-/// `YYYY-MM-DDThh:mm:ssZ`, a beginning second counted as over.
-fn day_and_time(at: Micros) -> String {
-    let seconds = at.0.div_euclid(Micros::SECOND) + i64::from(at.0.rem_euclid(Micros::SECOND) > 0);
-    let duration = core::time::Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
-    der::DateTime::from_unix_duration(duration)
-        .map_or_else(|_| seconds.to_string(), |time| time.to_string())
+    Ok(Some((stamped.size, said)))
 }

@@ -4,7 +4,8 @@
 //! as in a ledger: the key that counts at its position, facts, and the actor's own signature.
 
 use super::check::{Depth, Keys, Known, check};
-use super::{VerifyArgs, audit, stamps};
+use super::stamps::{self, StampReport};
+use super::{VerifyArgs, audit};
 use crate::cli::Global;
 use crate::commands::prove;
 use crate::exit::{Exit, Stop};
@@ -39,6 +40,8 @@ struct BundleReport {
     manifest_key: Option<String>,
     /// Whether that is whom the reader named.
     manifest_known: bool,
+    /// What an authority said of a checkpoint that has all of it.
+    stamped: Option<StampReport>,
     proved: Vec<String>,
     verdict: &'static str,
     finding: Option<Finding>,
@@ -75,6 +78,7 @@ pub fn run(_: &Global, args: &VerifyArgs, file: &Path, out: &mut Out) -> anyhow:
         signatures: 0,
         manifest_key: None,
         manifest_known: manifest_key.is_some(),
+        stamped: None,
         proved: Vec::new(),
         verdict: "good",
         finding: None,
@@ -147,6 +151,8 @@ impl BundleReport {
             self.records += 1;
         }
         self.proved = opened.facts;
+        let stamped = opened.stamped;
+        self.stamped = stamped.map(|(size, stamped)| StampReport::new(size, stamped));
         Ok(Ok(()))
     }
 
@@ -166,6 +172,14 @@ impl BundleReport {
             }
             (None, _, None) => writeln!(w, "manifest    unsigned")?,
             (None, _, Some(_)) => {}
+        }
+        if let Some(stamped) = &self.stamped {
+            let (size, time) = (grouped(stamped.size), &stamped.time);
+            writeln!(
+                w,
+                "stamped     {size} existed at {time} ({})",
+                stamped.authority
+            )?;
         }
         writeln!(
             w,
