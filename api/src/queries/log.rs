@@ -88,7 +88,10 @@ pub async fn timestamps(
 ) -> Result<Response<Body>, Problem> {
     let stamps = log(&api)?.stamps();
     if name == "index" {
-        let sizes = stamps.sizes().map_err(ReadError::from)?;
+        // There may be many of them, and the directory is read from end to end.
+        let sizes = tokio::task::spawn_blocking(move || stamps.sizes()).await;
+        let sizes = sizes.map_err(|error| Problem::new(Code::Internal).because(error))?;
+        let sizes = sizes.map_err(ReadError::from)?;
         let text: String = sizes.iter().map(|size| size.to_string() + "\n").collect();
         return Ok(answer(text, TEXT, NOW));
     }
