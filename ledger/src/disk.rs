@@ -54,7 +54,7 @@ pub trait Disk: Send + Sync + 'static {
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Makes the names in a directory durable.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
-    /// Takes the exclusive lock at `path`; `None`: somebody else has it.
+    /// Takes the exclusive lock at `path`; `None`: somebody else has it, and keeps it for a moment.
     fn lock(&self, path: &Path) -> io::Result<Option<Lock>>;
 }
 
@@ -149,10 +149,28 @@ impl Disk for RealDisk {
             .create(true)
             .truncate(false)
             .open(path)?;
+        let locked = lock_within(&file, LOCKED_FOR)?;
+        Ok(locked.then(|| Box::new(file) as Lock))
+    }
+}
+
+/// So long a lock may outlive whoever let go of it: a program that this process starts has a copy of every
+/// open file until it is another program.
+const LOCKED_FOR: Duration = Duration::from_millis(250);
+
+/// Whether a file's lock could be had in time.
+fn lock_within(file: &File, longest: Duration) -> io::Result<bool> {
+    const ASK_EVERY: Duration = Duration::from_millis(10);
+    let mut waited = Duration::ZERO;
+    loop {
         match file.try_lock() {
-            Ok(()) => Ok(Some(Box::new(file))),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error),
+            Ok(()) => return Ok(true),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if waited >= longest => return Ok(false),
+            Err(TryLockError::WouldBlock) => {
+                std::thread::sleep(ASK_EVERY);
+                waited += ASK_EVERY;
+            }
         }
     }
 }
@@ -186,21 +204,48 @@ pub(crate) fn io_error(operation: &'static str, error: &io::Error) -> StoreError
 /// a database, and its lock, for a moment after it was dropped; sled does not wait, and says "locked"
 /// in an error that cannot be told from damage. No file: nothing to wait for.
 pub fn wait_until_closed(path: &Path, longest: Duration) -> io::Result<()> {
-    const ASK_EVERY: Duration = Duration::from_millis(10);
-    let file = match fs::File::open(path) {
+    let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         file => file?,
     };
-    let mut waited = Duration::ZERO;
-    loop {
-        match file.try_lock() {
-            // Closing the file unlocks it.
-            Ok(()) => return Ok(()),
-            Err(fs::TryLockError::WouldBlock) if waited < longest => {
-                std::thread::sleep(ASK_EVERY);
-                waited += ASK_EVERY;
-            }
-            Err(error) => return Err(error.into()),
-        }
+    // Closing the file unlocks it.
+    if lock_within(&file, longest)? {
+        Ok(())
+    } else {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_outlives_its_holder_for_a_moment_is_had_and_one_that_is_kept_is_not() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("lock");
+        let kept = RealDisk.lock(&path).unwrap();
+        assert!(kept.is_some());
+        assert!(RealDisk.lock(&path).unwrap().is_none());
+        drop(kept);
+        let holder = File::open(&path).unwrap();
+        holder.lock().unwrap();
+        let copy = holder.try_clone().unwrap();
+        drop(holder);
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                std::thread::sleep(Duration::from_millis(40));
+                drop(copy);
+            });
+            assert!(RealDisk.lock(&path).unwrap().is_some());
+        });
+        let held = File::open(&path).unwrap();
+        held.lock().unwrap();
+        let longest = Duration::from_millis(30);
+        let error = wait_until_closed(&path, longest).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        drop(held);
+        wait_until_closed(&path, longest).unwrap();
+        wait_until_closed(&place.path().join("none"), longest).unwrap();
     }
 }
